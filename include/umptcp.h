@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * umptcp: Multipath TCP v1 (RFC 8684) in user space. This header is the whole embedding contract.
+ *
+ * A stack is a value that eats packets and time and produces packets and events. It has no clock, no descriptor, no
+ * thread and no global: the caller owns the loop.
+ *
+ *     for (;;) {
+ *         while (a packet came)             umptcp_input(s, netif, &pkt, now);
+ *         umptcp_tick(s, now);
+ *         while (umptcp_event(s, &ev))      react: accept, send, receive, close;
+ *         while (umptcp_output(s, &out, now)) write out.slices to interface out.netif;
+ *         sleep until umptcp_next(s) or a packet comes;
+ *     }
+ *
+ * Contract
+ * - One thread per stack at a time. Stacks share nothing; give each thread its own.
+ * - Nothing calls back into the caller, but the allocator of the configuration.
+ * - Every call that can fail returns 0 or a count, or a negative errno value; each says which.
+ * - Time is the caller's monotonic clock in nanoseconds; it must not go backwards (an older time is read as the newest
+ *   one seen) and must not be zero.
+ * - Pointers that a call hands out are valid until the next call into the same stack.
+ * - A handle (umptcp_sock) that was closed stays harmless: calls with it return -EBADF.
+ */
+#ifndef UMPTCP_H
+#define UMPTCP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define UMPTCP_API __attribute__((visibility("default")))
+#else
+#define UMPTCP_API
+#endif
+
+#define UMPTCP_VERSION "0.1.0"
+
+/* ---- Values ------------------------------------------------------------------------------------------------------ */
+
+struct umptcp; /* one stack */
+
+/* A connection or a listener. The zero value is no socket. */
+typedef struct {
+    uint64_t v;
+} umptcp_sock;
+
+/* A point of the caller's monotonic clock. */
+struct umptcp_time {
+    uint64_t ns;
+};
+#define UMPTCP_NEVER ((struct umptcp_time){UINT64_MAX})
+
+/* An IPv6 address, or an IPv4 address in its v4-mapped form ::ffff:a.b.c.d: one type serves both families. */
+struct umptcp_addr {
+    uint8_t b[16];
+};
+
+struct umptcp_sockaddr {
+    struct umptcp_addr addr;
+    uint16_t port; /* host byte order */
+};
+
+/* Room for the longest textual address and its NUL. */
+#define UMPTCP_ADDRSTRLEN 46
+
+/* Reads "192.0.2.1" or "2001:db8::1". Returns 0, or -EINVAL when it is neither. */
+UMPTCP_API int umptcp_addr_parse(const char *text, struct umptcp_addr *addr);
+/* Writes the canonical text (RFC 5952) and returns `text`. */
+UMPTCP_API const char *umptcp_addr_format(const struct umptcp_addr *addr, char text[UMPTCP_ADDRSTRLEN]);
+UMPTCP_API bool umptcp_addr_is_v4(const struct umptcp_addr *addr);
+
+/* ---- Stack ------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Allocator of a stack: like realloc(), with the old size told. `size` 0 frees. Returns NULL when there is no memory;
+ * the stack goes on without it and counts what it had to refuse.
+ */
+typedef void *(*umptcp_alloc_fn)(void *ctx, void *ptr, size_t old_size, size_t size);
+
+/* Names are those of Linux's sysctls where there is one. Times are in nanoseconds, sizes in bytes. */
+struct umptcp_config {
+    uint8_t seed[32];      /* entropy for keys, nonces, initial sequence numbers, ports: fill it from getrandom() */
+    umptcp_alloc_fn alloc; /* NULL: the C library's */
+    void *alloc_ctx;
+    size_t mem_limit; /* memory budget of the whole stack; 0: no limit */
+
+    /* net.ipv4.tcp_* */
+    const char *congestion_control;   /* "cubic" or "newreno" */
+    uint32_t rmem_default, rmem_max;  /* receive buffer: first size, and bound of the auto-tuning */
+    uint32_t wmem_default, wmem_max;  /* send buffer: the same */
+    uint8_t syn_retries;              /* SYNs sent again before connect() fails with -ETIMEDOUT */
+    uint8_t synack_retries;
+    uint8_t retries2;                 /* retransmissions before a connection without another path is given up */
+    uint64_t rto_min, rto_max;        /* RFC 6298 2.4 says 1 s for the minimum; Linux and we use 200 ms */
+    uint64_t delack;                  /* longest delay of an acknowledgment */
+    uint64_t time_wait;               /* duration of TIME-WAIT, also of an orphan's FIN-WAIT-2 */
+    uint64_t keepalive_time, keepalive_intvl;
+    uint8_t keepalive_probes;
+    uint8_t initial_cwnd;             /* segments, RFC 6928 */
+    bool sack, timestamps, window_scaling;
+    uint16_t port_min, port_max;      /* ephemeral ports */
+
+    /* net.mptcp.* */
+    bool mptcp_enabled;
+    bool checksum_enabled;            /* ask for DSS checksums; they are used when either side asks */
+    bool allow_join_initial_addr_port;
+    uint8_t syn_retrans_before_tcp_fallback;
+    uint8_t stale_loss_cnt;           /* subflow timeouts without progress before data avoids the subflow; 0: never */
+    uint64_t add_addr_timeout;        /* upper bound of the first ADD_ADDR retransmission interval; 0: never again */
+    uint64_t close_timeout;           /* how long a connection without any subflow waits for a new one */
+    const char *scheduler;            /* "default" */
+    const char *path_manager;         /* "kernel" */
+
+    /* Beyond Linux */
+    bool rejoin;                      /* a subflow that died is tried again while data moves and its endpoint stands */
+    uint64_t probe_interval;          /* silence on a path, while others speak, before it is probed; 0: never */
+    uint8_t probe_count;              /* unanswered probes before such a path is dropped */
+};
+
+/* Fills in the defaults. The seed stays zero: the caller sets it. */
+UMPTCP_API void umptcp_config_init(struct umptcp_config *cfg);
+
+/*
+ * Makes a stack. Returns NULL without memory, or when the configuration names a congestion control, scheduler or path
+ * manager that does not exist, or has a zero receive or send buffer.
+ */
+UMPTCP_API struct umptcp *umptcp_new(const struct umptcp_config *cfg, struct umptcp_time now);
+/* Frees all of it without a packet: abort connections first to tell the peers. NULL is fine. */
+UMPTCP_API void umptcp_free(struct umptcp *s);
+
+/* ---- Interfaces, addresses, routes ------------------------------------------------------------------------------- */
+
+enum umptcp_netif_flag {
+    UMPTCP_IF_CSUM = 1, /* takes and gives packets whose L4 checksum is partial or was verified (virtio-net header) */
+    UMPTCP_IF_TSO4 = 2, /* takes and gives IPv4 super-segments of up to 64 KB */
+    UMPTCP_IF_TSO6 = 4, /* the same for IPv6 */
+};
+
+struct umptcp_netif_config {
+    const char *name; /* for diagnostics; copied, at most 15 bytes count */
+    uint32_t mtu;     /* bytes of one IP packet */
+    uint32_t flags;   /* enum umptcp_netif_flag */
+};
+
+/* Adds an interface, up. Returns its number (1, 2, ...), or -ENOMEM, -EINVAL (mtu below 576), -ENOSPC. */
+UMPTCP_API int umptcp_netif_add(struct umptcp *s, const struct umptcp_netif_config *cfg);
+/*
+ * Gives an interface an address (its prefix becomes a route). Returns 0, or -ENODEV, -EEXIST, -EINVAL, -ENOMEM.
+ * Removing one, and setting the interface down, makes the subflows from it move their data elsewhere and end
+ * (REMOVE_ADDR is sent on another); adding or up makes endpoints of that address usable again.
+ */
+UMPTCP_API int umptcp_addr_add(struct umptcp *s, int netif, const struct umptcp_addr *addr, uint8_t prefix_len);
+UMPTCP_API int umptcp_addr_del(struct umptcp *s, int netif, const struct umptcp_addr *addr);
+UMPTCP_API int umptcp_netif_set_up(struct umptcp *s, int netif, bool up);
+/* Sends a prefix through an interface (an all-zero prefix of length 0 is the default route of that family). */
+UMPTCP_API int umptcp_route_add(struct umptcp *s, const struct umptcp_addr *prefix, uint8_t prefix_len, int netif);
+
+/* ---- Packets and time -------------------------------------------------------------------------------------------- */
+
+/* A packet that came: an IP packet in one piece, borrowed for the call. */
+struct umptcp_packet {
+    const uint8_t *data;
+    uint32_t len;      /* up to 65535 + headers when merged */
+    uint16_t gso_size; /* payload bytes of each of the segments that were merged; 0: one segment as it was on the wire */
+    bool csum_valid;   /* the L4 checksum was verified or is not there yet (partial): do not check it */
+};
+
+struct umptcp_slice { /* as struct iovec */
+    const void *base;
+    size_t len;
+};
+
+enum {
+    UMPTCP_HDR_MAX = 128, /* IP and TCP headers with every option */
+    UMPTCP_SLICES_MAX = 8,
+};
+
+/* A packet to send: slices[0] is the headers (in `hdr`), the rest points into the connection's buffer. */
+struct umptcp_out {
+    int netif;
+    uint32_t len;         /* of all slices */
+    uint32_t hdr_len;     /* IP and TCP headers */
+    uint16_t gso_size;    /* not 0: a super-segment, to be cut into pieces of this much payload */
+    bool v6;
+    bool csum_partial;    /* the L4 checksum field holds the pseudo-header's sum only: finish it (virtio-net) */
+    uint16_t csum_start;  /* where the checksummed part starts */
+    uint16_t csum_offset; /* the checksum field, from csum_start */
+    uint32_t nslices;
+    struct umptcp_slice slices[UMPTCP_SLICES_MAX];
+    uint8_t hdr[UMPTCP_HDR_MAX];
+};
+
+/* Why a packet, or a part of it, was thrown away; UMPTCP_DROP_NONE: it was not. Names by umptcp_drop_name(). */
+typedef uint8_t umptcp_drop;
+#define UMPTCP_DROP_NONE 0
+
+/*
+ * Hands a packet to the stack. Never fails: what cannot be used is dropped, counted, and the reason returned.
+ * Queues no answer by itself: what the packet causes comes out of umptcp_output().
+ */
+UMPTCP_API umptcp_drop umptcp_input(struct umptcp *s, int netif, const struct umptcp_packet *pkt,
+                                    struct umptcp_time now);
+/* Takes the next packet. Returns false when there is nothing to send now. `out` is valid until the next call. */
+UMPTCP_API bool umptcp_output(struct umptcp *s, struct umptcp_out *out, struct umptcp_time now);
+/* Runs the timers that are due. */
+UMPTCP_API void umptcp_tick(struct umptcp *s, struct umptcp_time now);
+/* When to call umptcp_tick() next: UMPTCP_NEVER without timers, a time in the past when there is output waiting. */
+UMPTCP_API struct umptcp_time umptcp_next(const struct umptcp *s);
+
+/* ---- Events ------------------------------------------------------------------------------------------------------ */
+
+enum umptcp_event_type {
+    UMPTCP_EV_CONNECTED = 1,  /* connect() succeeded */
+    UMPTCP_EV_ACCEPT,         /* on a listener: umptcp_accept() has something */
+    UMPTCP_EV_READABLE,       /* bytes, or the end of the stream, can be received */
+    UMPTCP_EV_WRITABLE,       /* there is room again after a short umptcp_send() */
+    UMPTCP_EV_CLOSED,         /* over: `error` is 0 after an orderly end, else the errno value; the handle stays until
+                                 umptcp_close() */
+    UMPTCP_EV_SUBFLOW_UP,     /* `subflow` is its number */
+    UMPTCP_EV_SUBFLOW_DOWN,   /* `error`: errno value; `reason`: the MP_TCPRST reason that came or went, else 0 */
+    UMPTCP_EV_SUBFLOW_STALE,  /* no progress: data avoids it */
+    UMPTCP_EV_SUBFLOW_ALIVE,  /* and back */
+    UMPTCP_EV_SUBFLOW_PRIO,   /* the peer changed the backup flag of a subflow */
+    UMPTCP_EV_ADDR_ANNOUNCED, /* the peer announced `addr` with `addr_id` */
+    UMPTCP_EV_ADDR_REMOVED,   /* the peer withdrew `addr_id` */
+    UMPTCP_EV_FALLBACK,       /* the connection goes on as plain TCP */
+};
+
+struct umptcp_event {
+    enum umptcp_event_type type;
+    umptcp_sock sock;
+    int error;
+    uint32_t subflow;
+    uint8_t reason;
+    uint8_t addr_id;
+    struct umptcp_sockaddr addr;
+};
+
+/* Takes the next event. Returns false when there is none. Socket events are merged, path events may be lost when more
+ * than a few hundred wait (counted as UmptcpEventsLost). */
+UMPTCP_API bool umptcp_event(struct umptcp *s, struct umptcp_event *ev);
+
+/* ---- Sockets ----------------------------------------------------------------------------------------------------- */
+
+struct umptcp_connect {
+    struct umptcp_sockaddr remote;
+    struct umptcp_sockaddr local; /* zero address: chosen by route; zero port: ephemeral */
+    bool tcp_only;                /* do not try MPTCP */
+};
+
+/*
+ * Starts a connection; UMPTCP_EV_CONNECTED or _CLOSED follows. Bytes may be sent at once: they go with the handshake.
+ * Returns 0, or -EINVAL (address is multicast, broadcast or unspecified), -ENETUNREACH (no route or interface down),
+ * -EADDRNOTAVAIL (local address not ours, or no port left), -EADDRINUSE, -ENOMEM.
+ */
+UMPTCP_API int umptcp_connect(struct umptcp *s, const struct umptcp_connect *c, umptcp_sock *sock,
+                              struct umptcp_time now);
+
+struct umptcp_listen {
+    struct umptcp_sockaddr local; /* all-zero address: any IPv6 and IPv4 */
+    uint32_t backlog;             /* connections that are in handshake or not yet accepted */
+    bool tcp_only;
+};
+
+/* Returns 0, or -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (port 0), -ENOMEM. */
+UMPTCP_API int umptcp_listen(struct umptcp *s, const struct umptcp_listen *l, umptcp_sock *sock);
+/* Returns 0 and the next connection, or -EAGAIN, -EBADF, -EINVAL (not a listener). */
+UMPTCP_API int umptcp_accept(struct umptcp *s, umptcp_sock listener, umptcp_sock *sock);
+
+/*
+ * Sending copies bytes into the connection once. Returns how many were taken (fewer than asked when the buffer is
+ * full: UMPTCP_EV_WRITABLE follows), or -EAGAIN (none fit), -ENOTCONN, -EPIPE (after shutdown or end), -ENOMEM, -EBADF,
+ * or the connection's error.
+ */
+UMPTCP_API ptrdiff_t umptcp_send(struct umptcp *s, umptcp_sock sock, const void *buf, size_t len,
+                                 struct umptcp_time now);
+/*
+ * The same without the copy: writable slices of free buffer (at most `max_slices`, at most `len` bytes in all), to be
+ * filled and then committed. Returns the number of slices, or an error as umptcp_send().
+ */
+UMPTCP_API int umptcp_send_reserve(struct umptcp *s, umptcp_sock sock, size_t len, struct umptcp_slice *slices,
+                                   int max_slices);
+/* Hands over the first `len` bytes of the last reservation. Returns 0, -EINVAL (more than reserved), -EBADF. */
+UMPTCP_API int umptcp_send_commit(struct umptcp *s, umptcp_sock sock, size_t len, struct umptcp_time now);
+
+/*
+ * Receives up to `len` bytes in order. Returns their number, 0 at the end of the stream, or -EAGAIN, -ENOTCONN, -EBADF,
+ * or the connection's error (bytes that came before it are given out first).
+ */
+UMPTCP_API ptrdiff_t umptcp_recv(struct umptcp *s, umptcp_sock sock, void *buf, size_t len, struct umptcp_time now);
+/* The same without the copy: slices of readable bytes, then how many of them were used. Returns as umptcp_recv(), with
+ * the number of slices for the number of bytes. */
+UMPTCP_API int umptcp_recv_peek(struct umptcp *s, umptcp_sock sock, struct umptcp_slice *slices, int max_slices);
+UMPTCP_API int umptcp_recv_consume(struct umptcp *s, umptcp_sock sock, size_t len, struct umptcp_time now);
+
+/* Ends our direction after what was sent (DATA_FIN; FIN in plain TCP). Receiving goes on. 0, -ENOTCONN, -EBADF. */
+UMPTCP_API int umptcp_shutdown(struct umptcp *s, umptcp_sock sock, struct umptcp_time now);
+/*
+ * Gives the handle up. Bytes already sent are still delivered and the connection ends in order by itself; when bytes
+ * that came were not received, it is aborted instead (RFC 9293 3.6.1, RFC 2525 2.17). On a listener: connections not yet
+ * accepted are aborted. Returns 0 or -EBADF.
+ */
+UMPTCP_API int umptcp_close(struct umptcp *s, umptcp_sock sock, struct umptcp_time now);
+/* Resets: MP_FASTCLOSE on every subflow (RST in plain TCP), nothing more is delivered. Gives the handle up. */
+UMPTCP_API int umptcp_abort(struct umptcp *s, umptcp_sock sock, struct umptcp_time now);
+
+enum umptcp_opt {
+    UMPTCP_OPT_NODELAY = 1,  /* 0 or 1: no Nagle */
+    UMPTCP_OPT_CORK,         /* 0 or 1: hold partial segments, at most 200 ms */
+    UMPTCP_OPT_KEEPALIVE,    /* 0 or 1 */
+    UMPTCP_OPT_KEEPIDLE,     /* nanoseconds */
+    UMPTCP_OPT_KEEPINTVL,    /* nanoseconds */
+    UMPTCP_OPT_KEEPCNT,      /* count */
+    UMPTCP_OPT_RCVBUF,       /* bytes; setting it ends its auto-tuning */
+    UMPTCP_OPT_SNDBUF,       /* bytes; setting it ends its auto-tuning */
+    UMPTCP_OPT_USER_TIMEOUT, /* nanoseconds without progress before the connection ends; 0: the default */
+};
+
+/* Returns 0, or -ENOPROTOOPT, -EINVAL (value out of range), -EBADF. */
+UMPTCP_API int umptcp_setopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t value);
+UMPTCP_API int umptcp_getopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t *value);
+
+/* Addresses of the first subflow, also when it is gone (RFC 8684 section 4). 0, -ENOTCONN, -EBADF. */
+UMPTCP_API int umptcp_getname(struct umptcp *s, umptcp_sock sock, struct umptcp_sockaddr *local,
+                              struct umptcp_sockaddr *remote);
+
+/* ---- Path management --------------------------------------------------------------------------------------------- */
+
+enum umptcp_endpoint_flag { /* values and meaning of Linux's MPTCP_PM_ADDR_FLAG_* */
+    UMPTCP_EP_SIGNAL = 0x01,
+    UMPTCP_EP_SUBFLOW = 0x02,
+    UMPTCP_EP_BACKUP = 0x04,
+};
+
+struct umptcp_endpoint {
+    uint8_t id; /* 0 when adding: the next free one */
+    uint32_t flags;
+    int netif; /* 0: the interface that has the address */
+    struct umptcp_sockaddr addr; /* the port only with SIGNAL and without SUBFLOW */
+};
+
+enum { UMPTCP_ENDPOINTS_MAX = 8, UMPTCP_SUBFLOWS_MAX = 8 };
+
+/* Adds an endpoint for present and future connections. Returns its id, or -EBUSY (id in use), -EEXIST, -ERANGE (full),
+ * -EINVAL. */
+UMPTCP_API int umptcp_endpoint_add(struct umptcp *s, const struct umptcp_endpoint *ep, struct umptcp_time now);
+/* Removes it: REMOVE_ADDR, and its subflows end. 0 or -EINVAL (no such id). */
+UMPTCP_API int umptcp_endpoint_del(struct umptcp *s, uint8_t id, struct umptcp_time now);
+/* Sets or clears BACKUP: MP_PRIO on its subflows. 0 or -EINVAL. */
+UMPTCP_API int umptcp_endpoint_set_backup(struct umptcp *s, uint8_t id, bool backup, struct umptcp_time now);
+/* Copies at most `max` endpoints by id; returns how many there are. */
+UMPTCP_API int umptcp_endpoints(const struct umptcp *s, struct umptcp_endpoint *eps, int max);
+/* Extra subflows per connection, and accepted ADD_ADDRs (Linux: 2 and 0). Returns 0 or -EINVAL (above 8). */
+UMPTCP_API int umptcp_limits_set(struct umptcp *s, uint8_t subflows, uint8_t add_addr_accepted);
+UMPTCP_API void umptcp_limits_get(const struct umptcp *s, uint8_t *subflows, uint8_t *add_addr_accepted);
+/* Changes the backup flag of one subflow and tells the peer (MP_PRIO). 0, -ENOENT, -EBADF, -EOPNOTSUPP (plain TCP). */
+UMPTCP_API int umptcp_subflow_set_backup(struct umptcp *s, umptcp_sock sock, uint32_t subflow, bool backup,
+                                         struct umptcp_time now);
+
+/* ---- Looking inside ---------------------------------------------------------------------------------------------- */
+
+enum umptcp_tcp_state { /* RFC 9293; values of Linux */
+    UMPTCP_ESTABLISHED = 1,
+    UMPTCP_SYN_SENT,
+    UMPTCP_SYN_RCVD,
+    UMPTCP_FIN_WAIT_1,
+    UMPTCP_FIN_WAIT_2,
+    UMPTCP_TIME_WAIT,
+    UMPTCP_CLOSED,
+    UMPTCP_CLOSE_WAIT,
+    UMPTCP_LAST_ACK,
+    UMPTCP_LISTEN,
+    UMPTCP_CLOSING,
+};
+
+struct umptcp_info {
+    enum umptcp_tcp_state state; /* of the connection, in TCP's names as Linux has it */
+    bool is_mptcp;               /* false: plain TCP from the start or after fall-back */
+    bool fallback;               /* MPTCP was tried and given up */
+    bool csum_enabled;
+    uint32_t token_local, token_remote;
+    uint64_t write_seq, snd_una, rcv_nxt; /* data sequence numbers */
+    uint64_t bytes_sent, bytes_acked, bytes_received;
+    uint64_t bytes_reinjected; /* sent again on another subflow */
+    uint32_t subflows;         /* now */
+    uint32_t subflows_total;   /* ever */
+    uint32_t sndbuf, rcvbuf;
+    uint32_t unsent;           /* bytes not yet given to a subflow */
+    struct umptcp_time last_progress; /* last DATA_ACK or in-order byte */
+};
+
+/* Returns 0, -ENOTCONN (a listener), -EBADF. */
+UMPTCP_API int umptcp_info(struct umptcp *s, umptcp_sock sock, struct umptcp_info *info);
+
+struct umptcp_subflow_info {
+    uint32_t id; /* 1 is the first one; never used again within a connection */
+    enum umptcp_tcp_state state;
+    int netif;
+    struct umptcp_sockaddr local, remote;
+    uint8_t local_id, remote_id;
+    bool backup;      /* local or remote request */
+    bool stale;
+    bool established; /* may carry data */
+    uint16_t mss;
+    uint32_t cwnd, ssthresh, inflight; /* bytes */
+    uint64_t srtt, rttvar, min_rtt, rto; /* ns */
+    uint64_t bytes_sent, bytes_acked, bytes_received; /* payload; sent counts retransmissions too */
+    uint64_t bytes_retrans;
+    uint32_t segs_out, segs_in, rto_count;
+};
+
+/* Copies at most `max` subflows in the order they came; returns how many there are, or -EBADF, -ENOTCONN. */
+UMPTCP_API int umptcp_subflows(struct umptcp *s, umptcp_sock sock, struct umptcp_subflow_info *info, int max);
+
+/* Counters under the names of Linux (nstat) and our own (Umptcp*, and one per drop reason, UmptcpDrop*). Calls with
+ * index 0, 1, ... until NULL; `value` may be NULL. */
+UMPTCP_API const char *umptcp_counter(const struct umptcp *s, unsigned index, uint64_t *value);
+/* One counter by name; 0 when there is no such name. */
+UMPTCP_API uint64_t umptcp_counter_get(const struct umptcp *s, const char *name);
+UMPTCP_API const char *umptcp_drop_name(umptcp_drop reason);
+
+/* Bytes of memory the stack holds now, and connections and listeners that exist (also without a handle). */
+UMPTCP_API size_t umptcp_mem_used(const struct umptcp *s);
+UMPTCP_API size_t umptcp_sockets(const struct umptcp *s);
+/* True when the stack holds no connection, no listener and no armed timer. */
+UMPTCP_API bool umptcp_quiet(const struct umptcp *s);
+/* Checks every invariant (slow; for tests). Returns NULL, or a sentence that says what is broken. */
+UMPTCP_API const char *umptcp_check(const struct umptcp *s);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Chunks found through a directory: a ring of pointers that spans the positions from the chunk of `start` to `high`,
+ * and is indexed by chunk number modulo its capacity (a power of two, so positions may wrap modulo 2^64). Entries
+ * outside of the span are NULL.
+ *
+ * A chunk that references hold when `start` leaves it moves from the directory to the list `kept`. So the directory
+ * does not grow with the distance to what a slow subflow still holds, and bytebuf_advance() never needs memory. The
+ * list is in ascending order, which is also the order in which subflows let go: what is looked up stands near its
+ * front.
+ *
+ * When a chunk goes is one rule, see unwanted(), applied where one of its terms changes: bytebuf_advance() and
+ * bytebuf_unref().
+ */
+#include "base/bytebuf.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+enum { DIR_MIN = 4 };
+
+struct chunk {
+    struct chunk *next; /* in the pool, or in the list of kept ones */
+    uint64_t pos;       /* of data[0] */
+    uint64_t held;      /* bytes under references: one that is held twice counts twice */
+    _Alignas(max_align_t) uint8_t data[BYTEBUF_CHUNK];
+};
+
+/* ---- Pool -------------------------------------------------------------------------------------------------------- */
+
+void chunk_pool_init(struct chunk_pool *p, struct mem *mem, uint32_t max_free) {
+    *p = (struct chunk_pool){.mem = mem, .max_free = max_free};
+}
+
+void chunk_pool_free(struct chunk_pool *p) {
+    for (struct chunk *c = p->free, *next; c; c = next) {
+        next = c->next;
+        mem_free(p->mem, c, sizeof *c);
+    }
+    p->free = NULL;
+    p->nfree = 0;
+}
+
+static void pool_give(struct chunk_pool *p, struct chunk *c) {
+    if (p->nfree >= p->max_free) {
+        mem_free(p->mem, c, sizeof *c);
+        return;
+    }
+    c->next = p->free;
+    p->free = c;
+    p->nfree++;
+}
+
+static struct chunk *pool_take(struct chunk_pool *p) {
+    struct chunk *c = p->free;
+    if (!c)
+        return mem_realloc(p->mem, NULL, 0, sizeof *c); /* its bytes are written before they are read: not zeroed */
+    p->free = c->next;
+    p->nfree--;
+    return c;
+}
+
+static void pool_give_list(struct chunk_pool *p, struct chunk *list) {
+    for (struct chunk *next; list; list = next) {
+        next = list->next;
+        pool_give(p, list);
+    }
+}
+
+/* `n` chunks, or none and -ENOMEM. */
+static int pool_take_list(struct chunk_pool *p, uint64_t n, struct chunk **list) {
+    *list = NULL;
+    for (; n; n--) {
+        struct chunk *c = pool_take(p);
+        if (!c) {
+            pool_give_list(p, *list);
+            return -ENOMEM;
+        }
+        c->next = *list;
+        *list = c;
+    }
+    return 0;
+}
+
+/* ---- Finding chunks ---------------------------------------------------------------------------------------------- */
+
+static bool before(uint64_t a, uint64_t b) { return (int64_t)(a - b) < 0; }
+static uint64_t base_of(uint64_t pos) { return pos & ~(uint64_t)(BYTEBUF_CHUNK - 1); }
+static size_t offset_of(uint64_t pos) { return (size_t)(pos & (BYTEBUF_CHUNK - 1)); }
+/* How many of `len` bytes from `pos` on lie in the same chunk. */
+static size_t piece_of(uint64_t pos, size_t len) {
+    size_t left = BYTEBUF_CHUNK - offset_of(pos);
+    return len < left ? len : left;
+}
+
+static bool in_dir(const struct bytebuf *b, uint64_t pos) {
+    uint64_t low = base_of(b->start);
+    return pos - low < b->high - low;
+}
+
+static struct chunk **dir_slot(const struct bytebuf *b, uint64_t pos) {
+    return &b->dir[(pos / BYTEBUF_CHUNK) & (b->dir_capacity - 1)];
+}
+
+static struct chunk *find(const struct bytebuf *b, uint64_t pos) {
+    if (in_dir(b, pos))
+        return *dir_slot(b, pos);
+    struct chunk *c = b->kept;
+    while (c && c->pos != base_of(pos))
+        c = c->next;
+    return c;
+}
+
+/* ---- Directory and list ------------------------------------------------------------------------------------------ */
+
+void bytebuf_init(struct bytebuf *b, uint64_t start) {
+    *b = (struct bytebuf){.start = start, .high = base_of(start), .empty = true};
+}
+
+/* Makes the directory span positions up to `limit`. */
+static int dir_extend(struct bytebuf *b, struct mem *mem, uint64_t limit) {
+    uint64_t low = base_of(b->start), need = (limit - low) / BYTEBUF_CHUNK;
+    assert(need <= UINT32_MAX / 2);
+    uint32_t capacity = b->dir_capacity ? b->dir_capacity : DIR_MIN;
+    while (capacity < need)
+        capacity *= 2;
+    if (capacity != b->dir_capacity) {
+        struct bytebuf larger = {.dir_capacity = capacity, .dir = mem_alloc(mem, capacity * sizeof *b->dir)};
+        if (!larger.dir)
+            return -ENOMEM;
+        for (uint64_t pos = low; pos != b->high; pos += BYTEBUF_CHUNK)
+            *dir_slot(&larger, pos) = *dir_slot(b, pos);
+        mem_free(mem, b->dir, b->dir_capacity * sizeof *b->dir);
+        b->dir = larger.dir;
+        b->dir_capacity = capacity;
+    }
+    if (before(b->high, limit))
+        b->high = limit;
+    return 0;
+}
+
+/* Frees the directory when no chunk is in it. */
+static void dir_trim(struct bytebuf *b, struct mem *mem) {
+    assert(b->nkept <= b->nchunks);
+    if (!b->dir || b->nchunks > b->nkept)
+        return;
+    mem_free(mem, b->dir, b->dir_capacity * sizeof *b->dir);
+    b->dir = NULL;
+    b->dir_capacity = 0;
+    b->high = base_of(b->start);
+}
+
+static void keep(struct bytebuf *b, struct chunk *c) {
+    assert(!b->kept_last || before(b->kept_last->pos, c->pos));
+    c->next = NULL;
+    if (b->kept_last)
+        b->kept_last->next = c;
+    else
+        b->kept = c;
+    b->kept_last = c;
+    b->nkept++;
+}
+
+static void unkeep(struct bytebuf *b, struct chunk *c) {
+    struct chunk *prev = NULL;
+    for (struct chunk *k = b->kept; k != c; k = k->next)
+        prev = k;
+    if (prev)
+        prev->next = c->next;
+    else
+        b->kept = c->next;
+    if (b->kept_last == c)
+        b->kept_last = prev;
+    b->nkept--;
+}
+
+/* Nobody holds it, and it lies wholly below start, or nothing is stored at or above start either. */
+static bool unwanted(const struct bytebuf *b, const struct chunk *c) {
+    return !c->held && (b->empty || before(c->pos, base_of(b->start)));
+}
+
+static void release(struct bytebuf *b, struct chunk_pool *p, struct chunk *c) {
+    assert(unwanted(b, c));
+    if (in_dir(b, c->pos))
+        *dir_slot(b, c->pos) = NULL;
+    else
+        unkeep(b, c);
+    b->nchunks--;
+    pool_give(p, c);
+}
+
+/* ---- Operations -------------------------------------------------------------------------------------------------- */
+
+void bytebuf_free(struct bytebuf *b, struct chunk_pool *p) {
+    for (uint64_t pos = base_of(b->start); pos != b->high; pos += BYTEBUF_CHUNK)
+        if (*dir_slot(b, pos))
+            pool_give(p, *dir_slot(b, pos));
+    pool_give_list(p, b->kept);
+    mem_free(p->mem, b->dir, b->dir_capacity * sizeof *b->dir);
+    bytebuf_init(b, b->start);
+}
+
+/* Makes the `missing` chunks of [first, limit). */
+static int fill(struct bytebuf *b, struct chunk_pool *p, uint64_t first, uint64_t limit, uint64_t missing) {
+    struct chunk *list;
+    if (pool_take_list(p, missing, &list))
+        return -ENOMEM;
+    if (dir_extend(b, p->mem, limit)) {
+        pool_give_list(p, list);
+        return -ENOMEM;
+    }
+    for (uint64_t pos = first; pos != limit; pos += BYTEBUF_CHUNK) {
+        struct chunk **slot = dir_slot(b, pos);
+        if (*slot)
+            continue;
+        *slot = list;
+        list = list->next;
+        (*slot)->pos = pos;
+        (*slot)->held = 0;
+        b->nchunks++;
+    }
+    assert(!list);
+    return 0;
+}
+
+int bytebuf_reserve(struct bytebuf *b, struct chunk_pool *p, uint64_t pos, size_t len) {
+    assert(!before(pos, b->start));
+    if (len == 0)
+        return 0;
+    uint64_t first = base_of(pos), limit = base_of(pos + len - 1) + BYTEBUF_CHUNK, missing = 0;
+    for (uint64_t at = first; at != limit; at += BYTEBUF_CHUNK)
+        missing += !in_dir(b, at) || !*dir_slot(b, at);
+    if (missing && fill(b, p, first, limit, missing))
+        return -ENOMEM;
+    b->empty = false;
+    return 0;
+}
+
+int bytebuf_write(struct bytebuf *b, struct chunk_pool *p, uint64_t pos, const void *src, size_t len) {
+    if (bytebuf_reserve(b, p, pos, len))
+        return -ENOMEM;
+    const uint8_t *from = src;
+    for (size_t n; len; pos += n, from += n, len -= n) {
+        n = piece_of(pos, len);
+        memcpy(find(b, pos)->data + offset_of(pos), from, n);
+    }
+    return 0;
+}
+
+void bytebuf_read(const struct bytebuf *b, uint64_t pos, void *dst, size_t len) {
+    uint8_t *to = dst;
+    for (size_t n; len; pos += n, to += n, len -= n) {
+        const struct chunk *c = find(b, pos);
+        assert(c);
+        n = piece_of(pos, len);
+        memcpy(to, c->data + offset_of(pos), n);
+    }
+}
+
+int bytebuf_slices(const struct bytebuf *b, uint64_t pos, size_t len, struct umptcp_slice *slices, int max) {
+    int count = 0;
+    for (size_t n; len && count < max; pos += n, len -= n) {
+        const struct chunk *c = find(b, pos);
+        assert(c);
+        n = piece_of(pos, len);
+        slices[count++] = (struct umptcp_slice){c->data + offset_of(pos), n};
+    }
+    return count;
+}
+
+void bytebuf_ref(struct bytebuf *b, uint64_t pos, size_t len) {
+    for (size_t n; len; pos += n, len -= n) {
+        struct chunk *c = find(b, pos);
+        assert(c);
+        n = piece_of(pos, len);
+        c->held += n;
+    }
+}
+
+void bytebuf_unref(struct bytebuf *b, struct chunk_pool *p, uint64_t pos, size_t len) {
+    for (size_t n; len; pos += n, len -= n) {
+        struct chunk *c = find(b, pos);
+        n = piece_of(pos, len);
+        assert(c && c->held >= n);
+        c->held -= n;
+        if (unwanted(b, c))
+            release(b, p, c);
+    }
+    dir_trim(b, p->mem);
+}
+
+/* Takes the chunks wholly below `low`, the base of the new start, out of the directory. */
+static void leave_below(struct bytebuf *b, struct chunk_pool *p, uint64_t low) {
+    for (uint64_t pos = base_of(b->start); pos != low && pos != b->high; pos += BYTEBUF_CHUNK) {
+        struct chunk *c = *dir_slot(b, pos);
+        if (!c)
+            continue;
+        *dir_slot(b, pos) = NULL;
+        if (c->held) {
+            keep(b, c);
+            continue;
+        }
+        b->nchunks--;
+        pool_give(p, c);
+    }
+}
+
+void bytebuf_advance(struct bytebuf *b, struct chunk_pool *p, uint64_t start, uint64_t end) {
+    assert(!before(start, b->start) && !before(end, start));
+    uint64_t low = base_of(start);
+    leave_below(b, p, low);
+    b->start = start;
+    if (before(b->high, low))
+        b->high = low;
+    b->empty = start == end;
+    if (b->empty)
+        for (uint64_t pos = low; pos != b->high; pos += BYTEBUF_CHUNK) {
+            struct chunk *c = *dir_slot(b, pos);
+            if (c && unwanted(b, c))
+                release(b, p, c);
+        }
+    dir_trim(b, p->mem);
+}

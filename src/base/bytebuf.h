@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Bytes addressed by their 64-bit position in a stream, stored once, in chunks of BYTEBUF_CHUNK bytes from a pool that
+ * the connections of a stack share. The same structure is the send buffer (position = dsn), the receive buffer, which
+ * is written in any order (position = dsn), and a subflow's hold buffer (position = ssn).
+ *
+ * A chunk exists while it is wanted: when it lies at least partly in [start, ...) and was written, or when someone
+ * holds a reference on bytes in it (a subflow that may have to send them again). So memory follows the bytes that are
+ * needed, not the distance between them, and an empty buffer without references holds nothing.
+ *
+ * Positions wrap modulo 2^64; all that a buffer holds lies within 2^63.
+ */
+#ifndef UMPTCP_BASE_BYTEBUF_H
+#define UMPTCP_BASE_BYTEBUF_H
+
+#include "base/mem.h"
+
+enum { BYTEBUF_CHUNK = 16384 };
+
+struct chunk;
+
+/* Free chunks, last in first out (the warmest is used first); keeps at most `max_free`. */
+struct chunk_pool {
+    struct mem *mem;
+    struct chunk *free;
+    uint32_t nfree, max_free;
+};
+void chunk_pool_init(struct chunk_pool *p, struct mem *mem, uint32_t max_free);
+void chunk_pool_free(struct chunk_pool *p);
+
+struct bytebuf {
+    struct chunk **dir;    /* ring of chunk pointers by position, NULL: no such chunk */
+    uint32_t dir_capacity; /* a power of two, or 0 */
+    uint32_t nchunks;      /* that exist */
+    uint64_t start;        /* bytes below are not wanted any more (but by references) */
+    uint64_t high;         /* the directory spans the chunks from that of start to here (a multiple of the size) */
+    struct chunk *kept, *kept_last; /* chunks wholly below start that references hold, in ascending order */
+    uint32_t nkept;
+    bool empty; /* nothing was stored or reserved at or above start since the last bytebuf_advance() said so */
+};
+
+/* An empty buffer that starts at position `start`. */
+void bytebuf_init(struct bytebuf *b, uint64_t start);
+/* Gives all memory back, references or not. */
+void bytebuf_free(struct bytebuf *b, struct chunk_pool *p);
+/* Makes sure that [pos, pos + len) has chunks. Returns 0, or -ENOMEM with nothing changed. pos must not be below start.
+ * A reservation that is not used after all lives until an advance past it, or one that says the buffer is empty. */
+int bytebuf_reserve(struct bytebuf *b, struct chunk_pool *p, uint64_t pos, size_t len);
+/* Stores bytes. Returns 0, or -ENOMEM with nothing stored. */
+int bytebuf_write(struct bytebuf *b, struct chunk_pool *p, uint64_t pos, const void *src, size_t len);
+/* Copies bytes that were written (or reserved). */
+void bytebuf_read(const struct bytebuf *b, uint64_t pos, void *dst, size_t len);
+/* Where [pos, pos + len) lies: fills at most `max` slices and returns how many (the sum may be short of len when `max`
+ * is too small). The bytes must have chunks. */
+int bytebuf_slices(const struct bytebuf *b, uint64_t pos, size_t len, struct umptcp_slice *slices, int max);
+/* Holds on to [pos, pos + len), or lets go of it. Bytes are counted per chunk: what was held at once may be let go in
+ * parts, and held twice must be let go twice. The bytes must have chunks. */
+void bytebuf_ref(struct bytebuf *b, uint64_t pos, size_t len);
+void bytebuf_unref(struct bytebuf *b, struct chunk_pool *p, uint64_t pos, size_t len);
+/*
+ * Bytes below `start` are not wanted any more; `end` is the end of the highest byte stored, so `end` == `start` says
+ * that the buffer is empty. `start` never goes back. A chunk without references goes when it lies wholly below start,
+ * or when the buffer is empty; one with references goes with the last of them by the same rule.
+ */
+void bytebuf_advance(struct bytebuf *b, struct chunk_pool *p, uint64_t start, uint64_t end);
+
+#endif
