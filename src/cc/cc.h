@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Congestion control: one file per algorithm, `const` operations over an opaque state. An algorithm decides how the
+ * window grows and how far it falls; when a loss happened, what to send again and how to pace the fall (PRR) is TCP's
+ * business.
+ *
+ * Windows are in bytes. An algorithm sees only this header.
+ */
+#ifndef UMPTCP_CC_CC_H
+#define UMPTCP_CC_CC_H
+
+#include "base/clock.h"
+#include "base/seq.h"
+
+enum {
+    CC_STATE_SIZE = 96,     /* bytes for an algorithm's own state */
+    CC_CWND_MAX = 1u << 30, /* the largest window that TCP can express (RFC 7323 2.3) */
+};
+
+struct cc_ack { /* new data was acknowledged, outside of recovery */
+    utime now;
+    uint32_t acked;      /* bytes newly acknowledged */
+    uint32_t inflight;   /* bytes in flight before this acknowledgment */
+    dur rtt;             /* this sample; 0: none */
+    dur srtt, min_rtt;   /* 0: no sample yet */
+    struct ssn una, nxt; /* SND.UNA after it, SND.NXT: rounds are counted with these */
+    bool cwnd_limited;   /* the window, and not the application or the peer, was what held data back */
+};
+
+struct cc_event { /* a congestion event: fast recovery, timeout or ECE */
+    utime now;
+    uint32_t inflight; /* FlightSize at the event */
+    dur srtt;
+};
+
+struct cc {
+    const struct cc_ops *ops;
+    uint32_t cwnd, ssthresh; /* bytes; ssthresh UINT32_MAX: not known yet */
+    uint32_t mss;            /* bytes of payload in a full segment */
+    uint64_t state[CC_STATE_SIZE / 8];
+};
+
+struct cc_ops {
+    const char *name;
+    void (*init)(struct cc *cc);
+    /* Grow cwnd (never shrink it). Called for every acknowledgment of new data outside of recovery. */
+    void (*on_ack)(struct cc *cc, const struct cc_ack *ack);
+    /* A congestion event begins: set ssthresh (at least 2 MSS) and remember what undo needs. cwnd is left to the
+     * caller. */
+    void (*on_congestion)(struct cc *cc, const struct cc_event *ev);
+    /* The same for a retransmission timeout; the caller sets cwnd to one segment afterwards. */
+    void (*on_rto)(struct cc *cc, const struct cc_event *ev);
+    /* The last event was spurious: restore state, cwnd and ssthresh as before it. */
+    void (*on_undo)(struct cc *cc, utime now);
+    /* Nothing was sent for `idle`, more than one RTO: cwnd was already reduced (RFC 5681 4.1). Optional. */
+    void (*on_idle)(struct cc *cc, utime now, dur idle);
+};
+
+/* By name, or NULL. All names in order by index; NULL past the end. */
+const struct cc_ops *cc_find(const char *name);
+const char *cc_name(unsigned index);
+
+void cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss, uint32_t initial_cwnd_bytes);
+/* The path MTU changed: keeps the window in bytes but at least one segment. */
+void cc_set_mss(struct cc *cc, uint32_t mss);
+/* For algorithms: adds to the window, within CC_CWND_MAX. */
+void cc_grow(struct cc *cc, uint32_t bytes);
+static inline bool cc_in_slow_start(const struct cc *cc) { return cc->cwnd < cc->ssthresh; }
+
+extern const struct cc_ops cc_newreno, cc_cubic;
+
+#endif

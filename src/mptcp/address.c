@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Path signals (RFC 8684 3.4): addresses announced, echoed and withdrawn, priorities changed, silent paths probed. The path
+ * manager decides; here its words are said and the peer's are heard.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "mptcp/conn.h"
+#include "wire/mpcrypto.h"
+
+enum { ACTIVE_PROBE_INTERVALS = 2 };
+
+static bool conn_closed(const struct conn *c) { return c->state == UMPTCP_CLOSED; }
+
+/* ---- Said ---------------------------------------------------------------------------------------------------------- */
+
+/* The subflow that carries a signal about others: the first that works, preferably not `not_this`. */
+static struct subflow *signal_carrier(const struct conn *c, uint8_t not_this_id, bool any_id) {
+    struct subflow *second_best = NULL;
+    list_for_each (n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        if (!subflow_usable(sf))
+            continue;
+        if (any_id || sf->local_id != not_this_id)
+            return sf;
+        second_best = sf;
+    }
+    return second_best;
+}
+
+static void say(struct subflow *sf, uint16_t signal) {
+    sf->signals |= signal;
+    tcp_ack_now(&sf->tcb);
+    conn_ready(sf->conn);
+}
+
+/* RFC 8684 3.4.1 leaves the interval open; Linux's: the longest RTO of the subflows, doubled each time. */
+static void schedule_announcement(struct conn *c) {
+    const struct umptcp_config *cfg = &c->mp->env->cfg;
+    struct add_addr *a = &c->paths->add;
+    dur wait = 0;
+    list_for_each (n, &c->subflows) {
+        dur rto = rtt_rto_base(&subflow_of(n)->tcb.rtt, cfg->rto_min, cfg->rto_max);
+        wait = rto > wait ? rto : wait;
+    }
+    if (wait > cfg->add_addr_timeout)
+        wait = cfg->add_addr_timeout;
+    a->at = wait ? time_add(c->mp->env->now, wait << (a->tries ? a->tries - 1 : 0)) : UMPTCP_NEVER;
+}
+
+static void announce_again(struct conn *c) {
+    struct add_addr *a = &c->paths->add;
+    struct subflow *sf = signal_carrier(c, 0, true);
+    if (a->tries > ADD_ADDR_RETRIES) {
+        a->active = false;
+        a->at = UMPTCP_NEVER;
+        conn_pm_event(c, &(struct pm_event){.type = PM_ANNOUNCE_FAILED, .local_id = a->id});
+        return;
+    }
+    a->tries++;
+    if (sf) {
+        sf->signal_acks = 0;
+        say(sf, SIG_ADD_ADDR);
+    }
+    schedule_announcement(c);
+}
+
+int conn_announce(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr) {
+    struct add_addr *a = &c->paths->add;
+    if (a->active)
+        return -EBUSY;
+    *a = (struct add_addr){.active = true, .id = id, .addr = *addr};
+    announce_again(c);
+    conn_arm_path(c);
+    return 0;
+}
+
+void conn_withdraw(struct conn *c, uint8_t id) {
+    struct conn_paths *p = c->paths;
+    struct subflow *sf = signal_carrier(c, id, false);
+    if (p->add.active && p->add.id == id) {
+        p->add.active = false;
+        p->add.at = UMPTCP_NEVER;
+    }
+    if (!sf || p->nremove == MP_REMOVE_IDS_MAX) {
+        mib_inc(&c->mp->env->mib, MIB_RM_ADDR_TX_DROP);
+        return;
+    }
+    p->remove_ids[p->nremove++] = id;
+    say(sf, SIG_REMOVE_ADDR);
+}
+
+void subflow_prio(struct subflow *sf, bool backup) {
+    sf->local_backup = backup;
+    if (conn_is_mptcp(sf->conn) && sf->state == SF_ACTIVE)
+        say(sf, SIG_PRIO);
+}
+
+/* ---- Heard --------------------------------------------------------------------------------------------------------- */
+
+bool conn_remote_addr(const struct conn *c, uint8_t id, struct umptcp_sockaddr *addr) {
+    if (id == 0) {
+        *addr = c->name.remote;
+        return true;
+    }
+    for (uint32_t i = 0; c->paths && i < c->paths->nremotes; i++)
+        if (c->paths->remotes[i].id == id) {
+            *addr = c->paths->remotes[i].addr;
+            return true;
+        }
+    return false;
+}
+
+/* Remembers an address under its id. False: it contradicts what is known, or there is no room. */
+static bool learn_remote(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr) {
+    struct conn_paths *p = c->paths;
+    if (id == 0)
+        return addr_eq(&addr->addr, &c->name.remote.addr);
+    for (uint32_t i = 0; i < p->nremotes; i++) {
+        if (p->remotes[i].id != id)
+            continue;
+        if (!addr_eq(&p->remotes[i].addr.addr, &addr->addr))
+            return false; /* an id gets another address only after it was removed */
+        p->remotes[i].addr.port = addr->port;
+        return true;
+    }
+    if (p->nremotes == REMOTE_ADDRS_MAX)
+        return false;
+    p->remotes[p->nremotes++] = (struct pm_remote){id, *addr};
+    return true;
+}
+
+static void echo_input(struct conn *c, const struct mpopt *o) {
+    struct add_addr *a = &c->paths->add;
+    mib_inc(&c->mp->env->mib, MIB_ECHO_ADD);
+    if (!a->active || a->id != o->add_addr.addr_id || !addr_eq(&a->addr.addr, &o->add_addr.addr) ||
+        a->addr.port != (o->add_addr.has_port ? o->add_addr.port : 0))
+        return;
+    a->active = false;
+    a->at = UMPTCP_NEVER;
+    conn_pm_event(c, &(struct pm_event){.type = PM_ANNOUNCE_ECHOED, .local_id = a->id});
+}
+
+static void add_addr_input(struct subflow *sf, const struct mpopt *o, enum drop *drop) {
+    struct conn *c = sf->conn;
+    struct env *env = c->mp->env;
+    struct conn_paths *p = c->paths;
+    uint16_t port = o->add_addr.has_port ? o->add_addr.port : 0;
+    if (o->add_addr.hmac !=
+        mp_add_addr_hmac(c->remote_key, c->local_key, o->add_addr.addr_id, &o->add_addr.addr, port)) {
+        *drop = DROP_MP_HMAC;
+        return;
+    }
+    mib_inc(&env->mib, MIB_ADD_ADDR);
+    if (o->add_addr.has_port)
+        mib_inc(&env->mib, MIB_PORT_ADD);
+    conn_fully_established(c);
+    /* Without a port the one that the subflow goes to is meant (3.4.1). */
+    struct umptcp_sockaddr addr = {o->add_addr.addr, port ? port : sf->flow.remote.port};
+    if (!addr_is_usable(&addr.addr) || addr_is_loopback(&addr.addr) || (o->add_addr.has_port && !port) ||
+        addr_eq(&addr.addr, &sf->flow.local.addr) || !learn_remote(c, o->add_addr.addr_id, &addr)) {
+        *drop = DROP_MP_ADDR;
+        mib_inc(&env->mib, MIB_ADD_ADDR_DROP);
+        return;
+    }
+    p->echo = (struct pm_remote){o->add_addr.addr_id, {o->add_addr.addr, port}};
+    p->echo_has_port = o->add_addr.has_port;
+    p->echo_pending = true;
+    say(sf, SIG_ECHO);
+    conn_path_event(c, &(struct conn_path_event){
+                           .type = UMPTCP_EV_ADDR_ANNOUNCED, .addr_id = o->add_addr.addr_id, .addr = addr});
+    conn_pm_event(c, &(struct pm_event){.type = PM_ADDR_ANNOUNCED, .remote_id = o->add_addr.addr_id, .addr = addr});
+}
+
+/*
+ * An address is withdrawn: it is forgotten, and the subflows to it must prove that they live or go (3.4.2): they are
+ * probed, and without an answer reset.
+ */
+static void remove_input(struct conn *c, uint8_t id, enum drop *drop) {
+    struct env *env = c->mp->env;
+    struct conn_paths *p = c->paths;
+    bool known = false;
+    for (uint32_t i = 0; i < p->nremotes; i++)
+        if (p->remotes[i].id == id) {
+            p->remotes[i] = p->remotes[--p->nremotes];
+            known = true;
+            break;
+        }
+    list_for_each (n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        if (sf->remote_id != id || sf->state != SF_ACTIVE)
+            continue;
+        known = true;
+        sf->withdrawn = true;
+        sf->probes = 1;
+        tcp_probe(&sf->tcb);
+        conn_ready(c);
+    }
+    if (!known) {
+        *drop = DROP_MP_ADDR;
+        return;
+    }
+    mib_inc(&env->mib, MIB_RM_ADDR);
+    conn_arm_path(c);
+    conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_ADDR_REMOVED, .addr_id = id});
+    conn_pm_event(c, &(struct pm_event){.type = PM_ADDR_REMOVED, .remote_id = id});
+}
+
+static void prio_input(struct subflow *sf, bool backup) {
+    struct conn *c = sf->conn;
+    mib_inc(&c->mp->env->mib, MIB_MP_PRIO_RX);
+    sf->remote_backup = backup;
+    conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_SUBFLOW_PRIO, .subflow = sf->number});
+    conn_ready(c);
+}
+
+/* False: the connection ended by it. */
+static bool fastclose_input(struct conn *c, const struct mpopt *o, enum drop *drop) {
+    if (o->fastclose.key != c->local_key) {
+        *drop = DROP_MP_FASTCLOSE_KEY;
+        return true;
+    }
+    mib_inc(&c->mp->env->mib, MIB_MP_FASTCLOSE_RX);
+    close_fast(c);
+    return false;
+}
+
+bool signal_input(struct subflow *sf, const struct seg *seg, enum drop *drop) {
+    struct conn *c = sf->conn;
+    c->mp->env->mib.drops[DROP_MP_OPTION] += seg->mp.malformed;
+    if (!conn_is_mptcp(c) || conn_closed(c))
+        return true;
+    for (uint32_t i = 0; i < seg->mp.n; i++) {
+        const struct mpopt *o = &seg->mp.opt[i];
+        switch (o->type) {
+        case MP_ADD_ADDR:
+            if (o->add_addr.echo)
+                echo_input(c, o);
+            else
+                add_addr_input(sf, o, drop);
+            break;
+        case MP_REMOVE_ADDR:
+            for (uint32_t k = 0; k < o->remove.n; k++)
+                remove_input(c, o->remove.ids[k], drop);
+            break;
+        case MP_PRIO:
+            prio_input(sf, o->prio.backup);
+            break;
+        case MP_FASTCLOSE:
+            if (!fastclose_input(c, o, drop))
+                return false;
+            break;
+        case MP_FAIL:
+            if (!fallback_fail_rcvd(sf))
+                return false;
+            break;
+        default:
+            break;
+        }
+    }
+    return true;
+}
+
+/* ---- Time ---------------------------------------------------------------------------------------------------------- */
+
+/* Data moved a short while ago. */
+static bool conn_active(const struct conn *c) {
+    const struct env *env = c->mp->env;
+    utime last = time_max(c->last_progress, time_max(c->last_rx_data, c->last_send));
+    return time_since(env->now, last) < ACTIVE_PROBE_INTERVALS * env->cfg.probe_interval;
+}
+
+/*
+ * A path that says nothing while others speak may be dead, and waiting for its retransmissions to find out takes longer each time.
+ * So it is asked; without an answer it goes, and the path manager may try it anew.
+ */
+static void probe_path(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    struct env *env = c->mp->env;
+    dur silent = time_since(env->now, sf->tcb.last_rx);
+    bool wanted = sf->withdrawn ? sf->probes > 0 : c->nsubflows > 1 && !(sf->local_backup || sf->remote_backup);
+    if (sf->state != SF_ACTIVE || !wanted || silent < env->cfg.probe_interval)
+        return;
+    if (sf->probes >= env->cfg.probe_count) {
+        subflow_reset(sf, MPRST_PERFORMANCE, ETIMEDOUT);
+        return;
+    }
+    sf->probes++;
+    mib_inc(&env->mib, MIB_UMPTCP_PROBES);
+    tcp_probe(&sf->tcb);
+}
+
+static void give_up_unmapped(struct conn *c) {
+    c->paths->unmapped_at = UMPTCP_NEVER;
+    list_for_each_safe (n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        struct ssn ssn;
+        if (sf->hold && hold_unmapped(sf, &ssn))
+            fallback_unmapped(sf, ssn, true);
+    }
+}
+
+static bool any_withdrawn(const struct conn *c) {
+    list_for_each (n, &c->subflows)
+        if (subflow_of(n)->withdrawn && subflow_of(n)->probes && subflow_of(n)->state == SF_ACTIVE)
+            return true;
+    return false;
+}
+
+void conn_arm_path(struct conn *c) {
+    struct env *env = c->mp->env;
+    struct conn_paths *p = c->paths;
+    if (!p || c->mode != MP_FULL || conn_closed(c))
+        return;
+    bool watch = env->cfg.probe_interval && ((c->nsubflows > 1 && conn_active(c)) || any_withdrawn(c));
+    if (watch && time_is_never(p->probe_at))
+        p->probe_at = time_add(env->now, env->cfg.probe_interval);
+    utime at = time_min(time_min(p->probe_at, p->unmapped_at), time_min(p->add.at, p->pm_at));
+    timer_set(&env->timers, &c->t_path, at);
+}
+
+void conn_path_timeout(struct conn *c) {
+    utime now = c->mp->env->now;
+    struct conn_paths *p = c->paths;
+    if (!time_before(now, p->unmapped_at))
+        give_up_unmapped(c);
+    if (p->add.active && !time_before(now, p->add.at))
+        announce_again(c);
+    if (!time_before(now, p->pm_at)) {
+        p->pm_at = UMPTCP_NEVER;
+        conn_pm_event(c, &(struct pm_event){.type = PM_TIMER});
+    }
+    if (!time_before(now, p->probe_at)) {
+        p->probe_at = UMPTCP_NEVER;
+        list_for_each_safe (n, &c->subflows)
+            probe_path(subflow_of(n));
+    }
+    conn_arm_path(c);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The application's bytes, and how many of them there may be. There is one receive window for all subflows, relative to the
+ * DATA_ACK (RFC 8684 3.3.4), and its right edge never moves left.
+ */
+#include <errno.h>
+
+#include "mptcp/conn.h"
+
+enum { SNDBUF_CWNDS = 3 };
+
+static uint32_t conn_mss(const struct conn *c) {
+    const struct subflow *sf = conn_first(c);
+    return sf ? sf->tcb.mss : TCP_MSS_DEFAULT_V4;
+}
+
+/* ---- Receive window ------------------------------------------------------------------------------------------------ */
+
+static uint64_t promised(const struct conn *c) {
+    return dsn_lt(c->rcv_nxt, c->rcv_edge) ? dsn_sub(c->rcv_edge, c->rcv_nxt) : 0;
+}
+
+static uint64_t free_room(const struct conn *c) {
+    uint64_t used = dsn_sub(c->rcv_nxt, c->read_seq);
+    return used < c->rcvbuf_size ? c->rcvbuf_size - used : 0;
+}
+
+uint64_t conn_window(const struct conn *c) {
+    uint64_t old = promised(c), now = free_room(c);
+    uint32_t step = c->rcvbuf_size / 2 < conn_mss(c) ? c->rcvbuf_size / 2 : conn_mss(c);
+    return now >= old + step ? now : old; /* no silly windows (RFC 9293 3.8.6.2.2) */
+}
+
+void conn_advertised(struct conn *c, uint64_t window) {
+    struct dsn edge = dsn_add(c->rcv_nxt, window);
+    c->rcv_edge = dsn_max(c->rcv_edge, edge);
+}
+
+/* A window update is worth a segment when little was left and now there is much more. */
+static void update_window(struct conn *c) {
+    uint64_t old = promised(c), now = conn_window(c);
+    if (!conn_is_mptcp(c) && c->mode != MP_OFF && c->mode != MP_FALLBACK)
+        return;
+    if (now < 2 * old || now - old < 2 * (uint64_t)conn_mss(c) || old > c->rcvbuf_size / 4)
+        return;
+    list_for_each (n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        if (sf->state == SF_ACTIVE && !sf->stale)
+            tcp_ack_now(&sf->tcb);
+    }
+    conn_ready(c);
+}
+
+/* The largest round trip of the subflows: what the buffer must bridge. */
+static dur longest_rtt(const struct conn *c) {
+    dur longest = 0;
+    list_for_each (n, &c->subflows) {
+        const struct tcb *t = &subflow_of(n)->tcb;
+        dur rtt = t->rcv_rtt ? t->rcv_rtt : t->rtt.srtt;
+        if (subflow_of(n)->state == SF_ACTIVE && rtt > longest)
+            longest = rtt;
+    }
+    return longest;
+}
+
+/*
+ * Dynamic right-sizing: when the application read more in a round trip than in any before, the buffer becomes twice that, and
+ * more while the sender still doubles.
+ */
+static void tune_rcvbuf(struct conn *c) {
+    struct env *env = c->mp->env;
+    dur rtt = longest_rtt(c);
+    if (c->rcvbuf_fixed || !rtt || time_since(env->now, c->drs_at) < rtt)
+        return;
+    if (c->drs_copied > c->drs_space) {
+        uint64_t grow = c->drs_space ? 2 * (c->drs_copied - c->drs_space) : 0;
+        uint64_t want = 2 * (c->drs_copied + grow) + 16 * (uint64_t)conn_mss(c);
+        if (want > env->cfg.rmem_max)
+            want = env->cfg.rmem_max;
+        if (want > c->rcvbuf_size)
+            c->rcvbuf_size = (uint32_t)want;
+        c->drs_space = (uint32_t)c->drs_copied;
+    }
+    c->drs_copied = 0;
+    c->drs_at = env->now;
+}
+
+/* ---- Receive ------------------------------------------------------------------------------------------------------- */
+
+int conn_peek(struct conn *c, struct umptcp_slice *slices, int max) {
+    uint64_t len = dsn_sub(c->rcv_nxt, c->read_seq);
+    if (len)
+        return bytebuf_slices(&c->rcvbuf, c->read_seq.v, len, slices, max);
+    if (c->eof)
+        return 0;
+    if (c->state == UMPTCP_CLOSED)
+        return c->error ? -c->error : 0;
+    return -EAGAIN;
+}
+
+int conn_consume(struct conn *c, size_t len) {
+    struct env *env = c->mp->env;
+    if (len > dsn_sub(c->rcv_nxt, c->read_seq))
+        return -EINVAL;
+    c->read_seq = dsn_add(c->read_seq, len);
+    uint64_t end = c->rcv_ofo.count ? c->rcv_ofo.items[c->rcv_ofo.count - 1].end : c->rcv_nxt.v;
+    bytebuf_advance(&c->rcvbuf, &env->chunks, c->read_seq.v, end);
+    c->drs_copied += len;
+    tune_rcvbuf(c);
+    update_window(c);
+    return 0;
+}
+
+/* ---- Send ---------------------------------------------------------------------------------------------------------- */
+
+uint32_t conn_send_room(const struct conn *c) {
+    uint64_t used = dsn_sub(c->write_seq, c->snd_una);
+    return used < c->sndbuf_size ? (uint32_t)(c->sndbuf_size - used) : 0;
+}
+
+void conn_tune_sndbuf(struct conn *c) {
+    uint64_t want = 0;
+    if (c->sndbuf_fixed)
+        return;
+    list_for_each (n, &c->subflows)
+        if (subflow_of(n)->state == SF_ACTIVE)
+            want += SNDBUF_CWNDS * (uint64_t)subflow_of(n)->tcb.cc.cwnd;
+    if (want > c->mp->env->cfg.wmem_max)
+        want = c->mp->env->cfg.wmem_max;
+    if (want > c->sndbuf_size)
+        c->sndbuf_size = (uint32_t)want;
+}
+
+int conn_reserve(struct conn *c, size_t len, struct umptcp_slice *slices, int max) {
+    struct env *env = c->mp->env;
+    if (c->state == UMPTCP_CLOSED)
+        return c->error ? -c->error : -EPIPE;
+    if (c->write_shut)
+        return -EPIPE;
+    uint32_t room = conn_send_room(c);
+    if (!room) {
+        c->want_write = true;
+        return -EAGAIN;
+    }
+    if (len > room) {
+        len = room;
+        c->want_write = true;
+    }
+    if (bytebuf_reserve(&c->sndbuf, &env->chunks, c->write_seq.v, len))
+        return -ENOMEM;
+    int n = bytebuf_slices(&c->sndbuf, c->write_seq.v, len, slices, max);
+    c->reserved = 0;
+    for (int i = 0; i < n; i++)
+        c->reserved += slices[i].len;
+    return n;
+}
+
+int conn_commit(struct conn *c, size_t len) {
+    if (len > c->reserved || c->state == UMPTCP_CLOSED)
+        return -EINVAL;
+    c->write_seq = dsn_add(c->write_seq, len);
+    c->reserved = 0;
+    if (!len)
+        return 0;
+    c->last_send = c->mp->env->now;
+    conn_arm_path(c);
+    conn_ready(c);
+    return 0;
+}

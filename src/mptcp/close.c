@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The end of a connection (RFC 8684 3.3.3, 3.5, appendix D). DATA_FIN ends one direction of the stream as FIN does in TCP; the
+ * FINs of the subflows follow when both directions are done, as Linux has it: a FIN before that means "this subflow
+ * only" to such a peer. In plain TCP the subflow's FIN is the DATA_FIN.
+ */
+#include <errno.h>
+
+#include "mptcp/conn.h"
+
+static bool in_handshake(const struct conn *c) {
+    return c->state == UMPTCP_SYN_SENT || c->state == UMPTCP_SYN_RCVD;
+}
+
+static void ack_everywhere(struct conn *c, uint16_t signals) {
+    list_for_each (n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        if (sf->state != SF_ACTIVE)
+            continue;
+        sf->signals |= signals;
+        tcp_ack_now(&sf->tcb);
+    }
+    conn_ready(c);
+}
+
+/* The end of our direction leaves when everything before it was handed to subflows. */
+static void send_end(struct conn *c) {
+    if (!c->write_shut || !dsn_eq(c->snd_nxt, c->write_seq))
+        return;
+    if (conn_is_mptcp(c)) {
+        if (!c->data_fin_sent)
+            ack_everywhere(c, SIG_DATA_FIN);
+        c->data_fin_sent = true;
+        conn_arm_rtx(c);
+        return;
+    }
+    struct subflow *sf = conn_first(c);
+    if (sf && sf->state == SF_ACTIVE && !sf->tcb.fin_queued) {
+        tcp_close(&sf->tcb);
+        conn_ready(c);
+    }
+}
+
+static bool end_acked(const struct conn *c) {
+    if (conn_is_mptcp(c))
+        return c->data_fin_acked;
+    const struct subflow *sf = conn_first(c);
+    return sf && sf->tcb.fin_queued &&
+           (sf->tcb.state == UMPTCP_FIN_WAIT_2 || sf->tcb.state == UMPTCP_TIME_WAIT || sf->tcb.state == UMPTCP_CLOSED);
+}
+
+static void set_state(struct conn *c, enum umptcp_tcp_state state) {
+    struct env *env = c->mp->env;
+    bool was = c->state == UMPTCP_ESTABLISHED || c->state == UMPTCP_CLOSE_WAIT;
+    bool is = state == UMPTCP_ESTABLISHED || state == UMPTCP_CLOSE_WAIT;
+    if (was && !is)
+        mib_dec(&env->mib, MIB_TCP_CURR_ESTAB);
+    c->state = state;
+    if (state == UMPTCP_FIN_WAIT_2 && c->orphan) /* nobody waits for what the peer may still say */
+        timer_set(&env->timers, &c->t_life, time_add(env->now, env->cfg.time_wait));
+}
+
+/* Both directions are done: the subflows end in order, with FINs of their own. */
+static void finish_in_order(struct conn *c) {
+    conn_finish(c, 0);
+    list_for_each_safe (n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        if (sf->tcb.fin_queued && sf->state == SF_ACTIVE)
+            sf->state = SF_CLOSING; /* plain TCP: its FIN went already */
+        subflow_close(sf);
+    }
+}
+
+/* All before the peer's end arrived. */
+static void receive_end(struct conn *c) {
+    c->eof = true;
+    conn_notify(c, NOTIFY_READABLE);
+    if (conn_is_mptcp(c))
+        ack_everywhere(c, SIG_DATA_ACK);
+    if (c->state == UMPTCP_ESTABLISHED)
+        set_state(c, UMPTCP_CLOSE_WAIT);
+    else if (c->state == UMPTCP_FIN_WAIT_1)
+        set_state(c, UMPTCP_CLOSING);
+}
+
+void close_advance(struct conn *c) {
+    if (c->state == UMPTCP_CLOSED || in_handshake(c))
+        return;
+    send_end(c);
+    bool got_end = c->fin_rcvd && dsn_eq(c->rcv_nxt, c->fin_dsn);
+    bool was_fin_wait_2 = c->state == UMPTCP_FIN_WAIT_2;
+    if (got_end && !c->eof)
+        receive_end(c);
+    if (end_acked(c)) {
+        if (c->state == UMPTCP_FIN_WAIT_1)
+            set_state(c, UMPTCP_FIN_WAIT_2);
+        else if (c->state == UMPTCP_CLOSING || c->state == UMPTCP_LAST_ACK || (was_fin_wait_2 && c->eof))
+            finish_in_order(c);
+    }
+}
+
+void conn_shutdown(struct conn *c) {
+    if (c->write_shut || c->state == UMPTCP_CLOSED)
+        return;
+    c->write_shut = true;
+    if (c->state == UMPTCP_ESTABLISHED)
+        set_state(c, UMPTCP_FIN_WAIT_1);
+    else if (c->state == UMPTCP_CLOSE_WAIT)
+        set_state(c, UMPTCP_LAST_ACK);
+    conn_ready(c);
+    close_advance(c);
+}
+
+void conn_close(struct conn *c) {
+    c->orphan = true;
+    conn_work(c);
+    if (c->state == UMPTCP_CLOSED)
+        return;
+    bool unread = !dsn_eq(c->read_seq, c->rcv_nxt) || !ranges_empty(&c->rcv_ofo);
+    if (c->state == UMPTCP_SYN_SENT || unread) {
+        conn_abort(c, ECONNRESET);
+        return;
+    }
+    list_for_each (n, &c->subflows)
+        tcp_orphan(&subflow_of(n)->tcb);
+    conn_shutdown(c);
+    if (c->state == UMPTCP_FIN_WAIT_2) /* shutdown() had come long before */
+        set_state(c, UMPTCP_FIN_WAIT_2);
+    if (list_empty(&c->subflows) && c->state != UMPTCP_CLOSED)
+        conn_finish(c, 0);
+}
+
+static void reset_all(struct conn *c, uint16_t signals, int error) {
+    list_for_each_safe (n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        sf->signals |= signals;
+        subflow_reset(sf, MPRST_UNSPEC, error);
+    }
+    conn_work(c);
+    conn_ready(c);
+}
+
+void conn_abort(struct conn *c, int error) {
+    conn_finish(c, error);
+    reset_all(c, conn_is_mptcp(c) ? SIG_FASTCLOSE : 0, error);
+}
+
+void close_fast(struct conn *c) {
+    conn_finish(c, ECONNRESET);
+    reset_all(c, 0, ECONNRESET);
+}
+
+void close_fin_rcvd(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    if (!conn_is_mptcp(c))
+        conn_receive_fin(c, c->rcv_nxt);
+    else
+        subflow_close(sf); /* the peer gave up this subflow only (RFC 8684 3.3.3) */
+}
+
+static bool any_left(const struct conn *c) {
+    list_for_each (n, &c->subflows)
+        if (subflow_of(n)->state != SF_DEAD)
+            return true;
+    return false;
+}
+
+void close_subflow_gone(struct conn *c, int error) {
+    struct env *env = c->mp->env;
+    if (c->state == UMPTCP_CLOSED || any_left(c))
+        return;
+    if (in_handshake(c))
+        mib_inc(&env->mib, MIB_TCP_ATTEMPT_FAILS);
+    if (c->mode != MP_FULL || c->listener || c->orphan) {
+        conn_finish(c, error ? error : c->eof && c->write_shut ? 0 : ECONNRESET);
+        return;
+    }
+    /* Break before make: another subflow may come (3.3.3); until then the connection waits. */
+    timer_cancel(&env->timers, &c->t_rtx);
+    timer_set(&env->timers, &c->t_life, time_add(env->now, env->cfg.close_timeout));
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A connection's life: made, marked for work, told about, ended, freed. */
+#include "mptcp/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+
+enum { FLOW_BUCKETS = 16, CONN_TIMERS = 3 };
+
+int mp_init(struct mp *mp, struct env *env) {
+    mp->env = env;
+    list_init(&mp->conns);
+    list_init(&mp->ready);
+    list_init(&mp->work);
+    int err = tokens_init(&mp->tokens, &env->mem);
+    return err ? err : hash_table_init(&mp->flows, &env->mem, FLOW_BUCKETS);
+}
+
+void mp_free(struct mp *mp) {
+    list_for_each_safe (n, &mp->conns)
+        conn_free(container_of(n, struct conn, node));
+    hash_table_free(&mp->flows, &mp->env->mem);
+    tokens_free(&mp->tokens, &mp->env->mem);
+}
+
+struct conn *conn_new(struct mp *mp) {
+    struct env *env = mp->env;
+    struct conn *c = mem_alloc(&env->mem, sizeof *c);
+    if (!c)
+        return NULL;
+    if (timers_reserve(&env->timers, CONN_TIMERS)) {
+        mem_free(&env->mem, c, sizeof *c);
+        return NULL;
+    }
+    c->mp = mp;
+    c->state = UMPTCP_CLOSED;
+    c->sndbuf_size = env->cfg.wmem_default;
+    c->rcvbuf_size = env->cfg.rmem_default;
+    c->keepalive = (struct tcp_keepalive){false, env->cfg.keepalive_probes, env->cfg.keepalive_time,
+                                          env->cfg.keepalive_intvl};
+    c->last_progress = env->now;
+    list_init(&c->ready);
+    list_init(&c->work);
+    list_init(&c->subflows);
+    deque_init(&c->path_events, sizeof(struct conn_path_event));
+    timer_init(&c->t_rtx, TIMER_CONN_RTX);
+    timer_init(&c->t_life, TIMER_CONN_LIFE);
+    timer_init(&c->t_path, TIMER_CONN_PATH);
+    list_push_back(&mp->conns, &c->node);
+    mp->nconns++;
+    return c;
+}
+
+void conn_free(struct conn *c) {
+    struct env *env = c->mp->env;
+    struct mem *mem = &env->mem;
+    list_for_each_safe (n, &c->subflows)
+        subflow_free(subflow_of(n));
+    timer_cancel(&env->timers, &c->t_rtx);
+    timer_cancel(&env->timers, &c->t_life);
+    timer_cancel(&env->timers, &c->t_path);
+    timers_reserve(&env->timers, -CONN_TIMERS);
+    token_release(&c->mp->tokens, &c->token);
+    bytebuf_free(&c->sndbuf, &env->chunks);
+    bytebuf_free(&c->rcvbuf, &env->chunks);
+    ranges_free(&c->reinject, mem);
+    ranges_free(&c->rcv_ofo, mem);
+    deque_free(&c->path_events, mem);
+    if (c->paths) {
+        deque_free(&c->paths->events, mem);
+        mem_free(mem, c->paths, sizeof *c->paths);
+    }
+    list_remove(&c->ready);
+    list_remove(&c->work);
+    list_remove(&c->node);
+    c->mp->nconns--;
+    mem_free(mem, c, sizeof *c);
+}
+
+bool conn_reap(struct conn *c) {
+    list_for_each_safe (n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        if (sf->state == SF_DEAD && !sf->tcb.rst_pending)
+            subflow_free(sf);
+    }
+    return c->state == UMPTCP_CLOSED && list_empty(&c->subflows) && !c->handle && !c->listener;
+}
+
+void conn_work(struct conn *c) {
+    if (list_empty(&c->work))
+        list_push_back(&c->mp->work, &c->work);
+}
+
+void conn_ready(struct conn *c) {
+    if (list_empty(&c->ready))
+        list_push_back(&c->mp->ready, &c->ready);
+}
+
+void conn_notify(struct conn *c, enum conn_notify what) {
+    c->notify |= (uint8_t)what;
+    conn_work(c);
+}
+
+void conn_path_event(struct conn *c, const struct conn_path_event *ev) {
+    struct env *env = c->mp->env;
+    struct conn_path_event *slot =
+        c->handle && c->path_events.count < PATH_EVENTS_MAX ? deque_push(&c->path_events, &env->mem) : NULL;
+    if (slot)
+        *slot = *ev;
+    else if (c->handle)
+        mib_inc(&env->mib, MIB_UMPTCP_EVENTS_LOST);
+    conn_work(c);
+}
+
+void conn_pm_event(struct conn *c, const struct pm_event *ev) {
+    if (!c->paths || c->mode != MP_FULL || c->state == UMPTCP_CLOSED)
+        return;
+    struct pm_event *slot = deque_push(&c->paths->events, &c->mp->env->mem);
+    if (slot)
+        *slot = *ev;
+    conn_work(c);
+}
+
+void conn_finish(struct conn *c, int error) {
+    struct env *env = c->mp->env;
+    if (c->state == UMPTCP_CLOSED)
+        return;
+    if (c->state == UMPTCP_ESTABLISHED || c->state == UMPTCP_CLOSE_WAIT)
+        mib_dec(&env->mib, MIB_TCP_CURR_ESTAB);
+    c->state = UMPTCP_CLOSED;
+    c->error = error;
+    timer_cancel(&env->timers, &c->t_rtx);
+    timer_cancel(&env->timers, &c->t_life);
+    timer_cancel(&env->timers, &c->t_path);
+    token_release(&c->mp->tokens, &c->token);
+    ranges_free(&c->reinject, &env->mem);
+    conn_notify(c, NOTIFY_CLOSED);
+}

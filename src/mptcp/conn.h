@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A connection: one byte stream in each direction, carried by one or more subflows (RFC 8684). Plain TCP, and a connection
+ * that fell back, is the case of one subflow whose mapping is the identity: one code path, with the DSS left out.
+ *
+ * Bytes live once, here: `sndbuf` and `rcvbuf` are addressed by data sequence number. A subflow holds ranges only: its TX
+ * mappings say which dsn its ssn carry (each holds a reference on the bytes until its TCP acknowledged them), its RX mappings
+ * where in the stream what it receives belongs.
+ *
+ *   sndbuf   snd_una ........ snd_nxt ............ write_seq
+ *            sent on subflows, | not yet given to   |
+ *            not DATA_ACKed    | any subflow        |
+ *   rcvbuf   read_seq ........ rcv_nxt ...(holes: rcv_ofo)... rcv_edge
+ *            readable          | DATA_ACK           | right edge that was advertised
+ *
+ * Calls go down (stack -> connection -> subflow -> TCP), facts come back up as results. What must happen later or
+ * elsewhere is left as work: bits and events on the connection, done by the stack at the end of the public call. Objects die there too.
+ *
+ * Files: conn.c life; token.c; handshake.c MP_CAPABLE and MP_JOIN; subflow.c a subflow's life and input; mapping.c both kinds of
+ * mappings; receive.c and hold.c payload into the stream; output.c scheduling and segments; options.c which MPTCP options a segment
+ * carries; reinject.c stale and dead paths, data-level timer; close.c DATA_FIN, MP_FASTCLOSE, end; fallback.c; address.c ADD_ADDR and
+ * the other path signals; buffer.c windows and auto-tuning.
+ */
+#ifndef UMPTCP_MPTCP_CONN_H
+#define UMPTCP_MPTCP_CONN_H
+
+#include "base/env.h"
+#include "base/list.h"
+#include "mptcp/token.h"
+#include "pm/pm.h"
+#include "sched/sched.h"
+#include "tcp/tcb.h"
+
+enum mptcp_limit {
+    RX_MAPS_MAX = 256,         /* mappings that wait for their data, per subflow */
+    CONN_SUBFLOWS_MAX = 16,    /* also half-open and closing ones */
+    REMOTE_ADDRS_MAX = PM_REMOTES_MAX,
+    ADD_ADDR_RETRIES = 3,      /* after the first */
+    FASTCLOSE_RETRIES = 3,     /* RFC 8684 3.5 */
+    JOIN_ACK_RETRIES = 6,
+    PATH_EVENTS_MAX = 64,      /* that wait per connection for the caller */
+};
+
+enum mptcp_timer_kind {
+    TIMER_CONN_RTX = TIMER_TCP_COUNT, /* data-level retransmission; DATA_FIN; window probe */
+    TIMER_CONN_LIFE,                  /* no subflow left; orphan's end */
+    TIMER_CONN_PATH,                  /* ADD_ADDR retransmission, path probes, unmapped data, path manager: the nearest */
+    TIMER_SUBFLOW_JOIN,               /* third ACK of MP_JOIN again */
+    TIMER_MPTCP_COUNT
+};
+
+/* How far MPTCP has come. */
+enum mp_mode {
+    MP_OFF,         /* plain TCP: never asked, or refused in the handshake */
+    MP_ASKED,       /* MP_CAPABLE went out, or came in, on a SYN */
+    MP_PENDING,     /* both keys known; no DSS seen yet: no joins, every segment is mapped */
+    MP_FULL,        /* fully established */
+    MP_FALLBACK,    /* given up: one subflow, identity mapping, no options for ever */
+};
+
+enum subflow_state {
+    SF_OPENING,     /* TCP handshake */
+    SF_PRE,         /* join we opened: HMAC sent, waiting for the fourth ACK; no data */
+    SF_ACTIVE,      /* carries data */
+    SF_CLOSING,     /* FIN is queued or was sent or received: carries nothing new */
+    SF_DEAD,        /* to be freed at the end of the call */
+};
+
+/* MPTCP options that wait to go on a segment of this subflow (struct subflow.signals). */
+enum subflow_signal {
+    SIG_DATA_ACK = 1,     /* a DSS with the present DATA_ACK is due (also on subflows without data of their own) */
+    SIG_DATA_FIN = 2,
+    SIG_PRIO = 4,
+    SIG_FAIL = 8,
+    SIG_FASTCLOSE = 16,
+    SIG_ADD_ADDR = 32,
+    SIG_ECHO = 64,
+    SIG_REMOVE_ADDR = 128,
+};
+
+
+/* Those that do not wait until a segment without payload is due by itself. */
+enum { SIGNALS_ALONE = SIG_PRIO | SIG_FAIL | SIG_ADD_ADDR | SIG_ECHO | SIG_REMOVE_ADDR | SIG_DATA_FIN };
+
+struct tx_map { /* [ssn, ssn + len) on this subflow is [dsn, ...) of the connection; never changed once made */
+    struct ssn ssn;
+    struct dsn dsn;
+    uint32_t len;       /* bytes */
+    uint16_t csum;      /* DSS checksum when the connection uses them */
+    bool data_fin;      /* the DATA_FIN follows the last byte and counts in the option */
+    bool mpc;           /* goes as MP_CAPABLE with data, not as DSS (first data of the client) */
+};
+
+struct rx_map {
+    struct ssn ssn;
+    struct dsn dsn;
+    uint32_t len;       /* bytes; the DATA_FIN's octet taken off */
+    uint16_t option_len;/* as in the option, for the checksum */
+    uint16_t csum;
+    bool has_csum;
+    bool data_fin;      /* the DATA_FIN follows the last byte */
+};
+
+struct conn;
+
+struct subflow {
+    struct tcb tcb;
+    struct conn *conn;
+    struct list node;            /* conn->subflows */
+    struct hash_node flow_node;  /* mp->flows */
+    struct flow flow;
+    int netif;
+    uint32_t number;             /* 1, 2, ... within the connection */
+    enum subflow_state state;
+    bool initiator;              /* we sent the SYN */
+    bool join;                   /* opened by MP_JOIN */
+    bool local_backup, remote_backup; /* we asked; the peer asked */
+    bool stale;
+    bool confirmed;              /* a DSS with DATA_ACK came for data sent here: RFC 8684 3.7 */
+    bool dss_seen;               /* any DSS came on it */
+    bool got_data;
+    bool registered;             /* in mp->flows */
+    uint8_t local_id, remote_id;
+    uint8_t rst_reason;          /* MP_TCPRST to send with a RST */
+    uint8_t peer_reason;         /* that came */
+    uint8_t join_acks;           /* third ACKs sent */
+    uint8_t probes;              /* path probes without answer */
+    uint8_t signal_acks;         /* duplicate ACKs in a row that only carried signals */
+    uint8_t timeouts;            /* RTOs in a row */
+    bool csum_ok_seen;           /* a DSS checksum on it was right once */
+    bool withdrawn;              /* the peer removed its address: it must prove that it lives */
+    uint16_t signals;            /* enum subflow_signal */
+    uint32_t local_nonce, remote_nonce;
+    struct dsn fail_dsn;         /* for SIG_FAIL */
+    struct deque tx_maps;        /* struct tx_map, in order of ssn, from the first not yet acknowledged */
+    struct deque rx_maps;        /* struct rx_map, in order of ssn */
+    struct hold *hold;           /* bytes without usable mapping; NULL: none */
+    struct timer t_join;
+};
+
+struct hold { /* bytes of a subflow that cannot be placed yet */
+    struct bytebuf bytes;        /* by ssn */
+    struct ranges have;          /* ssn */
+    utime since;                 /* the oldest unmapped byte came */
+};
+
+struct add_addr { /* the one announcement that is being made */
+    bool active, sent;
+    uint8_t id, tries;
+    struct umptcp_sockaddr addr;
+    utime at;                    /* next transmission */
+};
+
+struct conn_path_event { /* waits for umptcp_event() */
+    enum umptcp_event_type type;
+    uint32_t subflow;
+    int error;
+    uint8_t reason, addr_id;
+    struct umptcp_sockaddr addr;
+};
+
+/* Facts the application has not been told (struct conn.notify). */
+enum conn_notify { NOTIFY_CONNECTED = 1, NOTIFY_READABLE = 2, NOTIFY_WRITABLE = 4, NOTIFY_CLOSED = 8, NOTIFY_ACCEPT = 16 };
+
+/* Rarely needed parts, made when MPTCP is negotiated. */
+struct conn_paths {
+    struct pm_remote remotes[REMOTE_ADDRS_MAX];
+    uint8_t nremotes;
+    bool echo_pending;
+    struct pm_remote echo;       /* to be echoed */
+    bool echo_has_port;
+    uint8_t remove_ids[8], nremove; /* to be withdrawn */
+    struct add_addr add;
+    utime pm_at;                 /* PM_CMD_TIMER */
+    uint64_t pm_state[PM_STATE_SIZE / 8];
+    struct deque events;         /* struct pm_event: for the path manager */
+    utime probe_at;              /* next look at silent paths */
+    utime unmapped_at;
+};
+
+struct mp;
+
+struct conn {
+    struct mp *mp;
+    struct list node;            /* mp->conns */
+    struct list ready;           /* mp->ready */
+    struct list work;            /* mp->work */
+    uint64_t handle;             /* of the application; 0: none (orphan, or not yet accepted) */
+    void *listener;              /* of the stack: not yet accepted */
+
+    enum umptcp_tcp_state state; /* of the connection */
+    enum mp_mode mode;
+    int error;                   /* positive errno */
+    bool server;
+    bool csum;                   /* DSS checksums */
+    bool csum_wanted;            /* by our configuration */
+    bool deny_join0_remote;      /* the peer's C flag */
+    bool orphan;                 /* the application gave it up */
+    bool joined;                 /* had a second subflow: no fall-back from then on */
+    bool reinjected;             /* sent data a second time: no fall-back either */
+    bool nodelay, cork;
+    bool rcvbuf_fixed, sndbuf_fixed;
+    bool write_shut;             /* DATA_FIN stands at write_seq */
+    bool data_fin_sent;
+    bool data_fin_acked;
+    bool fin_rcvd;               /* fin_dsn is known */
+    bool eof;                    /* all before the peer's end arrived */
+    bool ack64;                  /* the peer uses 64-bit DSNs: 64-bit DATA_ACKs */
+    bool want_write;             /* a send came short: say when there is room */
+    bool window_limited;
+    bool fail_sent, fail_rcvd;   /* MP_FAIL exchange */
+    bool infinite_tx;            /* next new data carries the infinite mapping */
+    bool syn_without;            /* MP_CAPABLE was dropped from the SYN after it got no answer */
+    uint8_t rtx_backoff;
+    uint8_t notify;              /* enum conn_notify */
+    uint32_t subflow_counter;
+    uint32_t nsubflows;
+
+    uint64_t local_key, remote_key;
+    uint32_t local_token, remote_token;
+    struct token_node token;
+
+    /* Send */
+    struct dsn local_idsn;
+    struct dsn snd_una, snd_nxt, write_seq;
+    struct dsn wnd_edge;         /* right edge of the peer's window */
+    struct bytebuf sndbuf;
+    struct ranges reinject;      /* dsn: to be sent on another subflow */
+    uint32_t sndbuf_size;
+    size_t reserved;             /* by umptcp_send_reserve() */
+    utime last_send;             /* application wrote */
+
+    /* Receive */
+    struct dsn remote_idsn;
+    struct dsn read_seq, rcv_nxt;
+    struct dsn rcv_edge;         /* highest right edge advertised */
+    struct dsn fin_dsn;
+    struct ssn rx_base_ssn;      /* plain TCP: this position of the subflow */
+    struct dsn rx_base_dsn;      /* is this position of the stream */
+    struct bytebuf rcvbuf;
+    struct ranges rcv_ofo;       /* dsn beyond rcv_nxt */
+    uint32_t rcvbuf_size;
+    uint64_t drs_copied;         /* read by the application in this round (auto-tuning) */
+    utime drs_at;
+    uint32_t drs_space;
+
+    struct list subflows;
+    struct conn_paths *paths;
+    uint8_t sched_state[SCHED_STATE_SIZE];
+    struct deque path_events;    /* struct conn_path_event */
+    struct flow name;            /* of the first subflow */
+    struct tcp_keepalive keepalive;
+    dur user_timeout;
+    struct timer t_rtx, t_life, t_path;
+
+    uint64_t bytes_received, bytes_sent, bytes_acked, bytes_reinjected;
+    utime last_progress, last_rx_data;
+};
+
+/* What all connections of a stack share. Owned by the stack. */
+struct mp {
+    struct env *env;
+    struct tokens tokens;
+    struct hash_table flows;     /* struct subflow by 4-tuple */
+    struct list conns, ready, work;
+    uint32_t nconns;
+    const struct sched_ops *sched;
+    const struct pm_ops *pm;
+    const struct cc_ops *cc;
+    utime blackhole_until;       /* RFC 8684 3.9.3: MPTCP is not tried before */
+    uint8_t blackholes;
+};
+
+/* ---- Life (conn.c, subflow.c) -------------------------------------------------------------------------------------- */
+
+int mp_init(struct mp *mp, struct env *env); /* 0 or -ENOMEM */
+void mp_free(struct mp *mp);
+/* A connection without subflows, in CLOSED. NULL without memory. */
+struct conn *conn_new(struct mp *mp);
+/* Frees everything at once. Only for the end of a public call and for the end of the stack. */
+void conn_free(struct conn *c);
+/*
+ * For each connection on mp->work at the end of a public call: frees its dead subflows. True when the connection itself is
+ * over too, nobody holds it (handle 0, listener NULL) and nothing of it is left to send: then the stack calls conn_free().
+ */
+bool conn_reap(struct conn *c);
+/* Marks for the stack's end-of-call work / for output. */
+void conn_work(struct conn *c);
+void conn_ready(struct conn *c);
+void conn_notify(struct conn *c, enum conn_notify what);
+/* Takes note of a path event for the application; lost (and counted) when too many wait. */
+void conn_path_event(struct conn *c, const struct conn_path_event *ev);
+void conn_pm_event(struct conn *c, const struct pm_event *ev);
+/* The whole connection ends with `error` (0: in order): subflows are let go, the application is told. */
+void conn_finish(struct conn *c, int error);
+
+struct path { /* where a new subflow runs */
+    struct flow flow;
+    int netif;
+    uint16_t mss; /* MTU - IP and TCP headers */
+};
+/* NULL without memory. */
+struct subflow *subflow_new(struct conn *c, const struct path *path);
+void subflow_free(struct subflow *sf);
+/* The subflow of a 4-tuple, or NULL. */
+struct subflow *subflow_find(const struct mp *mp, const struct flow *flow);
+/* A segment for this subflow. Returns why it, or a part of it, was dropped. `*reply_rst`: answer with a RST made from it;
+ * `*reopen`: the subflow left TIME-WAIT for this SYN: treat it as a SYN to the listener. */
+enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_rst, bool *reopen);
+/* One of a subflow's timers. */
+void subflow_timeout(struct subflow *sf, struct timer *timer);
+/* Lets a subflow go: with a FIN, or with a RST carrying `reason`. Its data goes to others. */
+void subflow_close(struct subflow *sf);
+void subflow_reset(struct subflow *sf, enum mp_rst_reason reason, int error);
+/* Took its end (TCP is CLOSED or in TIME-WAIT with nothing left): moves data away, tells everyone. */
+void subflow_gone(struct subflow *sf, int error);
+
+/* ---- Handshakes (handshake.c) -------------------------------------------------------------------------------------- */
+
+/* Opens the first subflow. 0 or -ENOMEM. */
+int conn_connect(struct conn *c, const struct path *path, bool tcp_only);
+/* A SYN came to a listener (`mptcp`: it speaks MPTCP). Makes the connection; NULL without memory. */
+struct conn *conn_accept_syn(struct mp *mp, const struct path *path, const struct seg *syn, bool mptcp);
+/* Opens a further subflow. 0, or -ENOTCONN (not fully established or closing), -ENOMEM, -ERANGE (too many). */
+int conn_join(struct conn *c, const struct path *path, const struct pm_command *cmd);
+/*
+ * A SYN with MP_JOIN. Makes a half-open subflow of the connection it names. DROP_NONE, or why not: then the SYN is to be
+ * answered by a RST with `*reason`. `local_id`: of the address it came to. `backup`: we ask not to use it.
+ */
+enum drop conn_accept_join(struct mp *mp, const struct path *path, const struct seg *syn, uint8_t local_id, bool backup,
+                           enum mp_rst_reason *reason);
+/* Facts of TCP meet MP_CAPABLE and MP_JOIN. False: the subflow was reset, the segment is done with. */
+bool handshake_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx, enum drop *drop);
+/* The SYN timed out: MPTCP may be dropped from the next one (RFC 8684 3.1). */
+void handshake_syn_timeout(struct subflow *sf);
+/* A subflow may carry data now. */
+void subflow_up(struct subflow *sf);
+/* The first DSS (or equivalent) was seen: joins are allowed. */
+void conn_fully_established(struct conn *c);
+
+/* ---- Data in (receive.c, mapping.c) -------------------------------------------------------------------------------- */
+
+/* DSS options, then the payload. */
+enum drop receive_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx);
+/* Bytes of the stream came, in any order: stores what is new and in the window. 0, or -ENOMEM. */
+int conn_receive(struct conn *c, struct dsn dsn, const uint8_t *data, uint32_t len, enum drop *drop);
+/* The peer's end of stream is at `dsn` (the DATA_FIN's own number, or where a plain FIN stands). */
+void conn_receive_fin(struct conn *c, struct dsn dsn);
+
+/* Installs a mapping that came. DROP_NONE (also for a repetition), or DROP_MP_MAP_*. */
+enum drop rx_map_add(struct subflow *sf, const struct rx_map *map);
+/* The mapping that covers `ssn`, or NULL. */
+struct rx_map *rx_map_find(const struct subflow *sf, struct ssn ssn);
+/* Forgets mappings wholly before `ssn`. */
+void rx_map_drop_below(struct subflow *sf, struct ssn ssn);
+/* Gives [dsn, dsn + len) to a subflow: a new mapping at its tcb.snd_end, queued in TCP. 0 or -ENOMEM. */
+int tx_map_add(struct subflow *sf, struct dsn dsn, uint32_t len, bool data_fin);
+/* The mapping that covers `ssn`. There is one for all that is in flight or queued. */
+struct tx_map *tx_map_find(const struct subflow *sf, struct ssn ssn);
+/* TCP acknowledged up to `una`: mappings wholly before it let their bytes go. */
+void tx_map_acked(struct subflow *sf, struct ssn una);
+/* All of it: the subflow is going away. */
+void tx_map_clear(struct subflow *sf);
+
+/* Bytes that cannot be placed yet: unmapped, or of a mapping whose checksum is not complete. 0 or -ENOMEM. */
+int hold_store(struct subflow *sf, struct ssn ssn, const uint8_t *data, uint32_t len);
+/* Moves what is held and placeable into the stream. False when a checksum failed and the subflow or MPTCP ended by it. */
+bool hold_drain(struct subflow *sf);
+/* In plain TCP everything that is held belongs to the stream as it is. */
+void hold_drain_plain(struct subflow *sf);
+/* The first held byte that no mapping covers; false when there is none. */
+bool hold_unmapped(const struct subflow *sf, struct ssn *ssn);
+void hold_free(struct subflow *sf);
+
+/* ---- Data out (output.c, options.c, reinject.c) -------------------------------------------------------------------- */
+
+/* The next segment of this connection, IP header and all: fills `out` and returns true; false when there is none now. `caps`
+ * says what an interface takes. */
+struct netif_caps {
+    bool csum, tso4, tso6;
+};
+typedef struct netif_caps (*netif_caps_fn)(const void *ctx, int netif);
+bool conn_output(struct conn *c, struct umptcp_out *out, netif_caps_fn caps, const void *ctx);
+/* MPTCP options of a planned segment into seg->mp; may shorten the plan. `*mp_bytes`: their padded size. */
+void options_fill(const struct subflow *sf, struct tcp_plan *plan, struct mpopts *mp);
+/* The planned segment left: signals in it are done. */
+void options_sent(struct subflow *sf, const struct tcp_plan *plan, const struct mpopts *mp);
+
+/* Marks [dsn, ...) of a subflow's outstanding mappings to be sent on another. */
+void reinject_subflow(struct subflow *sf);
+/* DATA_ACK and window (RFC 8684 3.3.2, 3.3.5). */
+void conn_data_ack(struct conn *c, struct dsn ack, uint64_t wnd);
+/* What lies between snd_una and the data-level timer. */
+void conn_arm_rtx(struct conn *c);
+void conn_timeout(struct conn *c, struct timer *timer);
+void subflow_set_stale(struct subflow *sf, bool stale);
+/* A subflow that may be given new data. */
+bool subflow_usable(const struct subflow *sf);
+/* The data sequence number of the first byte that TCP has not acknowledged. */
+struct dsn tx_una_dsn(const struct subflow *sf);
+
+/* ---- The application's bytes (buffer.c): as the calls of umptcp.h, with the connection's buffers ---------------------- */
+
+/* Writable slices at write_seq: how many, or -EAGAIN (full; want_write is set), -ENOTCONN, -EPIPE, -ENOMEM, -error. */
+int conn_reserve(struct conn *c, size_t len, struct umptcp_slice *slices, int max);
+/* The first `len` reserved bytes are to be sent. 0 or -EINVAL. */
+int conn_commit(struct conn *c, size_t len);
+/* Readable slices: how many, 0 at the end of the stream, or -EAGAIN, -ENOTCONN, -error. */
+int conn_peek(struct conn *c, struct umptcp_slice *slices, int max);
+/* `len` bytes of them were read. 0 or -EINVAL. */
+int conn_consume(struct conn *c, size_t len);
+
+/* ---- Windows (buffer.c) -------------------------------------------------------------------------------------------- */
+
+/* Bytes beyond rcv_nxt that the receive buffer takes; never less than what was advertised. */
+uint64_t conn_window(const struct conn *c);
+/* `window` bytes beyond rcv_nxt were advertised. */
+void conn_advertised(struct conn *c, uint64_t window);
+/* Free room in the send buffer. */
+uint32_t conn_send_room(const struct conn *c);
+/* Send auto-tuning. */
+void conn_tune_sndbuf(struct conn *c);
+
+/* ---- End and fall-back (close.c, fallback.c) ----------------------------------------------------------------------- */
+
+/* The application will not send any more. */
+void conn_shutdown(struct conn *c);
+/* The application gave up the handle (already 0). */
+void conn_close(struct conn *c);
+/* MP_FASTCLOSE or RST; then it is over. */
+void conn_abort(struct conn *c, int error);
+/* Something about the end changed: move the connection's state machine (RFC 8684 appendix D) as far as it goes. */
+void close_advance(struct conn *c);
+/* TCP's FIN is in order on a subflow. */
+void close_fin_rcvd(struct subflow *sf);
+/* A subflow is gone: what that means for the connection. */
+void close_subflow_gone(struct conn *c, int error);
+/* The peer's MP_FASTCLOSE: every subflow is reset, the application reads ECONNRESET. */
+void close_fast(struct conn *c);
+/* May still become plain TCP: one subflow, never joined, nothing sent twice, no hole in what was received. */
+bool fallback_possible(const struct conn *c);
+/* Becomes plain TCP now. `mib` says why. False, and the subflow is reset with `otherwise`, when that is not possible any more. */
+bool fallback_now(struct subflow *sf, enum mib mib, enum mp_rst_reason otherwise);
+/* An infinite mapping came. False: the subflow was reset. */
+bool fallback_infinite(struct subflow *sf);
+/* The checksum of a mapping is wrong. */
+void fallback_checksum(struct subflow *sf, const struct rx_map *map);
+/* Bytes from `ssn` on have no mapping; `late`: and were given time to get one. */
+void fallback_unmapped(struct subflow *sf, struct ssn ssn, bool late);
+/* The peer's MP_FAIL. False: the subflow was reset. */
+bool fallback_fail_rcvd(struct subflow *sf);
+
+/* ---- Path signals (address.c) -------------------------------------------------------------------------------------- */
+
+/* ADD_ADDR, REMOVE_ADDR, MP_PRIO, MP_FAIL, MP_FASTCLOSE and MP_TCPRST of an acceptable segment. False: the connection or
+ * the subflow ended by it. */
+bool signal_input(struct subflow *sf, const struct seg *seg, enum drop *drop);
+/* 0, or -EBUSY when one is being announced. */
+int conn_announce(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr);
+void conn_withdraw(struct conn *c, uint8_t id);
+void subflow_prio(struct subflow *sf, bool backup);
+/* The address of a remote id; false when it is not known. */
+bool conn_remote_addr(const struct conn *c, uint8_t id, struct umptcp_sockaddr *addr);
+/* t_path came up: retransmit ADD_ADDR, probe silent paths, give up on unmapped data. */
+void conn_path_timeout(struct conn *c);
+void conn_arm_path(struct conn *c);
+
+/* Checks invariants; NULL, or what is broken. */
+const char *conn_check(const struct conn *c);
+
+static inline struct subflow *subflow_of(struct list *node) { return container_of(node, struct subflow, node); }
+/* The first subflow in the list; NULL when there is none. */
+static inline struct subflow *conn_first(const struct conn *c) {
+    return list_empty(&c->subflows) ? NULL : subflow_of(c->subflows.next);
+}
+static inline bool conn_is_mptcp(const struct conn *c) { return c->mode == MP_PENDING || c->mode == MP_FULL; }
+
+#endif

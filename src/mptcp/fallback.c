@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Fall-back to plain TCP (RFC 8684 3.7): possible while one subflow has carried everything exactly once, because then
+ * its sequence space and the connection's are the same stream. Once there, never back.
+ *
+ * Where the inspection of a segment finds that MPTCP cannot go on, it is decided here, in one place, whether the connection
+ * becomes TCP or the subflow is reset.
+ */
+#include <errno.h>
+
+#include "mptcp/conn.h"
+
+#define UNMAPPED_PATIENCE MSEC(200)
+
+static uint32_t living(const struct conn *c) {
+    uint32_t n = 0;
+    list_for_each (node, &c->subflows)
+        n += subflow_of(node)->state != SF_DEAD;
+    return n;
+}
+
+bool fallback_possible(const struct conn *c) {
+    return conn_is_mptcp(c) && !c->joined && !c->reinjected && ranges_empty(&c->rcv_ofo) && living(c) == 1;
+}
+
+/* From here on position n of the subflow is position n of the stream, in both directions. */
+static void become_plain(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    struct env *env = c->mp->env;
+    c->mode = MP_FALLBACK;
+    c->infinite_tx = true;
+    c->rx_base_ssn = sf->tcb.rcv_nxt;
+    if (sf->hold && sf->hold->have.items[0].start < c->rx_base_ssn.v)
+        c->rx_base_ssn.v = sf->hold->have.items[0].start;
+    c->rx_base_dsn = c->rcv_nxt;
+    deque_free(&sf->rx_maps, &env->mem);
+    deque_init(&sf->rx_maps, sizeof(struct rx_map));
+    hold_drain_plain(sf);
+    token_release(&c->mp->tokens, &c->token);
+    timer_cancel(&env->timers, &c->t_path);
+    sf->signals &= SIG_FAIL;
+    conn_data_ack(c, tx_una_dsn(sf), sf->tcb.snd_wnd);
+    conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_FALLBACK, .subflow = sf->number});
+    if (sf->tcb.fin_seen && ssn_le(sf->tcb.fin_ssn, sf->tcb.rcv_nxt))
+        conn_receive_fin(c, c->rcv_nxt);
+    close_advance(c);
+    conn_ready(c);
+}
+
+bool fallback_now(struct subflow *sf, enum mib mib, enum mp_rst_reason otherwise) {
+    struct conn *c = sf->conn;
+    if (!fallback_possible(c)) {
+        mib_inc(&c->mp->env->mib, MIB_FALLBACK_FAILED);
+        subflow_reset(sf, otherwise, ECONNRESET);
+        return false;
+    }
+    mib_inc(&c->mp->env->mib, mib);
+    become_plain(sf);
+    return true;
+}
+
+bool fallback_infinite(struct subflow *sf) {
+    mib_inc(&sf->conn->mp->env->mib, MIB_INFINITE_MAP_RX);
+    return fallback_now(sf, MIB_DSS_FALLBACK, MPRST_MPTCP);
+}
+
+/*
+ * With another subflow the data can come again, so this one is reset and says from where on (MP_FAIL). Alone, the stream goes
+ * on as TCP would have it, and the peer is asked to do the same.
+ */
+void fallback_checksum(struct subflow *sf, const struct rx_map *map) {
+    struct conn *c = sf->conn;
+    struct mib_table *mib = &c->mp->env->mib;
+    mib_inc(mib, MIB_DATA_CSUM_ERR);
+    mib->drops[DROP_MP_CSUM]++;
+    sf->fail_dsn = map->dsn;
+    sf->signals |= SIG_FAIL;
+    c->fail_sent = true;
+    if (!fallback_possible(c)) {
+        subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);
+        return;
+    }
+    mib_inc(mib, MIB_DSS_FALLBACK);
+    tcp_ack_now(&sf->tcb);
+    become_plain(sf);
+}
+
+void fallback_unmapped(struct subflow *sf, struct ssn ssn, bool late) {
+    struct conn *c = sf->conn;
+    struct env *env = c->mp->env;
+    if (ssn_le(sf->tcb.rcv_nxt, ssn))
+        return; /* out of order: its mapping may be in the segment that is missing */
+    bool first = !sf->dss_seen && !sf->join;
+    bool full = ssn_sub(sf->tcb.rcv_nxt, ssn) >= c->rcvbuf_size;
+    if (first || late || full) {
+        env->mib.drops[DROP_MP_UNMAPPED]++;
+        fallback_now(sf, first ? MIB_MPC_DATA_FALLBACK : MIB_DSS_FALLBACK, MPRST_MIDDLEBOX);
+        return;
+    }
+    if (time_is_never(c->paths->unmapped_at)) {
+        c->paths->unmapped_at = time_add(env->now, UNMAPPED_PATIENCE);
+        conn_arm_path(c);
+    }
+}
+
+bool fallback_fail_rcvd(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    mib_inc(&c->mp->env->mib, MIB_MP_FAIL_RX);
+    c->fail_rcvd = true;
+    if (!conn_is_mptcp(c))
+        return true;
+    if (!c->fail_sent) { /* both directions go back together */
+        sf->fail_dsn = c->rcv_nxt;
+        sf->signals |= SIG_FAIL;
+        c->fail_sent = true;
+        tcp_ack_now(&sf->tcb);
+    }
+    return fallback_now(sf, MIB_DSS_FALLBACK, MPRST_MIDDLEBOX);
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Handshakes: MP_CAPABLE (RFC 8684 3.1) and MP_JOIN (3.2), in both roles. TCP has done its part when handshake_input() looks
+ * at a segment; here is decided what the options make of it: MPTCP, plain TCP, or the end of the subflow.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "mptcp/conn.h"
+#include "wire/mpcrypto.h"
+
+enum { MP_VERSION = 1, BLACKHOLE_DOUBLINGS_MAX = 6 };
+#define BLACKHOLE_HOLD SEC(3600)
+
+/* Positions of the stream start behind the IDSN in both directions (3.1); in plain TCP the IDSN is just 0. */
+static void start_sending(struct conn *c, struct dsn idsn) {
+    c->local_idsn = idsn;
+    c->snd_una = c->snd_nxt = c->write_seq = c->wnd_edge = dsn_add(idsn, 1);
+    bytebuf_init(&c->sndbuf, c->snd_una.v);
+}
+
+static void start_receiving(struct conn *c, struct dsn idsn) {
+    c->remote_idsn = idsn;
+    c->read_seq = c->rcv_nxt = dsn_add(idsn, 1);
+    c->rcv_edge = dsn_add(c->rcv_nxt, c->rcvbuf_size < UINT16_MAX ? c->rcvbuf_size : UINT16_MAX);
+    c->rx_base_ssn = (struct ssn){1};
+    c->rx_base_dsn = c->rcv_nxt;
+    bytebuf_init(&c->rcvbuf, c->rcv_nxt.v);
+}
+
+/* A key of our own, and with it a token; without one the connection is plain TCP. */
+static bool take_key(struct conn *c) {
+    struct mp *mp = c->mp;
+    struct dsn idsn;
+    if (token_new_key(&mp->tokens, mp->env, &c->token, &c->local_key, &c->local_token, &idsn)) {
+        mib_inc(&mp->env->mib, MIB_MP_FALLBACK_TOKEN);
+        return false;
+    }
+    start_sending(c, idsn);
+    c->csum_wanted = mp->env->cfg.checksum_enabled;
+    return true;
+}
+
+static bool take_remote_key(struct conn *c, uint64_t key) {
+    struct env *env = c->mp->env;
+    struct dsn idsn;
+    if (!c->paths) {
+        c->paths = mem_alloc(&env->mem, sizeof *c->paths);
+        if (!c->paths)
+            return false;
+        deque_init(&c->paths->events, sizeof(struct pm_event));
+        c->paths->pm_at = c->paths->probe_at = c->paths->unmapped_at = c->paths->add.at = UMPTCP_NEVER;
+    }
+    c->remote_key = key;
+    mp_key_derive(key, &c->remote_token, &idsn);
+    start_receiving(c, idsn);
+    return true;
+}
+
+/* The handshake showed that this is plain TCP: nothing of MPTCP was used yet, so there is nothing to give up. */
+static void stay_tcp(struct conn *c) {
+    c->mode = MP_OFF;
+    token_release(&c->mp->tokens, &c->token);
+}
+
+/* The first subflow is up; its handshake's window is the connection's first. */
+static void conn_established(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    struct env *env = c->mp->env;
+    sf->state = SF_ACTIVE;
+    c->state = UMPTCP_ESTABLISHED;
+    c->wnd_edge = dsn_add(c->snd_una, sf->tcb.snd_wnd);
+    mib_inc(&env->mib, MIB_TCP_CURR_ESTAB);
+    conn_notify(c, c->server ? NOTIFY_ACCEPT : NOTIFY_CONNECTED | NOTIFY_WRITABLE);
+    if (c->write_shut) /* shutdown() came before the handshake ended */
+        c->state = UMPTCP_FIN_WAIT_1;
+}
+
+/* ---- Opening ------------------------------------------------------------------------------------------------------- */
+
+int conn_connect(struct conn *c, const struct path *path, bool tcp_only) {
+    struct mp *mp = c->mp;
+    struct env *env = mp->env;
+    bool hold = time_before(env->now, mp->blackhole_until);
+    struct subflow *sf = subflow_new(c, path);
+    if (!sf)
+        return -ENOMEM;
+    sf->initiator = true;
+    c->state = UMPTCP_SYN_SENT;
+    start_sending(c, (struct dsn){0});
+    start_receiving(c, (struct dsn){0});
+    if (!tcp_only && env->cfg.mptcp_enabled) {
+        if (hold)
+            mib_inc(&env->mib, MIB_MPC_SYN_TX_DISABLED);
+        else if (take_key(c)) {
+            c->mode = MP_ASKED;
+            mib_inc(&env->mib, MIB_MPC_SYN_TX);
+        }
+    }
+    mib_inc(&env->mib, MIB_TCP_ACTIVE_OPENS);
+    tcp_connect(&sf->tcb);
+    return 0;
+}
+
+/* What the flags of an MP_CAPABLE must be for us to take it (3.1): version 1, no extensions, HMAC-SHA256 among its algorithms. */
+static bool mpc_acceptable(const struct mpopt *mpc) {
+    return mpc->mpc.version >= MP_VERSION && !(mpc->mpc.flags & MPC_EXT) && mpc->mpc.flags & MPC_HMAC_SHA256;
+}
+
+struct conn *conn_accept_syn(struct mp *mp, const struct path *path, const struct seg *syn, bool mptcp) {
+    struct env *env = mp->env;
+    const struct mpopt *mpc = mpopts_find(&syn->mp, MPC_SYN);
+    struct conn *c = conn_new(mp);
+    struct subflow *sf = c ? subflow_new(c, path) : NULL;
+    if (!sf) {
+        if (c)
+            conn_free(c);
+        return NULL;
+    }
+    c->server = true;
+    c->state = UMPTCP_SYN_RCVD;
+    start_sending(c, (struct dsn){0});
+    start_receiving(c, (struct dsn){0});
+    if (mptcp && env->cfg.mptcp_enabled && mpc && mpc_acceptable(mpc) && !mpopts_find(&syn->mp, MPJ_SYN)) {
+        mib_inc(&env->mib, MIB_MPC_SYN_RX);
+        if (take_key(c)) {
+            c->mode = MP_ASKED;
+            c->csum = mpc->mpc.flags & MPC_CSUM || c->csum_wanted;
+        }
+    }
+    mib_inc(&env->mib, MIB_TCP_PASSIVE_OPENS);
+    tcp_open(&sf->tcb, syn);
+    return c;
+}
+
+static bool conn_takes_joins(const struct conn *c) {
+    return c->mode == MP_FULL && (c->state == UMPTCP_ESTABLISHED || c->state == UMPTCP_CLOSE_WAIT ||
+                                  c->state == UMPTCP_FIN_WAIT_1 || c->state == UMPTCP_FIN_WAIT_2);
+}
+
+int conn_join(struct conn *c, const struct path *path, const struct pm_command *cmd) {
+    struct env *env = c->mp->env;
+    if (!conn_takes_joins(c))
+        return -ENOTCONN;
+    if (c->nsubflows >= CONN_SUBFLOWS_MAX)
+        return -ERANGE;
+    struct subflow *sf = subflow_new(c, path);
+    if (!sf) {
+        mib_inc(&env->mib, MIB_MPJ_SYN_TX_CREAT_ERR);
+        return -ENOMEM;
+    }
+    sf->initiator = sf->join = true;
+    sf->local_id = cmd->local_id;
+    sf->remote_id = cmd->remote_id;
+    sf->local_backup = cmd->backup;
+    sf->local_nonce = rng_u32(&env->rng);
+    mib_inc(&env->mib, MIB_MPJ_SYN_TX);
+    tcp_connect(&sf->tcb);
+    return 0;
+}
+
+enum drop conn_accept_join(struct mp *mp, const struct path *path, const struct seg *syn, uint8_t local_id, bool backup,
+                           enum mp_rst_reason *reason) {
+    struct env *env = mp->env;
+    const struct mpopt *mpj = mpopts_find(&syn->mp, MPJ_SYN);
+    struct token_node *tn = mpj ? token_find(&mp->tokens, &env->hash_key, mpj->mpj.token) : NULL;
+    *reason = MPRST_MPTCP;
+    if (!tn) {
+        mib_inc(&env->mib, MIB_MPJ_NO_TOKEN);
+        return DROP_MP_TOKEN;
+    }
+    struct conn *c = container_of(tn, struct conn, token);
+    if (!conn_takes_joins(c)) {
+        *reason = MPRST_PROHIBITED;
+        mib_inc(&env->mib, MIB_MPJ_REJECTED);
+        return DROP_MP_JOIN_REFUSED;
+    }
+    struct subflow *sf = c->nsubflows < CONN_SUBFLOWS_MAX ? subflow_new(c, path) : NULL;
+    if (!sf) {
+        *reason = MPRST_RESOURCES;
+        mib_inc(&env->mib, MIB_MPJ_REJECTED);
+        return DROP_MP_JOIN_REFUSED;
+    }
+    mib_inc(&env->mib, MIB_MPJ_SYN_RX);
+    if (mpj->mpj.backup)
+        mib_inc(&env->mib, MIB_MPJ_SYN_BACKUP_RX);
+    sf->join = true;
+    sf->local_id = local_id;
+    sf->local_backup = backup;
+    sf->remote_id = mpj->mpj.addr_id;
+    sf->remote_backup = mpj->mpj.backup;
+    sf->remote_nonce = mpj->mpj.nonce;
+    sf->local_nonce = rng_u32(&env->rng);
+    tcp_open(&sf->tcb, syn);
+    return DROP_NONE;
+}
+
+/* ---- Completing ---------------------------------------------------------------------------------------------------- */
+
+/* The plain SYN was answered where those with MP_CAPABLE were not: do not try for a while (3.9.3; the hold doubles). */
+static void note_blackhole(struct mp *mp) {
+    uint8_t doublings = mp->blackholes < BLACKHOLE_DOUBLINGS_MAX ? mp->blackholes : BLACKHOLE_DOUBLINGS_MAX;
+    mp->blackholes++;
+    mp->blackhole_until = time_add(mp->env->now, BLACKHOLE_HOLD << doublings);
+    mib_inc(&mp->env->mib, MIB_BLACKHOLE);
+}
+
+/* The SYN/ACK of the first subflow. */
+static void first_synack(struct subflow *sf, const struct seg *seg) {
+    struct conn *c = sf->conn;
+    struct env *env = c->mp->env;
+    const struct mpopt *mpc = mpopts_find(&seg->mp, MPC_SYNACK);
+    if (c->mode == MP_ASKED) {
+        bool good = seg->flags & TCP_ACK && mpc && mpc->mpc.version == MP_VERSION && !(mpc->mpc.flags & MPC_EXT) &&
+                    (mpc->mpc.flags & MPC_ALGS) == MPC_HMAC_SHA256;
+        if (good && take_remote_key(c, mpc->mpc.sender_key)) {
+            mib_inc(&env->mib, MIB_MPC_SYNACK_RX);
+            c->mode = MP_PENDING;
+            c->mp->blackholes = 0;
+            c->csum = mpc->mpc.flags & MPC_CSUM || c->csum_wanted;
+            c->deny_join0_remote = mpc->mpc.flags & MPC_DENY_JOIN0;
+        } else {
+            mib_inc(&env->mib, seg->flags & TCP_ACK ? MIB_MPC_FALLBACK_SYNACK : MIB_SIMULT_CONNECT_FALLBACK);
+            stay_tcp(c);
+        }
+    } else if (c->syn_without && sf->tcb.syn_sends == env->cfg.syn_retrans_before_tcp_fallback + 2) {
+        note_blackhole(c->mp);
+    }
+    conn_established(sf);
+}
+
+/* The third ACK of the first subflow, or the first data, which takes its place. */
+static void first_ack(struct subflow *sf, const struct seg *seg) {
+    struct conn *c = sf->conn;
+    struct env *env = c->mp->env;
+    const struct mpopt *mpc = mpopts_find(&seg->mp, MPC_DATA);
+    mpc = mpc ? mpc : mpopts_find(&seg->mp, MPC_ACK);
+    if (c->mode == MP_ASKED) {
+        if (mpc && mpc->mpc.receiver_key == c->local_key && mpc->mpc.version == MP_VERSION &&
+            take_remote_key(c, mpc->mpc.sender_key)) {
+            mib_inc(&env->mib, MIB_MPC_ACK_RX);
+            c->mode = MP_PENDING;
+            c->csum = c->csum || mpc->mpc.flags & MPC_CSUM;
+            c->deny_join0_remote = mpc->mpc.flags & MPC_DENY_JOIN0;
+        } else {
+            mib_inc(&env->mib, MIB_MPC_FALLBACK_ACK);
+            stay_tcp(c);
+        }
+    }
+    conn_established(sf);
+}
+
+static void refuse_join(struct subflow *sf, enum drop why, enum mib mib, enum drop *drop) {
+    mib_inc(&sf->conn->mp->env->mib, mib);
+    *drop = why;
+    subflow_reset(sf, MPRST_MPTCP, ECONNREFUSED);
+}
+
+/* The SYN/ACK of a join that we opened: the peer must prove that it knows both keys. */
+static bool join_synack(struct subflow *sf, const struct seg *seg, enum drop *drop) {
+    struct conn *c = sf->conn;
+    struct env *env = c->mp->env;
+    const struct mpopt *mpj = seg->flags & TCP_ACK ? mpopts_find(&seg->mp, MPJ_SYNACK) : NULL;
+    uint8_t hmac[32];
+    if (!mpj) {
+        refuse_join(sf, DROP_MP_JOIN_OPTION, MIB_MPJ_REJECTED, drop);
+        return false;
+    }
+    mp_join_hmac(c->remote_key, c->local_key, mpj->mpj.nonce, sf->local_nonce, hmac);
+    if (mp_join_hmac64(hmac) != mpj->mpj.hmac64) {
+        refuse_join(sf, DROP_MP_JOIN_HMAC, MIB_MPJ_SYNACK_HMAC, drop);
+        return false;
+    }
+    mib_inc(&env->mib, MIB_MPJ_SYNACK_RX);
+    if (mpj->mpj.backup)
+        mib_inc(&env->mib, MIB_MPJ_SYNACK_BACKUP_RX);
+    sf->remote_backup = mpj->mpj.backup;
+    sf->remote_nonce = mpj->mpj.nonce;
+    if (!sf->remote_id)
+        sf->remote_id = mpj->mpj.addr_id;
+    sf->state = SF_PRE;
+    tcp_ack_now(&sf->tcb);
+    dur rto = rtt_rto_base(&sf->tcb.rtt, env->cfg.rto_min, env->cfg.rto_max);
+    timer_set(&env->timers, &sf->t_join, time_add(env->now, rto));
+    return true;
+}
+
+/* The third ACK of a join that the peer opened. */
+static bool join_ack(struct subflow *sf, const struct seg *seg, enum drop *drop) {
+    struct conn *c = sf->conn;
+    struct env *env = c->mp->env;
+    const struct mpopt *mpj = mpopts_find(&seg->mp, MPJ_ACK);
+    uint8_t hmac[32];
+    if (!mpj) {
+        refuse_join(sf, DROP_MP_JOIN_OPTION, MIB_MPJ_REJECTED, drop);
+        return false;
+    }
+    mp_join_hmac(c->remote_key, c->local_key, sf->remote_nonce, sf->local_nonce, hmac);
+    if (!mp_hmac_eq(hmac, mpj->mpj.hmac160, sizeof mpj->mpj.hmac160)) {
+        refuse_join(sf, DROP_MP_JOIN_HMAC, MIB_MPJ_ACK_HMAC, drop);
+        return false;
+    }
+    if (!conn_takes_joins(c)) {
+        mib_inc(&env->mib, MIB_MPJ_REJECTED);
+        *drop = DROP_MP_JOIN_REFUSED;
+        subflow_reset(sf, MPRST_PROHIBITED, ECONNREFUSED);
+        return false;
+    }
+    mib_inc(&env->mib, MIB_MPJ_ACK_RX);
+    subflow_up(sf);
+    tcp_ack_now(&sf->tcb); /* the fourth packet: the initiator may send only when it has it */
+    return true;
+}
+
+bool handshake_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx, enum drop *drop) {
+    if (rx->established) {
+        if (sf->join)
+            return sf->initiator ? join_synack(sf, seg, drop) : join_ack(sf, seg, drop);
+        if (sf->initiator)
+            first_synack(sf, seg);
+        else
+            first_ack(sf, seg);
+        return true;
+    }
+    if (sf->state == SF_PRE && !(seg->flags & TCP_SYN))
+        subflow_up(sf);
+    else if (sf->join && !sf->initiator && mpopts_find(&seg->mp, MPJ_ACK))
+        tcp_ack_now(&sf->tcb); /* our fourth packet was lost */
+    return sf->state != SF_DEAD;
+}
+
+void handshake_syn_timeout(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    struct env *env = c->mp->env;
+    if (c->mode != MP_ASKED || sf->tcb.syn_sends <= env->cfg.syn_retrans_before_tcp_fallback)
+        return;
+    mib_inc(&env->mib, MIB_MPC_SYN_TX_DROP);
+    c->syn_without = true;
+    stay_tcp(c);
+}
+
+void conn_fully_established(struct conn *c) {
+    if (c->mode != MP_PENDING)
+        return;
+    c->mode = MP_FULL;
+    mib_inc(&c->mp->env->mib, MIB_MP_CURR_ESTAB);
+    conn_pm_event(c, &(struct pm_event){.type = PM_ESTABLISHED});
+}

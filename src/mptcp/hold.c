@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Bytes of a subflow that cannot be placed in the stream yet: their mapping has not come (RFC 8684 3.3.1 lets it come
+ * later, even with a retransmission), or the checksum of their mapping is not complete. Most connections never hold a byte.
+ */
+#include <errno.h>
+
+#include "mptcp/conn.h"
+#include "wire/mpcrypto.h"
+
+static struct hold *hold_get(struct subflow *sf) {
+    struct env *env = sf->conn->mp->env;
+    if (!sf->hold) {
+        sf->hold = mem_alloc(&env->mem, sizeof *sf->hold);
+        if (sf->hold)
+            bytebuf_init(&sf->hold->bytes, sf->tcb.rcv_nxt.v);
+    }
+    return sf->hold;
+}
+
+void hold_free(struct subflow *sf) {
+    struct env *env = sf->conn->mp->env;
+    if (!sf->hold)
+        return;
+    bytebuf_free(&sf->hold->bytes, &env->chunks);
+    ranges_free(&sf->hold->have, &env->mem);
+    mem_free(&env->mem, sf->hold, sizeof *sf->hold);
+    sf->hold = NULL;
+}
+
+int hold_store(struct subflow *sf, struct ssn ssn, const uint8_t *data, uint32_t len) {
+    struct env *env = sf->conn->mp->env;
+    struct hold *h = hold_get(sf);
+    if (!h || bytebuf_reserve(&h->bytes, &env->chunks, ssn.v, len))
+        return -ENOMEM;
+    struct range gap;
+    uint64_t at = ssn.v, end = ssn.v + len;
+    while (ranges_gap(&h->have, at, end, &gap)) { /* the first copy of a byte is the one that counts */
+        if (bytebuf_write(&h->bytes, &env->chunks, gap.start, data + (gap.start - ssn.v), gap.end - gap.start))
+            return -ENOMEM;
+        at = gap.end;
+    }
+    return ranges_add(&h->have, &env->mem, ssn.v, end);
+}
+
+/* Takes [start, end) out; what is below both the first byte still held and the first that may still come is forgotten. */
+static void hold_release(struct subflow *sf, uint64_t start, uint64_t end) {
+    struct env *env = sf->conn->mp->env;
+    struct hold *h = sf->hold;
+    if (ranges_remove(&h->have, &env->mem, start, end))
+        return; /* no memory to split: the bytes stay and are placed, in vain, once more */
+    if (ranges_empty(&h->have)) {
+        hold_free(sf);
+        return;
+    }
+    uint64_t first = h->have.items[0].start, next = sf->tcb.rcv_nxt.v;
+    bytebuf_advance(&h->bytes, &env->chunks, first < next ? first : next, h->have.items[h->have.count - 1].end);
+}
+
+/* Copies held bytes to their place in the stream. */
+static int hold_place(struct subflow *sf, uint64_t start, uint64_t end, struct dsn dsn) {
+    while (start < end) {
+        struct umptcp_slice slice;
+        enum drop drop = DROP_NONE;
+        if (bytebuf_slices(&sf->hold->bytes, start, end - start, &slice, 1) != 1)
+            return -ENOMEM;
+        if (conn_receive(sf->conn, dsn, slice.base, (uint32_t)slice.len, &drop))
+            return -ENOMEM;
+        dsn = dsn_add(dsn, slice.len);
+        start += slice.len;
+    }
+    return 0;
+}
+
+static bool hold_csum_ok(const struct subflow *sf, const struct rx_map *m) {
+    struct csum sum = {0};
+    uint64_t at = m->ssn.v, end = m->ssn.v + m->len;
+    while (at < end) {
+        struct umptcp_slice slice;
+        if (bytebuf_slices(&sf->hold->bytes, at, end - at, &slice, 1) != 1)
+            return false;
+        csum_add(&sum, slice.base, slice.len);
+        at += slice.len;
+    }
+    sum.odd = false;
+    mp_csum_add_pseudo(&sum, m->dsn, (uint32_t)m->ssn.v, m->option_len);
+    return csum_finish(&sum) == m->csum;
+}
+
+/* One mapping: false when nothing of it can be placed now. `*failed`: its checksum is wrong. */
+static bool drain_map(struct subflow *sf, const struct rx_map *m, bool *failed) {
+    struct conn *c = sf->conn;
+    uint64_t start = m->ssn.v, end = start + m->len;
+    const struct range *r = ranges_next(&sf->hold->have, start);
+    if (!r || r->start >= end)
+        return false;
+    if (m->has_csum) {
+        if (!ranges_cover(&sf->hold->have, start, end))
+            return false;
+        if (!hold_csum_ok(sf, m)) {
+            *failed = true;
+            return false;
+        }
+        sf->csum_ok_seen = true;
+    }
+    uint64_t from = r->start > start ? r->start : start;
+    uint64_t to = r->end < end ? r->end : end;
+    if (hold_place(sf, from, to, dsn_add(m->dsn, from - start)))
+        return false;
+    if (m->data_fin && m->has_csum)
+        conn_receive_fin(c, dsn_add(m->dsn, m->len));
+    hold_release(sf, from, to);
+    return true;
+}
+
+bool hold_drain(struct subflow *sf) {
+    for (uint32_t i = 0; sf->hold && i < sf->rx_maps.count;) {
+        const struct rx_map *m = deque_at(&sf->rx_maps, i);
+        bool failed = false;
+        if (drain_map(sf, m, &failed))
+            continue; /* perhaps there is another piece of it */
+        if (failed) {
+            fallback_checksum(sf, m);
+            return false;
+        }
+        i++;
+    }
+    return true;
+}
+
+void hold_drain_plain(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    while (sf->hold) {
+        struct range r = sf->hold->have.items[0];
+        struct dsn dsn = {c->rx_base_dsn.v + (r.start - c->rx_base_ssn.v)};
+        if (hold_place(sf, r.start, r.end, dsn))
+            return;
+        hold_release(sf, r.start, r.end);
+    }
+}
+
+bool hold_unmapped(const struct subflow *sf, struct ssn *ssn) {
+    for (uint32_t i = 0; sf->hold && i < sf->hold->have.count; i++) {
+        struct range r = sf->hold->have.items[i];
+        for (struct ssn at = {r.start}; at.v < r.end;) {
+            const struct rx_map *m = rx_map_find(sf, at);
+            if (!m) {
+                *ssn = at;
+                return true;
+            }
+            at = ssn_add(m->ssn, m->len);
+        }
+    }
+    return false;
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which MPTCP options a segment carries. The ledger is 40 bytes; timestamps take 12 of them. Handshake forms and mappings
+ * come first, then signals, then what SACK can have (RFC 8684 appendix A). Signals ride on segments without payload only.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "mptcp/conn.h"
+#include "wire/mpcrypto.h"
+
+enum { TS_BYTES = 12, SIGNAL_ACKS_MAX = 2 };
+
+struct ledger {
+    struct mpopts *mp;
+    uint32_t left;
+};
+
+static uint32_t padded(const struct mpopt *o) { return (mpopt_len(o) + 3u) & ~3u; }
+
+/* Takes `o` in when it fits. */
+static bool ledger_put(struct ledger *l, const struct mpopt *o) {
+    uint32_t need = padded(o);
+    if (need > l->left)
+        return false;
+    struct mpopt *slot = mpopts_add(l->mp, o->type);
+    if (!slot)
+        return false;
+    *slot = *o;
+    l->left -= need;
+    return true;
+}
+
+/* ---- One option each ----------------------------------------------------------------------------------------------- */
+
+static uint8_t mpc_flags(const struct conn *c, bool csum) {
+    uint8_t flags = MPC_HMAC_SHA256;
+    if (csum)
+        flags |= MPC_CSUM;
+    if (!c->mp->env->cfg.allow_join_initial_addr_port)
+        flags |= MPC_DENY_JOIN0;
+    return flags;
+}
+
+static void put_mpc(struct ledger *l, const struct conn *c, enum mp_type type, const struct tx_map *map) {
+    struct mpopt o = {.type = type};
+    bool opening = type == MPC_SYN || type == MPC_SYNACK; /* own wish; later the outcome (RFC 8684 3.1) */
+    o.mpc.version = 1;
+    o.mpc.flags = mpc_flags(c, opening ? c->csum_wanted : c->csum);
+    o.mpc.sender_key = c->local_key;
+    o.mpc.receiver_key = c->remote_key;
+    if (map) {
+        o.mpc.len = (uint16_t)map->len;
+        o.mpc.has_csum = c->csum;
+        o.mpc.csum = map->csum;
+    }
+    ledger_put(l, &o);
+}
+
+static void put_mpj(struct ledger *l, const struct subflow *sf, enum mp_type type) {
+    const struct conn *c = sf->conn;
+    struct mpopt o = {.type = type};
+    uint8_t hmac[32];
+    o.mpj.backup = sf->local_backup;
+    o.mpj.addr_id = sf->local_id;
+    o.mpj.nonce = sf->local_nonce;
+    o.mpj.token = c->remote_token;
+    if (type != MPJ_SYN) {
+        mp_join_hmac(c->local_key, c->remote_key, sf->local_nonce, sf->remote_nonce, hmac);
+        o.mpj.hmac64 = mp_join_hmac64(hmac);
+        memcpy(o.mpj.hmac160, hmac, sizeof o.mpj.hmac160);
+    }
+    ledger_put(l, &o);
+}
+
+/* The DATA_ACK: the next expected number, behind the DATA_FIN when all before it came. */
+static void dss_ack(struct mpopt *o, const struct conn *c) {
+    struct dsn ack = dsn_add(c->rcv_nxt, c->eof);
+    o->dss.has_ack = true;
+    o->dss.ack64 = c->ack64;
+    o->dss.ack = c->ack64 ? ack.v : (uint32_t)ack.v;
+}
+
+static void dss_map(struct mpopt *o, const struct conn *c, struct dsn dsn, uint32_t ssn, uint16_t len, uint16_t csum) {
+    o->dss.has_map = o->dss.dsn64 = true;
+    o->dss.dsn = dsn.v;
+    o->dss.ssn = ssn;
+    o->dss.len = len;
+    o->dss.has_csum = c->csum;
+    o->dss.csum = csum;
+}
+
+static void put_dss(struct ledger *l, const struct conn *c, const struct tx_map *map) {
+    struct mpopt o = {.type = MP_DSS};
+    dss_ack(&o, c);
+    if (map) {
+        dss_map(&o, c, map->dsn, (uint32_t)map->ssn.v, (uint16_t)(map->len + map->data_fin), map->csum);
+        o.dss.data_fin = map->data_fin;
+    }
+    ledger_put(l, &o);
+}
+
+/* DATA_FIN without payload: SSN 0, length 1, checksum over the pseudo-header (3.3.3). */
+static void put_data_fin(struct ledger *l, const struct conn *c) {
+    struct mpopt o = {.type = MP_DSS};
+    struct csum sum = {0};
+    mp_csum_add_pseudo(&sum, c->write_seq, 0, 1);
+    dss_ack(&o, c);
+    dss_map(&o, c, c->write_seq, 0, 1, csum_finish(&sum));
+    o.dss.data_fin = true;
+    ledger_put(l, &o);
+}
+
+static void put_fail(struct ledger *l, const struct subflow *sf) {
+    struct mpopt o = {.type = MP_FAIL};
+    o.fail.dsn = sf->fail_dsn.v;
+    ledger_put(l, &o);
+}
+
+static void add_addr_fields(struct mpopt *o, const struct pm_remote *a, bool has_port) {
+    o->add_addr.addr_id = a->id;
+    o->add_addr.addr = a->addr.addr;
+    o->add_addr.has_port = has_port;
+    o->add_addr.port = a->addr.port;
+}
+
+static void put_echo(struct ledger *l, const struct conn *c) {
+    struct mpopt o = {.type = MP_ADD_ADDR};
+    o.add_addr.echo = true;
+    add_addr_fields(&o, &c->paths->echo, c->paths->echo_has_port);
+    ledger_put(l, &o);
+}
+
+static void put_add_addr(struct ledger *l, const struct conn *c) {
+    const struct add_addr *a = &c->paths->add;
+    struct mpopt o = {.type = MP_ADD_ADDR};
+    add_addr_fields(&o, &(struct pm_remote){a->id, a->addr}, a->addr.port != 0);
+    o.add_addr.hmac = mp_add_addr_hmac(c->local_key, c->remote_key, a->id, &a->addr.addr, a->addr.port);
+    ledger_put(l, &o);
+}
+
+static void put_remove(struct ledger *l, const struct conn *c) {
+    struct mpopt o = {.type = MP_REMOVE_ADDR};
+    o.remove.n = c->paths->nremove;
+    memcpy(o.remove.ids, c->paths->remove_ids, c->paths->nremove);
+    ledger_put(l, &o);
+}
+
+static void put_prio(struct ledger *l, const struct subflow *sf) {
+    struct mpopt o = {.type = MP_PRIO};
+    o.prio.backup = sf->local_backup;
+    ledger_put(l, &o);
+}
+
+/* ---- One kind of segment each -------------------------------------------------------------------------------------- */
+
+static void fill_rst(struct ledger *l, const struct subflow *sf) {
+    const struct conn *c = sf->conn;
+    if (!conn_is_mptcp(c) && !sf->join)
+        return;
+    if (sf->signals & SIG_FASTCLOSE) {
+        struct mpopt o = {.type = MP_FASTCLOSE};
+        o.fastclose.key = c->remote_key;
+        ledger_put(l, &o);
+    } else if (sf->signals & SIG_FAIL) {
+        put_fail(l, sf);
+    }
+    struct mpopt o = {.type = MP_TCPRST};
+    o.rst.reason = sf->rst_reason;
+    ledger_put(l, &o);
+}
+
+static void fill_syn(struct ledger *l, const struct subflow *sf) {
+    if (sf->join)
+        put_mpj(l, sf, sf->initiator ? MPJ_SYN : MPJ_SYNACK);
+    else if (sf->conn->mode == MP_ASKED)
+        put_mpc(l, sf->conn, sf->initiator ? MPC_SYN : MPC_SYNACK, NULL);
+}
+
+/* The segment stays within the mapping that it starts in, and carries that mapping whole (a retransmission the same). */
+static void fill_data(struct ledger *l, const struct subflow *sf, struct tcp_plan *plan) {
+    const struct conn *c = sf->conn;
+    const struct tx_map *map = tx_map_find(sf, plan->ssn);
+    assert(map);
+    uint64_t rest = ssn_sub(ssn_add(map->ssn, map->len), plan->ssn);
+    if (plan->len > rest) {
+        plan->len = (uint32_t)rest;
+        plan->fin = false;
+        plan->flags &= (uint8_t)~TCP_FIN;
+    }
+    if (c->mode == MP_FALLBACK && c->infinite_tx && !plan->again) { /* 3.7: one last mapping, without end */
+        struct mpopt o = {.type = MP_DSS};
+        dss_map(&o, c, map->dsn, (uint32_t)map->ssn.v, 0, 0);
+        ledger_put(l, &o);
+    } else if (map->mpc && conn_is_mptcp(c)) {
+        put_mpc(l, c, MPC_DATA, map);
+    } else if (conn_is_mptcp(c)) {
+        put_dss(l, c, map);
+    }
+}
+
+/* The client says both keys until it has seen that the server has them. */
+static bool keys_unconfirmed(const struct subflow *sf, const struct tcp_plan *plan) {
+    return sf->conn->mode == MP_PENDING && sf->initiator && !sf->join && plan->ssn.v <= 1;
+}
+
+static void fill_signals(struct ledger *l, const struct subflow *sf) {
+    const struct conn *c = sf->conn;
+    if (sf->signals & SIG_ECHO && c->paths->echo_pending)
+        put_echo(l, c);
+    if (sf->signals & SIG_ADD_ADDR && c->paths->add.active)
+        put_add_addr(l, c);
+    if (sf->signals & SIG_REMOVE_ADDR && c->paths->nremove)
+        put_remove(l, c);
+    if (sf->signals & SIG_PRIO)
+        put_prio(l, sf);
+}
+
+static void fill_ack(struct ledger *l, const struct subflow *sf, const struct tcp_plan *plan) {
+    const struct conn *c = sf->conn;
+    if (sf->signals & SIG_FAIL)
+        put_fail(l, sf);
+    if (!conn_is_mptcp(c))
+        return;
+    if (sf->join && sf->state == SF_PRE) {
+        put_mpj(l, sf, MPJ_ACK);
+        return;
+    }
+    if (keys_unconfirmed(sf, plan) && !(sf->signals & SIG_DATA_FIN)) {
+        put_mpc(l, c, MPC_ACK, NULL);
+        return;
+    }
+    if (sf->signals & SIG_DATA_FIN && c->data_fin_sent && !c->data_fin_acked) {
+        put_data_fin(l, c);
+        return;
+    }
+    if (sf->signals && sf->signal_acks < SIGNAL_ACKS_MAX)
+        fill_signals(l, sf);
+    put_dss(l, c, NULL);
+}
+
+void options_fill(const struct subflow *sf, struct tcp_plan *plan, struct mpopts *mp) {
+    struct ledger l = {mp, TCP_OPTIONS_MAX - (sf->tcb.ts_ok ? TS_BYTES : 0u)};
+    switch (plan->kind) {
+    case TCP_PLAN_RST:
+        fill_rst(&l, sf);
+        break;
+    case TCP_PLAN_SYN:
+        l.left = TCP_OPTIONS_MAX;
+        fill_syn(&l, sf);
+        break;
+    case TCP_PLAN_DATA:
+        fill_data(&l, sf, plan);
+        break;
+    case TCP_PLAN_FIN:
+    case TCP_PLAN_PROBE:
+    case TCP_PLAN_ACK:
+        fill_ack(&l, sf, plan);
+        break;
+    }
+}
+
+/* ---- After it left ------------------------------------------------------------------------------------------------- */
+
+static void add_addr_sent(struct conn *c, const struct mpopt *o) {
+    struct env *env = c->mp->env;
+    struct add_addr *a = &c->paths->add;
+    if (o->add_addr.echo) {
+        c->paths->echo_pending = false;
+        mib_inc(&env->mib, MIB_ECHO_ADD_TX);
+        return;
+    }
+    mib_inc(&env->mib, MIB_ADD_ADDR_TX);
+    a->sent = true;
+    conn_arm_path(c);
+}
+
+/* One option left on `sf`: what asked for it is done. */
+static void option_sent(struct subflow *sf, const struct mpopt *o) {
+    struct conn *c = sf->conn;
+    struct mib_table *mib = &c->mp->env->mib;
+    switch (o->type) {
+    case MP_DSS:
+        sf->signals &= (uint16_t) ~(o->dss.data_fin && o->dss.len == 1 ? SIG_DATA_FIN | SIG_DATA_ACK : SIG_DATA_ACK);
+        if (o->dss.has_map && o->dss.len == 0) {
+            c->infinite_tx = false;
+            mib_inc(mib, MIB_INFINITE_MAP_TX);
+        }
+        break;
+    case MPJ_ACK:
+        sf->join_acks++;
+        break;
+    case MP_ADD_ADDR:
+        sf->signals &= (uint16_t) ~(o->add_addr.echo ? SIG_ECHO : SIG_ADD_ADDR);
+        add_addr_sent(c, o);
+        break;
+    case MP_REMOVE_ADDR:
+        sf->signals &= (uint16_t)~SIG_REMOVE_ADDR;
+        c->paths->nremove = 0;
+        mib_add(mib, MIB_RM_ADDR_TX, o->remove.n);
+        break;
+    case MP_PRIO:
+        sf->signals &= (uint16_t)~SIG_PRIO;
+        mib_inc(mib, MIB_MP_PRIO_TX);
+        break;
+    case MP_FAIL:
+        sf->signals &= (uint16_t)~SIG_FAIL;
+        mib_inc(mib, MIB_MP_FAIL_TX);
+        break;
+    case MP_FASTCLOSE:
+        mib_inc(mib, MIB_MP_FASTCLOSE_TX);
+        break;
+    case MP_TCPRST:
+        mib_inc(mib, MIB_MP_RST_TX);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Nothing of what was to be said found room beside TCP's own options: it is given up, not tried for ever. */
+static void signals_dropped(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    struct mib_table *mib = &c->mp->env->mib;
+    if (sf->signals & SIG_ADD_ADDR)
+        mib_inc(mib, MIB_ADD_ADDR_TX_DROP);
+    if (sf->signals & SIG_ECHO)
+        mib_inc(mib, MIB_ECHO_ADD_TX_DROP);
+    if (sf->signals & SIG_REMOVE_ADDR)
+        mib_inc(mib, MIB_RM_ADDR_TX_DROP);
+    sf->signals &= (uint16_t)~SIGNALS_ALONE;
+}
+
+void options_sent(struct subflow *sf, const struct tcp_plan *plan, const struct mpopts *mp) {
+    uint16_t waiting = sf->signals & SIGNALS_ALONE;
+    bool signalled = false;
+    for (uint32_t i = 0; i < mp->n; i++) {
+        option_sent(sf, &mp->opt[i]);
+        signalled = signalled || mp->opt[i].type == MP_ADD_ADDR || mp->opt[i].type == MP_REMOVE_ADDR ||
+                    mp->opt[i].type == MP_PRIO;
+    }
+    if (plan->kind == TCP_PLAN_DATA)
+        sf->signal_acks = 0;
+    else if (signalled)
+        sf->signal_acks++; /* two such duplicates in a row are the most that may be sent (RFC 8684 3) */
+    if (plan->kind == TCP_PLAN_ACK && waiting && waiting == (sf->signals & SIGNALS_ALONE) &&
+        sf->signal_acks < SIGNAL_ACKS_MAX)
+        signals_dropped(sf);
+}

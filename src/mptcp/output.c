@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Data out: the scheduler gives ranges of the stream to subflows, TCP plans segments of them, MPTCP options are added, and
+ * the packet is a header plus slices of the connection's buffer. State moves only after the packet is complete.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "mptcp/conn.h"
+#include "wire/checksum.h"
+#include "wire/ip.h"
+
+enum { IP_TTL = 64, TCP_CSUM_OFFSET = 16 };
+
+/* ---- Scheduling ---------------------------------------------------------------------------------------------------- */
+
+/* Whether `sf` already carries byte `dsn`, and so is no help with it. */
+static bool carries(const struct subflow *sf, struct dsn dsn) {
+    for (uint32_t i = 0; i < sf->tx_maps.count; i++) {
+        const struct tx_map *m = deque_at(&sf->tx_maps, i);
+        if (dsn_le(m->dsn, dsn) && dsn_lt(dsn, dsn_add(m->dsn, m->len)))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t map_option_bytes(const struct conn *c) {
+    return !conn_is_mptcp(c) ? 0 : c->csum || c->ack64 ? 28 : 24;
+}
+
+static struct sched_path path_snapshot(const struct subflow *sf, bool again, struct dsn dsn) {
+    const struct tcb *t = &sf->tcb;
+    return (struct sched_path){
+        .subflow = sf->number,
+        .backup = sf->local_backup || sf->remote_backup,
+        .mss = tcp_payload_max(t, map_option_bytes(sf->conn)),
+        .cwnd = t->cc.cwnd,
+        .inflight = (uint32_t)ssn_sub(t->snd_nxt, t->snd_una),
+        .queued = (uint32_t)ssn_sub(t->snd_end, t->snd_nxt),
+        .room = tcp_room(t),
+        .slow_start = cc_in_slow_start(&t->cc),
+        .holds = again && carries(sf, dsn),
+        .srtt = t->rtt.srtt,
+        .rttvar = t->rtt.rttvar,
+    };
+}
+
+/* Usable subflows; those in a timeout only when there is nothing else. */
+static uint32_t snapshot(const struct conn *c, bool again, struct dsn dsn, struct sched_path *paths,
+                         struct subflow **subflows) {
+    uint32_t n = 0;
+    for (int desperate = 0; desperate < 2 && !n; desperate++)
+        list_for_each (node, &c->subflows) {
+            struct subflow *sf = subflow_of(node);
+            bool usable = sf->state == SF_ACTIVE && tcp_can_send(&sf->tcb) &&
+                          (desperate || (!sf->stale && !sf->timeouts));
+            if (!usable || n == CONN_SUBFLOWS_MAX)
+                continue;
+            paths[n] = path_snapshot(sf, again, dsn);
+            subflows[n++] = sf;
+        }
+    return n;
+}
+
+/*
+ * Small segments wait for company (RFC 9293 3.7.4) at the connection, not on a subflow: while anything is unacknowledged, or, when
+ * corked, for good until more comes.
+ */
+static bool hold_back(const struct conn *c, uint64_t waiting, uint32_t mss) {
+    if (waiting >= mss || c->write_shut)
+        return false;
+    if (c->cork && time_since(c->mp->env->now, c->last_send) < MSEC(200))
+        return true;
+    return !c->nodelay && !dsn_eq(c->snd_una, c->snd_nxt);
+}
+
+/* Bytes to give out. */
+struct share {
+    struct dsn dsn;
+    uint64_t len;   /* all that waits from there on */
+    bool again;     /* they were on another subflow, which lost them or is held up */
+};
+
+static bool lost_share(const struct conn *c, struct share *s) {
+    if (ranges_empty(&c->reinject))
+        return false;
+    struct range r = c->reinject.items[0];
+    *s = (struct share){{r.start}, r.end - r.start, true};
+    return true;
+}
+
+/* New bytes that the peer's window takes. */
+static bool new_share(struct conn *c, struct share *s) {
+    uint64_t waiting = dsn_sub(c->write_seq, c->snd_nxt);
+    const struct subflow *sf = conn_first(c);
+    if (!waiting || !sf)
+        return false;
+    if (hold_back(c, waiting, tcp_payload_max(&sf->tcb, map_option_bytes(c)))) {
+        if (c->cork)
+            conn_arm_rtx(c);
+        return false;
+    }
+    uint64_t window = dsn_lt(c->snd_nxt, c->wnd_edge) ? dsn_sub(c->wnd_edge, c->snd_nxt) : 0;
+    c->window_limited = window < waiting;
+    if (!window) {
+        conn_arm_rtx(c); /* probes the window */
+        return false;
+    }
+    *s = (struct share){c->snd_nxt, window < waiting ? window : waiting, false};
+    return true;
+}
+
+/* How much of a share a path gets: what fits, in whole segments unless it is all that waits. */
+static uint32_t portion(const struct sched_path *p, const struct share *s, uint32_t chosen) {
+    uint64_t most = s->len < TCP_SUPER_MAX ? s->len : TCP_SUPER_MAX;
+    uint32_t n = most < p->room ? (uint32_t)most : p->room;
+    if (chosen && n > chosen)
+        n = chosen;
+    if (n < s->len) {
+        uint32_t whole = n - n % p->mss;
+        if (!whole && p->inflight + p->queued)
+            return 0; /* no slivers while acknowledgments will make room */
+        n = whole ? whole : n;
+    }
+    return n;
+}
+
+static int give(struct subflow *sf, const struct share *s, uint32_t n) {
+    const struct conn *c = sf->conn;
+    bool last = !s->again && conn_is_mptcp(c) && c->write_shut && dsn_eq(dsn_add(s->dsn, n), c->write_seq);
+    return tx_map_add(sf, s->dsn, n, last);
+}
+
+/* The bytes given out are no longer waiting. */
+static void account(struct conn *c, const struct share *s, uint32_t n) {
+    struct env *env = c->mp->env;
+    if (s->again) {
+        ranges_remove_below(&c->reinject, &env->mem, s->dsn.v + n);
+        c->bytes_reinjected += n;
+        c->reinjected = true;
+        mib_inc(&env->mib, MIB_MPTCP_RETRANS);
+    } else {
+        c->snd_nxt = dsn_add(c->snd_nxt, n);
+        c->bytes_sent += n;
+    }
+    conn_arm_rtx(c);
+}
+
+/* Gives bytes of a share to subflows, as the scheduler says. False when nobody takes any now. */
+static bool deal(struct conn *c, const struct share *s) {
+    struct sched_path paths[CONN_SUBFLOWS_MAX];
+    struct subflow *subflows[CONN_SUBFLOWS_MAX];
+    uint64_t waiting = s->again ? ranges_total(&c->reinject) : s->len;
+    struct sched_view view = {.now = c->mp->env->now,
+                              .bytes = waiting < UINT32_MAX ? (uint32_t)waiting : UINT32_MAX,
+                              .again = s->again,
+                              .paths = paths};
+    view.npaths = snapshot(c, s->again, s->dsn, paths, subflows);
+    if (!view.npaths)
+        return false;
+    struct sched_choice choice = c->mp->sched->pick(c->sched_state, &view);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < view.npaths; i++) {
+        if (!(choice.paths >> i & 1))
+            continue;
+        uint32_t part = portion(&paths[i], s, choice.bytes);
+        if (n && part > n)
+            part = n; /* copies on further paths are of the same bytes */
+        if (part && !give(subflows[i], s, part))
+            n = part;
+    }
+    if (n)
+        account(c, s, n);
+    return n > 0;
+}
+
+/* Lost bytes go before new ones, which do not wait for them: those may be in good hands by now. */
+static bool schedule(struct conn *c) {
+    struct share s;
+    if (c->state == UMPTCP_CLOSED || c->state == UMPTCP_SYN_SENT || c->state == UMPTCP_SYN_RCVD)
+        return false;
+    return (lost_share(c, &s) && deal(c, &s)) || (new_share(c, &s) && deal(c, &s));
+}
+
+/* ---- One packet ---------------------------------------------------------------------------------------------------- */
+
+static uint32_t options_bytes(const struct mpopts *mp) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < mp->n; i++)
+        n += (mpopt_len(&mp->opt[i]) + 3u) & ~3u;
+    return n;
+}
+
+static void attach_payload(const struct subflow *sf, const struct tcp_plan *plan, struct umptcp_out *out) {
+    if (!plan->len)
+        return;
+    const struct tx_map *m = tx_map_find(sf, plan->ssn);
+    struct dsn at = dsn_add(m->dsn, ssn_sub(plan->ssn, m->ssn));
+    out->nslices += (uint32_t)bytebuf_slices(&sf->conn->sndbuf, at.v, plan->len, out->slices + 1, UMPTCP_SLICES_MAX - 1);
+    out->len += plan->len;
+}
+
+static void write_headers(const struct subflow *sf, const struct seg *seg, uint32_t payload, struct umptcp_out *out) {
+    const bool v6 = sf->tcb.v6;
+    const uint32_t tcp_len = TCP_HDR_LEN + tcp_options_len(seg);
+    const struct ip_hdr ip = {.v6 = v6,
+                              .proto = IP_PROTO_TCP,
+                              .ttl = IP_TTL,
+                              .src = sf->flow.local.addr,
+                              .dst = sf->flow.remote.addr,
+                              .flow_label = (uint32_t)sf->flow_node.hash & 0xfffff,
+                              .dont_fragment = true};
+    struct writer w = writer_of(out->hdr, sizeof out->hdr);
+    ip_build(&w, &ip, tcp_len + payload);
+    tcp_build(&w, seg);
+    assert(!w.bad);
+    out->netif = sf->netif;
+    out->v6 = v6;
+    out->hdr_len = out->len = (uint32_t)w.len;
+    out->nslices = 1;
+    out->slices[0] = (struct umptcp_slice){out->hdr, w.len};
+    out->csum_start = (uint16_t)ip_hdr_len(v6);
+    out->csum_offset = TCP_CSUM_OFFSET;
+}
+
+/* The TCP checksum: the pseudo-header's share only when the interface finishes it. */
+static void write_checksum(const struct subflow *sf, struct umptcp_out *out, bool offload) {
+    struct csum sum = {0};
+    uint8_t *field = out->hdr + out->csum_start + out->csum_offset;
+    csum_add_pseudo(&sum, &sf->flow.local.addr, &sf->flow.remote.addr, IP_PROTO_TCP, out->len - out->csum_start);
+    uint16_t v = csum_fold(&sum);
+    if (!offload) {
+        csum_add(&sum, out->hdr + out->csum_start, out->hdr_len - out->csum_start);
+        for (uint32_t i = 1; i < out->nslices; i++)
+            csum_add(&sum, out->slices[i].base, out->slices[i].len);
+        v = csum_finish(&sum);
+    }
+    field[0] = (uint8_t)(v >> 8);
+    field[1] = (uint8_t)v;
+    out->csum_partial = offload;
+}
+
+/* What to send on this subflow now. */
+static bool plan_segment(const struct subflow *sf, struct tcp_plan *plan) {
+    if (sf->signals & SIGNALS_ALONE && sf->state == SF_ACTIVE && sf->signal_acks < 2 && tcp_synchronized(&sf->tcb)) {
+        *plan = (struct tcp_plan){.kind = TCP_PLAN_ACK, .flags = TCP_ACK, .ssn = sf->tcb.snd_nxt};
+        return true;
+    }
+    return tcp_plan(&sf->tcb, plan);
+}
+
+static bool emit(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_of, const void *ctx) {
+    struct conn *c = sf->conn;
+    struct tcp_plan plan = {0};
+    struct seg seg;
+    if (!plan_segment(sf, &plan))
+        return false;
+    const struct netif_caps caps = caps_of(ctx, sf->netif);
+    memset(&seg, 0, sizeof seg);
+    seg.flow = sf->flow;
+    options_fill(sf, &plan, &seg.mp);
+    if (plan.kind == TCP_PLAN_DATA && !(sf->tcb.v6 ? caps.tso6 : caps.tso4)) {
+        uint32_t max = tcp_payload_max(&sf->tcb, options_bytes(&seg.mp));
+        if (plan.len > max) {
+            plan.len = max;
+            plan.fin = false;
+            plan.flags &= (uint8_t)~TCP_FIN;
+        }
+    }
+    tcp_emit(&sf->tcb, &plan, conn_window(c), &seg);
+    out->gso_size = plan.gso_size;
+    write_headers(sf, &seg, plan.len, out);
+    attach_payload(sf, &plan, out);
+    write_checksum(sf, out, caps.csum);
+    if (tcp_sent(&sf->tcb, &plan))
+        return false;
+    options_sent(sf, &plan, &seg.mp);
+    if (plan.kind != TCP_PLAN_RST)
+        conn_advertised(c, plan.window);
+    if (sf->state == SF_DEAD)
+        conn_work(c);
+    return true;
+}
+
+bool conn_output(struct conn *c, struct umptcp_out *out, netif_caps_fn caps, const void *ctx) {
+    do {
+        list_for_each (n, &c->subflows)
+            if (emit(subflow_of(n), out, caps, ctx))
+                return true;
+    } while (schedule(c));
+    close_advance(c);
+    list_for_each (n, &c->subflows)
+        if (emit(subflow_of(n), out, caps, ctx))
+            return true;
+    return false;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Data in: DSS options get their meaning, then the payload finds its place in the stream, in whatever order it comes
+ * (RFC 8684 3.3.4). What TCP is told to have received is what was stored here, so nothing acknowledged can be lost.
+ */
+#include <errno.h>
+
+#include "mptcp/conn.h"
+#include "wire/mpcrypto.h"
+
+/* ---- The stream ---------------------------------------------------------------------------------------------------- */
+
+/* In-order bytes up to `end` are there. */
+static void stream_advance(struct conn *c, struct dsn end) {
+    struct env *env = c->mp->env;
+    const struct range *r = ranges_find(&c->rcv_ofo, end.v);
+    if (r)
+        end.v = r->end;
+    c->bytes_received += dsn_sub(end, c->rcv_nxt);
+    c->rcv_nxt = end;
+    ranges_remove_below(&c->rcv_ofo, &env->mem, end.v);
+    c->last_progress = env->now;
+    conn_notify(c, NOTIFY_READABLE);
+}
+
+/* Stores what of [at, end) did not come before; the first copy of a byte wins (3.3.1). */
+static int stream_store(struct conn *c, struct dsn at, struct dsn end, const uint8_t *data) {
+    struct env *env = c->mp->env;
+    struct range gap;
+    for (uint64_t from = at.v; ranges_gap(&c->rcv_ofo, from, end.v, &gap); from = gap.end)
+        if (bytebuf_write(&c->rcvbuf, &env->chunks, gap.start, data + (gap.start - at.v), gap.end - gap.start))
+            return -ENOMEM;
+    return 0;
+}
+
+int conn_receive(struct conn *c, struct dsn dsn, const uint8_t *data, uint32_t len, enum drop *drop) {
+    struct env *env = c->mp->env;
+    struct dsn end = dsn_add(dsn, len);
+    struct dsn limit = c->fin_rcvd ? dsn_min(c->rcv_edge, c->fin_dsn) : c->rcv_edge;
+    if (dsn_lt(limit, end)) { /* 3.3.4, 3.8: beyond the window (or the DATA_FIN) it is not taken and not acknowledged */
+        *drop = DROP_MP_DSN_WINDOW;
+        mib_inc(&env->mib, MIB_NO_DSS_IN_WINDOW);
+        if (dsn_le(limit, dsn))
+            return 0;
+        end = limit;
+    }
+    if (dsn_le(end, c->rcv_nxt)) {
+        *drop = DROP_MP_DSN_OLD;
+        mib_inc(&env->mib, MIB_DUPLICATE_DATA);
+        return 0;
+    }
+    if (c->orphan) {
+        *drop = DROP_TCP_RECV_CLOSED;
+        return 0;
+    }
+    struct dsn at = dsn_max(dsn, c->rcv_nxt);
+    bool in_order = dsn_eq(at, c->rcv_nxt);
+    if (stream_store(c, at, end, data + dsn_sub(at, dsn)) ||
+        (!in_order && ranges_add(&c->rcv_ofo, &env->mem, at.v, end.v))) {
+        *drop = DROP_NO_MEMORY;
+        return -ENOMEM;
+    }
+    c->last_rx_data = env->now;
+    if (in_order)
+        stream_advance(c, end);
+    else
+        mib_inc(&env->mib, MIB_OFO_QUEUE);
+    return 0;
+}
+
+void conn_receive_fin(struct conn *c, struct dsn dsn) {
+    if (!c->fin_rcvd) {
+        if (dsn_lt(dsn, c->rcv_nxt)) /* data came from beyond it: not a DATA_FIN of this stream */
+            return;
+        c->fin_rcvd = true;
+        c->fin_dsn = dsn;
+    }
+    close_advance(c);
+}
+
+/* ---- DSS ----------------------------------------------------------------------------------------------------------- */
+
+/* A DATA_FIN without payload: SSN 0, length 1, checksum over the pseudo-header alone (3.3.3). */
+static void lone_data_fin(struct subflow *sf, const struct mpopt *dss, struct dsn dsn) {
+    struct conn *c = sf->conn;
+    if (c->csum) {
+        struct csum sum = {0};
+        mp_csum_add_pseudo(&sum, dsn, dss->dss.ssn, dss->dss.len);
+        if (csum_finish(&sum) != dss->dss.csum) {
+            mib_inc(&c->mp->env->mib, MIB_DATA_CSUM_ERR);
+            return;
+        }
+    }
+    if (c->fin_rcvd && dsn_eq(dsn, c->fin_dsn)) /* it came again: our DATA_ACK was lost */
+        tcp_ack_now(&sf->tcb);
+    conn_receive_fin(c, dsn);
+}
+
+/* A mapping that came. False when the subflow was reset for it. */
+static bool mapping_input(struct subflow *sf, struct rx_map *map, enum drop *drop) {
+    struct conn *c = sf->conn;
+    if (map->has_csum != c->csum) { /* 3.3: either everyone checks or nobody */
+        *drop = DROP_MP_MAP_BAD;
+        return fallback_now(sf, MIB_DSS_FALLBACK, MPRST_MPTCP);
+    }
+    enum drop d = rx_map_add(sf, map);
+    if (d == DROP_NONE && map->data_fin && !map->has_csum)
+        conn_receive_fin(c, dsn_add(map->dsn, map->len));
+    if (d != DROP_NONE)
+        *drop = d;
+    return true;
+}
+
+static bool dss_input(struct subflow *sf, const struct mpopt *o, const struct tcp_rx *rx, enum drop *drop) {
+    struct conn *c = sf->conn;
+    if (o->dss.has_ack) {
+        struct dsn ack = o->dss.ack64 ? (struct dsn){o->dss.ack} : dsn_unwrap(c->snd_una, (uint32_t)o->dss.ack);
+        sf->confirmed = sf->confirmed || sf->tcb.snd_una.v > 1;
+        conn_data_ack(c, ack, rx->wnd);
+    }
+    if (!o->dss.has_map)
+        return true;
+    struct dsn dsn = o->dss.dsn64 ? (struct dsn){o->dss.dsn} : dsn_unwrap(c->rcv_nxt, (uint32_t)o->dss.dsn);
+    c->ack64 = c->ack64 || o->dss.dsn64;
+    if (o->dss.len == 0)
+        return fallback_infinite(sf);
+    if (o->dss.data_fin && o->dss.len == 1) {
+        if (o->dss.has_csum == c->csum)
+            lone_data_fin(sf, o, dsn);
+        return true;
+    }
+    struct rx_map map = {.ssn = ssn_unwrap(sf->tcb.rcv_nxt, o->dss.ssn),
+                         .dsn = dsn,
+                         .len = (uint32_t)o->dss.len - o->dss.data_fin,
+                         .option_len = o->dss.len,
+                         .csum = o->dss.csum,
+                         .has_csum = o->dss.has_csum,
+                         .data_fin = o->dss.data_fin};
+    return mapping_input(sf, &map, drop);
+}
+
+/* MP_CAPABLE with data stands for a DSS: it maps the first bytes (3.1). */
+static bool mpc_data_input(struct subflow *sf, const struct mpopt *o, enum drop *drop) {
+    struct conn *c = sf->conn;
+    if (sf->initiator || sf->join || o->mpc.sender_key != c->remote_key || o->mpc.receiver_key != c->local_key)
+        return true;
+    struct rx_map map = {.ssn = {1},
+                         .dsn = dsn_add(c->remote_idsn, 1),
+                         .len = o->mpc.len,
+                         .option_len = o->mpc.len,
+                         .csum = o->mpc.csum,
+                         .has_csum = o->mpc.has_csum};
+    return map.len == 0 || mapping_input(sf, &map, drop);
+}
+
+/* The MPTCP options that map and acknowledge. False when the subflow was reset for them. */
+static bool options_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx, enum drop *drop) {
+    struct conn *c = sf->conn;
+    bool dss_done = false;
+    for (uint32_t i = 0; i < seg->mp.n; i++) {
+        const struct mpopt *o = &seg->mp.opt[i];
+        if (o->type == MP_DSS && !dss_done) { /* of several only the first counts */
+            dss_done = sf->dss_seen = true;
+            if (o->dss.has_ack || o->dss.has_map)
+                conn_fully_established(c);
+            if (!dss_input(sf, o, rx, drop))
+                return false;
+        } else if (o->type == MPC_DATA) {
+            sf->dss_seen = true;
+            if (c->server)
+                conn_fully_established(c);
+            if (!mpc_data_input(sf, o, drop))
+                return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * Data of ours was acknowledged by a segment without any MPTCP option, before a DATA_ACK ever came on this subflow:
+ * something on the path strips them (3.7). On the only subflow that means plain TCP from here.
+ */
+static bool options_stripped(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx) {
+    return conn_is_mptcp(sf->conn) && rx->acked > 0 && !sf->confirmed && seg->mp.n == 0;
+}
+
+/* ---- Payload ------------------------------------------------------------------------------------------------------- */
+
+/* A mapping that this segment carries whole needs no detour through the hold buffer for its checksum. */
+static bool whole_map_ok(const struct rx_map *m, struct ssn ssn, const uint8_t *data, uint32_t len) {
+    if (!ssn_eq(m->ssn, ssn) || m->len != len)
+        return false;
+    struct csum sum = {0};
+    csum_add(&sum, data, len);
+    sum.odd = false;
+    mp_csum_add_pseudo(&sum, m->dsn, (uint32_t)m->ssn.v, m->option_len);
+    return csum_finish(&sum) == m->csum;
+}
+
+/* Bytes from `ssn` on that mapping `m` covers. */
+static int mapped_input(struct subflow *sf, const struct rx_map *m, struct ssn ssn, const uint8_t *data, uint32_t len,
+                        enum drop *drop) {
+    struct conn *c = sf->conn;
+    if (m->has_csum) {
+        if (sf->hold || !whole_map_ok(m, ssn, data, len))
+            return hold_store(sf, ssn, data, len);
+        sf->csum_ok_seen = true;
+    }
+    int err = conn_receive(c, dsn_add(m->dsn, ssn_sub(ssn, m->ssn)), data, len, drop);
+    if (!err && m->has_csum && m->data_fin)
+        conn_receive_fin(c, dsn_add(m->dsn, m->len));
+    return err;
+}
+
+/* How far the unmapped bytes at `ssn` go, at most `len`. */
+static uint32_t unmapped_run(const struct subflow *sf, struct ssn ssn, uint32_t len) {
+    for (uint32_t i = 0; i < sf->rx_maps.count; i++) {
+        const struct rx_map *m = deque_at(&sf->rx_maps, i);
+        if (ssn_lt(ssn, m->ssn))
+            return ssn_sub(m->ssn, ssn) < len ? (uint32_t)ssn_sub(m->ssn, ssn) : len;
+    }
+    return len;
+}
+
+static int payload_mptcp(struct subflow *sf, const struct tcp_rx *rx, const uint8_t *data, enum drop *drop) {
+    struct ssn ssn = rx->ssn;
+    for (uint32_t left = rx->len; left;) {
+        const struct rx_map *m = rx_map_find(sf, ssn);
+        uint64_t run = m ? ssn_sub(ssn_add(m->ssn, m->len), ssn) : unmapped_run(sf, ssn, left);
+        uint32_t n = run < left ? (uint32_t)run : left;
+        int err = m ? mapped_input(sf, m, ssn, data, n, drop) : hold_store(sf, ssn, data, n);
+        if (err)
+            return err;
+        ssn = ssn_add(ssn, n);
+        data += n;
+        left -= n;
+    }
+    return 0;
+}
+
+static int payload_plain(struct subflow *sf, const struct tcp_rx *rx, const uint8_t *data, enum drop *drop) {
+    struct conn *c = sf->conn;
+    struct dsn dsn = {c->rx_base_dsn.v + (rx->ssn.v - c->rx_base_ssn.v)};
+    if (dsn_lt(c->rcv_edge, dsn_add(dsn, rx->len))) /* TCP checked it against the subflow's window */
+        c->rcv_edge = dsn_add(dsn, rx->len);
+    return conn_receive(c, dsn, data, rx->len, drop);
+}
+
+/* What has to be looked at after bytes were stored: mappings that are complete, bytes that have none. */
+static void payload_done(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    if (sf->hold && !hold_drain(sf))
+        return;
+    rx_map_drop_below(sf, sf->tcb.rcv_nxt);
+    struct ssn ssn;
+    if (sf->hold && hold_unmapped(sf, &ssn))
+        fallback_unmapped(sf, ssn, false);
+    else if (c->paths)
+        c->paths->unmapped_at = UMPTCP_NEVER;
+}
+
+static enum drop payload_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx) {
+    struct conn *c = sf->conn;
+    enum drop drop = DROP_NONE;
+    bool eof = false, plain = !conn_is_mptcp(c);
+    if (sf->state == SF_PRE || sf->state == SF_OPENING)
+        return DROP_MP_NOT_ESTABLISHED;
+    if (rx->len) {
+        const uint8_t *data = seg->data + rx->skip;
+        if (plain ? payload_plain(sf, rx, data, &drop) : payload_mptcp(sf, rx, data, &drop))
+            return DROP_NO_MEMORY;
+        sf->got_data = true;
+    }
+    if (tcp_receive(&sf->tcb, seg, rx->ssn, rx->len, rx->fin, &eof) < 0)
+        return DROP_NO_MEMORY;
+    if (!plain && rx->len)
+        payload_done(sf);
+    if (drop == DROP_TCP_RECV_CLOSED) { /* nobody will read it: say so (RFC 9293 3.6.1, RFC 2525 2.17) */
+        mib_inc(&c->mp->env->mib, MIB_TCP_ABORT_ON_DATA);
+        conn_abort(c, ECONNRESET);
+        return drop;
+    }
+    if (eof && sf->state != SF_DEAD)
+        close_fin_rcvd(sf);
+    return drop;
+}
+
+enum drop receive_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx) {
+    struct conn *c = sf->conn;
+    enum drop drop = DROP_NONE;
+    if (conn_is_mptcp(c)) {
+        if (!options_input(sf, seg, rx, &drop))
+            return drop;
+        if (options_stripped(sf, seg, rx) && !fallback_now(sf, MIB_MPC_DATA_FALLBACK, MPRST_MIDDLEBOX))
+            return drop;
+    }
+    if (!rx->len && !rx->fin)
+        return drop;
+    conn_arm_path(c);
+    enum drop payload = payload_input(sf, seg, rx);
+    return payload ? payload : drop;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reliability of the connection (RFC 8684 3.3.2, 3.3.6): DATA_ACKs free bytes, what a path holds up is sent on another, and
+ * a timer over all of it sees to what subflows alone cannot know - a DATA_FIN, a closed window, bytes that a proxy
+ * acknowledged and lost.
+ */
+#include <errno.h>
+
+#include "mptcp/conn.h"
+
+enum { RTX_BACKOFF_MAX = 8 };
+
+void reinject_subflow(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    struct mem *mem = &c->mp->env->mem;
+    if (!conn_is_mptcp(c) || c->state == UMPTCP_CLOSED)
+        return;
+    for (uint32_t i = 0; i < sf->tx_maps.count; i++) {
+        const struct tx_map *m = deque_at(&sf->tx_maps, i);
+        struct dsn start = dsn_max(m->dsn, c->snd_una), end = dsn_add(m->dsn, m->len);
+        if (dsn_lt(start, end) && ranges_add(&c->reinject, mem, start.v, end.v))
+            break; /* the data-level timer comes back to it */
+    }
+    conn_ready(c);
+}
+
+void subflow_set_stale(struct subflow *sf, bool stale) {
+    struct conn *c = sf->conn;
+    if (sf->stale == stale)
+        return;
+    sf->stale = stale;
+    mib_inc(&c->mp->env->mib, stale ? MIB_SUBFLOW_STALE : MIB_SUBFLOW_RECOVER);
+    conn_path_event(c, &(struct conn_path_event){.type = stale ? UMPTCP_EV_SUBFLOW_STALE : UMPTCP_EV_SUBFLOW_ALIVE,
+                                                 .subflow = sf->number});
+    conn_ready(c);
+}
+
+/* [snd_una, ack) was received by the other end. */
+static void data_acked(struct conn *c, struct dsn ack) {
+    struct env *env = c->mp->env;
+    c->bytes_acked += dsn_sub(ack, c->snd_una);
+    c->snd_una = ack;
+    bytebuf_advance(&c->sndbuf, &env->chunks, ack.v, c->write_seq.v + c->reserved);
+    ranges_remove_below(&c->reinject, &env->mem, ack.v);
+    c->rtx_backoff = 0;
+    c->last_progress = env->now;
+    conn_tune_sndbuf(c);
+    if (c->want_write && conn_send_room(c) >= c->sndbuf_size / 3) {
+        c->want_write = false;
+        conn_notify(c, NOTIFY_WRITABLE);
+    }
+}
+
+void conn_data_ack(struct conn *c, struct dsn ack, uint64_t wnd) {
+    bool fin = c->data_fin_sent && dsn_eq(ack, dsn_add(c->write_seq, 1));
+    if (fin)
+        ack = c->write_seq;
+    if (c->state == UMPTCP_CLOSED || dsn_lt(c->snd_nxt, ack))
+        return;
+    struct dsn edge = dsn_add(ack, wnd); /* a promise, whenever it was made: the largest counts (3.3.5) */
+    if (dsn_lt(c->wnd_edge, edge)) {
+        c->wnd_edge = edge;
+        conn_ready(c);
+    }
+    bool progress = dsn_lt(c->snd_una, ack);
+    if (progress)
+        data_acked(c, ack);
+    if (fin && !c->data_fin_acked) {
+        c->data_fin_acked = true;
+        progress = true;
+    }
+    if (progress) {
+        conn_arm_rtx(c);
+        conn_ready(c);
+    }
+}
+
+/* ---- The timer ----------------------------------------------------------------------------------------------------- */
+
+static bool waits_for_data_ack(const struct conn *c) {
+    return conn_is_mptcp(c) && (!dsn_eq(c->snd_una, c->snd_nxt) || (c->data_fin_sent && !c->data_fin_acked));
+}
+
+static bool waits_for_window(const struct conn *c) {
+    return dsn_eq(c->snd_una, c->snd_nxt) && !dsn_eq(c->snd_nxt, c->write_seq);
+}
+
+/* As long as the slowest living path may take. */
+static dur rtx_interval(const struct conn *c) {
+    const struct umptcp_config *cfg = &c->mp->env->cfg;
+    dur longest = cfg->rto_min;
+    list_for_each (n, &c->subflows) {
+        const struct subflow *sf = subflow_of(n);
+        dur rto = rtt_rto_base(&sf->tcb.rtt, cfg->rto_min, cfg->rto_max);
+        if (sf->state == SF_ACTIVE && !sf->stale && rto > longest)
+            longest = rto;
+    }
+    dur t = longest << c->rtx_backoff;
+    return t < cfg->rto_max ? t : cfg->rto_max;
+}
+
+void conn_arm_rtx(struct conn *c) {
+    struct env *env = c->mp->env;
+    bool needed = c->state != UMPTCP_CLOSED && (waits_for_data_ack(c) || waits_for_window(c));
+    timer_set(&env->timers, &c->t_rtx, needed ? time_add(env->now, rtx_interval(c)) : UMPTCP_NEVER);
+}
+
+/* A subflow in good health has byte `dsn` in flight: it will see to it. */
+static bool in_good_hands(const struct conn *c, struct dsn dsn) {
+    list_for_each (n, &c->subflows) {
+        const struct subflow *sf = subflow_of(n);
+        if ((sf->state != SF_ACTIVE && sf->state != SF_CLOSING) || sf->stale || sf->timeouts || !sf->tx_maps.count)
+            continue;
+        for (uint32_t i = 0; i < sf->tx_maps.count; i++) {
+            const struct tx_map *m = deque_at(&sf->tx_maps, i);
+            if (dsn_le(m->dsn, dsn) && dsn_lt(dsn, dsn_add(m->dsn, m->len)))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void data_timeout(struct conn *c) {
+    struct mem *mem = &c->mp->env->mem;
+    if (!dsn_eq(c->snd_una, c->snd_nxt)) {
+        uint64_t len = dsn_sub(c->snd_nxt, c->snd_una);
+        if (len > TCP_SUPER_MAX)
+            len = TCP_SUPER_MAX;
+        if (conn_is_mptcp(c) && !in_good_hands(c, c->snd_una))
+            (void)ranges_add(&c->reinject, mem, c->snd_una.v, c->snd_una.v + len); /* else the next time */
+        return;
+    }
+    list_for_each (n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        if (sf->state != SF_ACTIVE)
+            continue;
+        if (c->data_fin_sent && !c->data_fin_acked) {
+            sf->signals |= SIG_DATA_FIN;
+            tcp_ack_now(&sf->tcb);
+        } else if (!sf->stale) {
+            mib_inc(&c->mp->env->mib, MIB_WIN_PROBE);
+            tcp_probe(&sf->tcb);
+        }
+    }
+}
+
+void conn_timeout(struct conn *c, struct timer *timer) {
+    if (timer == &c->t_path) {
+        conn_path_timeout(c);
+    } else if (timer == &c->t_life) {
+        conn_abort(c, ETIMEDOUT);
+    } else {
+        data_timeout(c);
+        if (c->rtx_backoff < RTX_BACKOFF_MAX)
+            c->rtx_backoff++;
+        conn_arm_rtx(c);
+    }
+    conn_ready(c);
+    close_advance(c);
+}

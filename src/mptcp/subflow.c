@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A subflow's life and input: TCP's facts are read here in order - handshake, signals, acknowledgment, data - and each gets
+ * its meaning for the connection in the file that is named after it.
+ */
+#include <assert.h>
+#include <errno.h>
+
+#include "mptcp/conn.h"
+
+enum { SUBFLOW_TIMERS = 1, JOIN_SYNS = 2, WINDOW_UNSCALED_MAX = 65535 };
+
+static uint64_t flow_hash(const struct mp *mp, const struct flow *flow) {
+    static_assert(sizeof *flow == 36, "no padding: the bytes are the value");
+    return siphash13(&mp->env->hash_key, flow, sizeof *flow);
+}
+
+/* The smallest shift with which the largest receive buffer can be advertised (RFC 7323 2.3). */
+static uint8_t window_scale(const struct umptcp_config *cfg) {
+    uint8_t shift = 0;
+    while (shift < TCP_WSCALE_MAX && cfg->rmem_max >> shift > WINDOW_UNSCALED_MAX)
+        shift++;
+    return cfg->window_scaling ? shift : 0;
+}
+
+struct subflow *subflow_new(struct conn *c, const struct path *path) {
+    struct mp *mp = c->mp;
+    struct env *env = mp->env;
+    struct subflow *sf = mem_alloc(&env->mem, sizeof *sf);
+    if (!sf)
+        return NULL;
+    const struct tcp_setup setup = {
+        .env = env,
+        .cc = mp->cc,
+        .v6 = !addr_is_v4(&path->flow.remote.addr),
+        .mss_local = path->mss,
+        .rcv_wscale = window_scale(&env->cfg),
+        .isn = tcp_isn(env, &path->flow),
+        .ts_offset = tcp_ts_offset(env, &path->flow),
+    };
+    if (timers_reserve(&env->timers, SUBFLOW_TIMERS) || tcp_init(&sf->tcb, &setup)) {
+        mem_free(&env->mem, sf, sizeof *sf);
+        return NULL;
+    }
+    tcp_set_keepalive(&sf->tcb, &c->keepalive);
+    sf->tcb.user_timeout = c->user_timeout;
+    sf->conn = c;
+    sf->flow = path->flow;
+    sf->netif = path->netif;
+    sf->number = ++c->subflow_counter;
+    deque_init(&sf->tx_maps, sizeof(struct tx_map));
+    deque_init(&sf->rx_maps, sizeof(struct rx_map));
+    timer_init(&sf->t_join, TIMER_SUBFLOW_JOIN);
+    hash_table_add(&mp->flows, &env->mem, &sf->flow_node, flow_hash(mp, &sf->flow));
+    sf->registered = true;
+    list_push_back(&c->subflows, &sf->node);
+    c->nsubflows++;
+    if (sf->number == 1)
+        c->name = path->flow;
+    conn_ready(c);
+    return sf;
+}
+
+static void subflow_unregister(struct subflow *sf) {
+    if (!sf->registered)
+        return;
+    hash_table_remove(&sf->conn->mp->flows, &sf->flow_node);
+    sf->registered = false;
+}
+
+void subflow_free(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    struct env *env = c->mp->env;
+    subflow_unregister(sf);
+    tx_map_clear(sf);
+    deque_free(&sf->rx_maps, &env->mem);
+    hold_free(sf);
+    timer_cancel(&env->timers, &sf->t_join);
+    timers_reserve(&env->timers, -SUBFLOW_TIMERS);
+    tcp_destroy(&sf->tcb);
+    list_remove(&sf->node);
+    c->nsubflows--;
+    mem_free(&env->mem, sf, sizeof *sf);
+}
+
+struct subflow *subflow_find(const struct mp *mp, const struct flow *flow) {
+    for (struct hash_node *n = hash_table_first(&mp->flows, flow_hash(mp, flow)); n; n = hash_node_next(n)) {
+        struct subflow *sf = container_of(n, struct subflow, flow_node);
+        if (flow_eq(&sf->flow, flow))
+            return sf;
+    }
+    return NULL;
+}
+
+bool subflow_usable(const struct subflow *sf) {
+    return sf->state == SF_ACTIVE && !sf->stale && tcp_can_send(&sf->tcb);
+}
+
+void subflow_up(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    sf->state = SF_ACTIVE;
+    timer_cancel(&c->mp->env->timers, &sf->t_join);
+    timer_cancel(&c->mp->env->timers, &c->t_life);
+    if (sf->join)
+        c->joined = true;
+    conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_SUBFLOW_UP, .subflow = sf->number});
+    conn_pm_event(c, &(struct pm_event){.type = PM_SUBFLOW_UP,
+                                        .subflow = sf->number,
+                                        .local_id = sf->local_id,
+                                        .remote_id = sf->remote_id,
+                                        .initiated = sf->initiator});
+    conn_arm_path(c);
+    conn_ready(c);
+}
+
+/* Whether a dead subflow is worth another try soon: data was moving, and it was not refused for good (RFC 8684 3.6). */
+static bool worth_retry(const struct subflow *sf, int error) {
+    return sf->initiator && sf->peer_reason != MPRST_PROHIBITED && error != 0 &&
+           (error == ETIMEDOUT || sf->state == SF_ACTIVE || error == ENETDOWN);
+}
+
+void subflow_gone(struct subflow *sf, int error) {
+    struct conn *c = sf->conn;
+    struct env *env = c->mp->env;
+    if (sf->state == SF_DEAD)
+        return;
+    bool retry = worth_retry(sf, error);
+    reinject_subflow(sf);
+    tx_map_clear(sf);
+    hold_free(sf);
+    timer_cancel(&env->timers, &sf->t_join);
+    sf->state = SF_DEAD;
+    subflow_unregister(sf);
+    conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_SUBFLOW_DOWN,
+                                                 .subflow = sf->number,
+                                                 .error = error,
+                                                 .reason = sf->peer_reason ? sf->peer_reason : sf->rst_reason});
+    conn_pm_event(c, &(struct pm_event){.type = PM_SUBFLOW_DOWN,
+                                        .subflow = sf->number,
+                                        .local_id = sf->local_id,
+                                        .remote_id = sf->remote_id,
+                                        .error = error,
+                                        .initiated = sf->initiator,
+                                        .retry = retry,
+                                        .addr = sf->flow.local});
+    close_subflow_gone(c, error);
+    conn_work(c);
+    conn_ready(c);
+}
+
+void subflow_close(struct subflow *sf) {
+    if (sf->state == SF_DEAD || sf->state == SF_CLOSING)
+        return;
+    if (sf->state != SF_ACTIVE) { /* not up yet: nothing to end in order */
+        subflow_reset(sf, MPRST_UNSPEC, ECONNABORTED);
+        return;
+    }
+    sf->state = SF_CLOSING;
+    if (conn_is_mptcp(sf->conn) && sf->conn->state != UMPTCP_CLOSED)
+        reinject_subflow(sf);
+    tcp_close(&sf->tcb);
+    tcp_orphan(&sf->tcb);
+    if (sf->tcb.state == UMPTCP_CLOSED)
+        subflow_gone(sf, 0);
+    conn_ready(sf->conn);
+}
+
+void subflow_reset(struct subflow *sf, enum mp_rst_reason reason, int error) {
+    if (sf->state == SF_DEAD)
+        return;
+    sf->rst_reason = (uint8_t)reason;
+    tcp_abort(&sf->tcb, error);
+    subflow_gone(sf, error);
+}
+
+/* TCP acknowledged payload: mappings let go of it; in plain TCP that is all the acknowledgment there is. */
+static void acknowledged(struct subflow *sf, const struct tcp_rx *rx) {
+    struct conn *c = sf->conn;
+    if (rx->acked) {
+        tx_map_acked(sf, sf->tcb.snd_una);
+        sf->timeouts = 0;
+    }
+    if (!conn_is_mptcp(c))
+        conn_data_ack(c, tx_una_dsn(sf), rx->wnd);
+}
+
+/* A RST that TCP accepted: what it says beside (RFC 8684 3.5, 3.6), then the subflow is gone. */
+static void reset_input(struct subflow *sf, const struct seg *seg) {
+    struct conn *c = sf->conn;
+    struct env *env = c->mp->env;
+    const struct mpopt *rst = mpopts_find(&seg->mp, MP_TCPRST);
+    const struct mpopt *fast = mpopts_find(&seg->mp, MP_FASTCLOSE);
+    if (rst) {
+        sf->peer_reason = rst->rst.reason;
+        mib_inc(&env->mib, MIB_MP_RST_RX);
+    }
+    if (fast && conn_is_mptcp(c) && fast->fastclose.key == c->local_key) {
+        mib_inc(&env->mib, MIB_MP_FASTCLOSE_RX);
+        subflow_gone(sf, ECONNRESET);
+        close_fast(c);
+        return;
+    }
+    subflow_gone(sf, sf->tcb.error ? sf->tcb.error : ECONNRESET);
+}
+
+enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_rst, bool *reopen) {
+    struct conn *c = sf->conn;
+    struct tcp_rx rx;
+    tcp_input(&sf->tcb, seg, conn_window(c), &rx);
+    *reply_rst = rx.reply_rst;
+    *reopen = rx.reopen;
+    enum drop drop = rx.drop;
+    if (rx.reopen) {
+        subflow_gone(sf, 0);
+        return drop;
+    }
+    if (rx.reset) {
+        reset_input(sf, seg);
+        return drop;
+    }
+    if (rx.acceptable) {
+        sf->probes = 0;
+        sf->signal_acks = 0;
+        if (sf->stale && rx.alive)
+            subflow_set_stale(sf, false);
+        if (handshake_input(sf, seg, &rx, &drop) && signal_input(sf, seg, &drop)) {
+            acknowledged(sf, &rx);
+            enum drop data = receive_input(sf, seg, &rx);
+            drop = drop ? drop : data;
+        }
+    }
+    if (sf->state != SF_DEAD && rx.closed && sf->tcb.state == UMPTCP_CLOSED)
+        subflow_gone(sf, 0);
+    close_advance(c);
+    if (tcp_pending(&sf->tcb) || rx.acked || sf->signals)
+        conn_ready(c);
+    return drop;
+}
+
+/* The third ACK of a join is repeated until the fourth comes (RFC 8684 3.2). */
+static void join_timeout(struct subflow *sf) {
+    struct env *env = sf->conn->mp->env;
+    if (sf->state != SF_PRE)
+        return;
+    if (sf->join_acks > JOIN_ACK_RETRIES) {
+        subflow_reset(sf, MPRST_UNSPEC, ETIMEDOUT);
+        return;
+    }
+    tcp_ack_now(&sf->tcb);
+    dur rto = rtt_rto_base(&sf->tcb.rtt, env->cfg.rto_min, env->cfg.rto_max);
+    timer_set(&env->timers, &sf->t_join, time_add(env->now, rto << sf->join_acks));
+    conn_ready(sf->conn);
+}
+
+static bool has_other_path(const struct subflow *sf) {
+    list_for_each (n, &sf->conn->subflows) {
+        const struct subflow *other = subflow_of(n);
+        if (other != sf && subflow_usable(other) && !other->timeouts)
+            return true;
+    }
+    return false;
+}
+
+/* A retransmission timeout: what is in flight here may go elsewhere, and after some of them new data avoids the path. */
+static void retransmission_timeout(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    uint8_t limit = c->mp->env->cfg.stale_loss_cnt;
+    if (sf->tcb.state == UMPTCP_SYN_SENT) {
+        if (!sf->join)
+            handshake_syn_timeout(sf);
+        else if (sf->tcb.syn_sends > JOIN_SYNS)
+            subflow_reset(sf, MPRST_UNSPEC, ETIMEDOUT);
+        return;
+    }
+    if (sf->timeouts < UINT8_MAX)
+        sf->timeouts++;
+    if (!conn_is_mptcp(c) || !has_other_path(sf))
+        return;
+    reinject_subflow(sf);
+    if (limit && sf->timeouts >= limit)
+        subflow_set_stale(sf, true);
+}
+
+void subflow_timeout(struct subflow *sf, struct timer *timer) {
+    if (sf->state == SF_DEAD)
+        return;
+    if (timer == &sf->t_join) {
+        join_timeout(sf);
+        return;
+    }
+    switch (tcp_timeout(&sf->tcb, timer)) {
+    case TCP_TIMEOUT_NONE:
+        break;
+    case TCP_TIMEOUT_RTO:
+        retransmission_timeout(sf);
+        break;
+    case TCP_TIMEOUT_DEAD:
+        subflow_gone(sf, sf->tcb.error);
+        break;
+    case TCP_TIMEOUT_CLOSED:
+        subflow_gone(sf, 0);
+        break;
+    }
+    close_advance(sf->conn);
+    conn_ready(sf->conn);
+}

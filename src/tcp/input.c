@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Segment arrival, in the order of RFC 9293 3.10.7: one function per step, each returning false when the segment ends
+ * there. With it go the timestamp check (PAWS, RFC 7323 5) before the sequence check, and the defences of RFC 5961: a
+ * RST must be exact, a SYN never counts in a synchronized state, an old acknowledgment is suspect; each gets a
+ * challenge ACK.
+ *
+ * A step that rejects changes nothing but what an answer needs (ack_need, D-SACK). Payload is only measured here: the
+ * owner stores it and says so by tcp_receive().
+ */
+#include "tcp/internal.h"
+
+#include <assert.h>
+#include <errno.h>
+
+/* A segment on its way through the steps. */
+struct arrival {
+    const struct seg *seg;
+    struct ssn seq, end; /* of the segment's sequence space */
+    struct ssn ack;      /* valid from check_ack() on */
+    struct tcp_rx *rx;
+};
+
+static bool flagged(const struct seg *seg, uint8_t flags) { return (seg->flags & flags) != 0; }
+
+static bool reject(struct arrival *a, enum drop why) {
+    a->rx->drop = why;
+    return false;
+}
+
+/*
+ * An ACK that an attacker, or a confused peer, could provoke without end: at most one per connection and half second,
+ * so that two confused ends do not answer each other for ever (RFC 5961 7). A limit of one connection tells nothing
+ * about others.
+ */
+static bool limited_ack(struct tcb *t) {
+    if (t->challenge_at.ns && time_since(t->env->now, t->challenge_at) < MSEC(TCP_CHALLENGE_GAP_MS))
+        return false;
+    t->challenge_at = t->env->now;
+    t->ack_need = TCP_ACK_NOW;
+    return true;
+}
+
+static void challenge_ack(struct tcb *t) {
+    if (limited_ack(t))
+        mib_inc(&t->env->mib, MIB_TCP_CHALLENGE_ACK);
+}
+
+/* An unacceptable segment is answered; payload proves that it is no bare acknowledgment, so it needs no limit. */
+static void answer_unacceptable(struct tcb *t, const struct seg *seg) {
+    if (seg->len > 0 && !flagged(seg, TCP_SYN))
+        t->ack_need = TCP_ACK_NOW;
+    else
+        limited_ack(t);
+}
+
+static void reset_by_peer(struct tcb *t, struct tcp_rx *rx, int error) {
+    rx->reset = true;
+    tcb_finish(t, error);
+}
+
+/* ---- Payload (3.10.7.4, seventh and eighth) ------------------------------------------------------------------------
+ */
+
+/* Which part of the payload is in the window, and whether the FIN comes with it. */
+static void measure_payload(struct tcb *t, struct arrival *a) {
+    const struct seg *seg = a->seg;
+    struct tcp_rx *rx = a->rx;
+    struct ssn start = ssn_add(a->seq, flagged(seg, TCP_SYN));
+    struct ssn end = ssn_add(start, seg->len);
+    bool fin = flagged(seg, TCP_FIN);
+
+    if (seg->len == 0 && !fin)
+        return;
+    if (!tcp_can_receive(t) || (t->fin_seen && ssn_lt(t->fin_ssn, end))) {
+        rx->drop = DROP_TCP_AFTER_FIN;
+        return;
+    }
+    struct ssn highest = ranges_empty(&t->ofo) ? t->rcv_nxt : (struct ssn){t->ofo.items[t->ofo.count - 1].end};
+    if (fin && ssn_lt(end, highest)) {
+        rx->drop = DROP_TCP_AFTER_FIN; /* it contradicts what came before */
+        return;
+    }
+    if (ssn_lt(start, t->rcv_nxt)) {
+        if (seg->len > 0)
+            receive_duplicate(t, start, ssn_min(end, t->rcv_nxt));
+        rx->skip = (uint32_t)ssn_sub(ssn_min(end, t->rcv_nxt), start);
+        start = t->rcv_nxt;
+    }
+    if (ssn_lt(t->rcv_edge, end)) {
+        end = ssn_max(start, t->rcv_edge);
+        fin = false;
+        rx->drop = ssn_eq(start, end) ? DROP_TCP_SEQ : DROP_NONE;
+        t->ack_need = TCP_ACK_NOW; /* the peer probes our window, or did not see it */
+    }
+    rx->ssn = start;
+    rx->len = (uint32_t)ssn_sub(ssn_max(end, start), start);
+    rx->fin = fin;
+}
+
+/* ---- CLOSED and SYN-SENT (3.10.7.1, 3.10.7.3) ----------------------------------------------------------------------
+ */
+
+static void input_closed(struct arrival *a) {
+    a->rx->reply_rst = !flagged(a->seg, TCP_RST);
+    reject(a, DROP_TCP_NO_SOCKET);
+}
+
+static bool syn_sent_ack(const struct tcb *t, struct arrival *a) {
+    if (!flagged(a->seg, TCP_ACK))
+        return true;
+    a->ack = ssn_of(t->isn, t->snd_nxt, a->seg->ack);
+    if (ssn_lt(t->snd_una, a->ack) && ssn_le(a->ack, t->snd_nxt))
+        return true;
+    a->rx->reply_rst = !flagged(a->seg, TCP_RST);
+    return reject(a, DROP_TCP_ACK_UNSENT);
+}
+
+/* The acknowledgment of our random number is what makes a RST credible here (RFC 5961 3.2). */
+static bool syn_sent_reset(struct tcb *t, struct arrival *a) {
+    if (!flagged(a->seg, TCP_RST))
+        return true;
+    if (flagged(a->seg, TCP_ACK))
+        reset_by_peer(t, a->rx, ECONNREFUSED);
+    return reject(a, DROP_TCP_RST);
+}
+
+static void input_syn_sent(struct tcb *t, struct arrival *a, uint64_t wnd) {
+    if (!syn_sent_ack(t, a) || !syn_sent_reset(t, a))
+        return;
+    if (!flagged(a->seg, TCP_SYN)) {
+        reject(a, DROP_TCP_FLAGS);
+        return;
+    }
+    tcb_take_syn(t, a->seg);
+    t->rcv_edge = ssn_add(t->rcv_nxt, wnd);
+    t->last_rx = t->env->now;
+    a->rx->acceptable = true;
+    a->rx->in_order = true;
+    if (!flagged(a->seg, TCP_ACK)) { /* simultaneous open; the peer sends its payload again */
+        tcb_set_state(t, UMPTCP_SYN_RCVD);
+        t->syn_pending = true;
+        return;
+    }
+    tcb_establish(t, a->seg);
+    a->rx->established = true;
+    t->ack_need = TCP_ACK_NOW;
+    a->seq = (struct ssn){0};
+    a->end = ssn_add(a->seq, seg_space(a->seg));
+    measure_payload(t, a);
+}
+
+/* ---- TIME-WAIT (3.10.7.4, RFC 6191, RFC 1337) ----------------------------------------------------------------------
+ */
+
+/* May this SYN start a new connection on our 4-tuple? Only when no old duplicate could be mistaken for its payload. */
+static bool syn_is_newer(const struct tcb *t, const struct arrival *a) {
+    const struct tcp_options *opt = &a->seg->opt;
+    bool later_seq = ssn_lt(t->rcv_nxt, a->seq);
+    if (!opt->has_ts)
+        return later_seq;
+    if (!t->ts_ok)
+        return true;
+    int32_t age = (int32_t)(opt->tsval - t->ts_recent);
+    return age > 0 || (age == 0 && later_seq);
+}
+
+static void input_time_wait(struct tcb *t, struct arrival *a) {
+    const struct seg *seg = a->seg;
+    a->rx->drop = DROP_TCP_TIME_WAIT;
+    if (flagged(seg, TCP_RST)) /* would end the wait too early (RFC 1337) */
+        return;
+    if (flagged(seg, TCP_SYN)) {
+        a->rx->reopen = !flagged(seg, TCP_ACK | TCP_FIN) && syn_is_newer(t, a);
+        if (!a->rx->reopen)
+            challenge_ack(t);
+        return;
+    }
+    if (!flagged(seg, TCP_ACK))
+        return;
+    if (flagged(seg, TCP_FIN) && ssn_eq(a->end, t->rcv_nxt)) { /* the peer missed our last ACK */
+        t->ack_need = TCP_ACK_NOW;
+        tcb_enter_time_wait(t);
+    } else if (!ssn_eq(a->seq, t->rcv_nxt) || seg->len > 0) {
+        limited_ack(t);
+    }
+}
+
+/* ---- The other states (3.10.7.4), step by step ---------------------------------------------------------------------
+ */
+
+/* RFC 7323 3.2 and 5.3. Not for RST, which is judged by its number alone, nor for SYN, which is challenged anyway. */
+static bool check_timestamp(struct tcb *t, struct arrival *a) {
+    const struct tcp_options *opt = &a->seg->opt;
+    if (!t->ts_ok || flagged(a->seg, TCP_RST | TCP_SYN))
+        return true;
+    if (!opt->has_ts)
+        return reject(a, DROP_TCP_NO_TS);
+    uint32_t age_s = (uint32_t)(t->env->now.ns / SEC(1)) - t->ts_recent_s;
+    if ((int32_t)(opt->tsval - t->ts_recent) >= 0 || age_s > TCP_PAWS_VALID_S)
+        return true;
+    answer_unacceptable(t, a->seg);
+    return reject(a, DROP_TCP_PAWS);
+}
+
+/*
+ * Step one. Beside RFC 9293's four cases the number just at the edge passes: the bare ACK of a peer that filled the
+ * window stands there, and a full window must let acknowledgments and RSTs through. Payload there is cut off later.
+ */
+static bool check_sequence(struct tcb *t, struct arrival *a) {
+    bool old = seg_space(a->seg) ? ssn_le(a->end, t->rcv_nxt) : ssn_lt(a->seq, t->rcv_nxt);
+    bool beyond = ssn_lt(t->rcv_edge, a->seq);
+    if (!old && !beyond)
+        return true;
+    if (flagged(a->seg, TCP_RST | TCP_SYN))
+        return true; /* steps of their own */
+    if (old && a->seg->len > 0)
+        receive_duplicate(t, a->seq, ssn_add(a->seq, a->seg->len));
+    answer_unacceptable(t, a->seg);
+    return reject(a, old ? DROP_TCP_OLD_SEQ : DROP_TCP_SEQ);
+}
+
+/* RFC 5961 3.2, and two numbers that honest peers use: one before a FIN they sent, and the end of what we SACKed. */
+static bool rst_is_exact(const struct tcb *t, struct ssn seq) {
+    if (ssn_eq(seq, t->rcv_nxt))
+        return true;
+    bool peer_closed = t->state == UMPTCP_CLOSE_WAIT || t->state == UMPTCP_CLOSING || t->state == UMPTCP_LAST_ACK;
+    if (peer_closed && ssn_eq(ssn_add(seq, 1), t->rcv_nxt))
+        return true;
+    return t->sack_ok && !ranges_empty(&t->ofo) && t->ofo.items[t->ofo.count - 1].end == seq.v;
+}
+
+static int reset_error(const struct tcb *t) {
+    if (t->state == UMPTCP_SYN_RCVD && !t->passive)
+        return ECONNREFUSED;
+    return t->state == UMPTCP_CLOSE_WAIT ? EPIPE : ECONNRESET;
+}
+
+/* Step two. */
+static bool check_reset(struct tcb *t, struct arrival *a) {
+    if (!flagged(a->seg, TCP_RST))
+        return true;
+    if (rst_is_exact(t, a->seq))
+        reset_by_peer(t, a->rx, reset_error(t));
+    else if (ssn_le(t->rcv_nxt, a->seq) && ssn_le(a->seq, t->rcv_edge))
+        challenge_ack(t);
+    return reject(a, DROP_TCP_RST);
+}
+
+/* The SYN or SYN/ACK that made us SYN-RECEIVED, once more. */
+static bool is_same_syn(const struct tcb *t, const struct arrival *a) {
+    return t->state == UMPTCP_SYN_RCVD && flagged(a->seg, TCP_SYN) && !flagged(a->seg, TCP_RST) && a->seq.v == 0;
+}
+
+/* Step four (RFC 5961 4.2); the handshake's own SYN may come again. */
+static bool check_syn(struct tcb *t, struct arrival *a) {
+    if (!flagged(a->seg, TCP_SYN))
+        return true;
+    if (!is_same_syn(t, a))
+        challenge_ack(t);
+    else if (!flagged(a->seg, TCP_ACK))
+        t->syn_pending = true;
+    else if (ssn_eq(ssn_of(t->isn, t->snd_nxt, a->seg->ack), t->snd_nxt))
+        return true; /* simultaneous open: the peer's SYN/ACK acknowledges our SYN */
+    return reject(a, DROP_TCP_SYN);
+}
+
+/* Step five, first half: is the acknowledgment one that may be believed (RFC 5961 5.2)? */
+static bool check_ack(struct tcb *t, struct arrival *a) {
+    if (!flagged(a->seg, TCP_ACK))
+        return reject(a, DROP_TCP_NO_ACK);
+    a->ack = ssn_of(t->isn, t->snd_una, a->seg->ack);
+    bool unsent = ssn_lt(t->snd_nxt, a->ack);
+    if (t->state == UMPTCP_SYN_RCVD && (unsent || ssn_le(a->ack, t->snd_una))) {
+        a->rx->reply_rst = true;
+        return reject(a, DROP_TCP_ACK_UNSENT);
+    }
+    if (unsent) {
+        challenge_ack(t);
+        return reject(a, DROP_TCP_ACK_UNSENT);
+    }
+    if (ssn_lt(ssn_add(a->ack, t->max_snd_wnd), t->snd_una)) {
+        challenge_ack(t);
+        return reject(a, DROP_TCP_OLD_ACK);
+    }
+    return true;
+}
+
+/* The segment is accepted as the peer's own. */
+static void note_alive(struct tcb *t, struct arrival *a) {
+    const struct tcp_options *opt = &a->seg->opt;
+    utime now = t->env->now;
+
+    a->rx->acceptable = true;
+    a->rx->alive = t->stalled;
+    a->rx->in_order = ssn_le(a->seq, t->rcv_nxt);
+    t->stalled = false;
+    t->keep_sent = 0;
+    if (a->seg->len > 0)
+        ack_timer_adapt(t, time_since(now, t->last_rx));
+    t->last_rx = now;
+    /* RFC 7323 4.3: of the segments that one ACK will cover, the first is echoed. */
+    if (t->ts_ok && opt->has_ts && ssn_le(a->seq, t->last_ack_sent)) {
+        t->ts_recent = opt->tsval;
+        t->ts_recent_s = (uint32_t)(now.ns / SEC(1));
+    }
+}
+
+static void update_window(struct tcb *t, const struct arrival *a) {
+    bool newer = ssn_lt(a->rx->una, a->ack) || ssn_le(t->snd_wl1, a->seq);
+    if (!newer)
+        return;
+    uint32_t before = t->snd_wnd;
+    t->snd_wnd = (uint32_t)a->rx->wnd;
+    t->max_snd_wnd = t->snd_wnd > t->max_snd_wnd ? t->snd_wnd : t->max_snd_wnd;
+    t->snd_wl1 = a->seq;
+    if (t->snd_wnd > before) {
+        t->persist_shift = 0;
+        t->override = false;
+    }
+    if (t->snd_wnd != before && ssn_eq(t->snd_una, t->snd_nxt))
+        tx_arm(t); /* the persist timer starts or stops */
+}
+
+static void our_fin_acked(struct tcb *t, struct tcp_rx *rx) {
+    switch (t->state) {
+    case UMPTCP_FIN_WAIT_1:
+        tcb_enter_fin_wait_2(t);
+        return;
+    case UMPTCP_CLOSING:
+        rx->closed = true;
+        tcb_enter_time_wait(t);
+        return;
+    case UMPTCP_LAST_ACK:
+        rx->closed = true;
+        tcb_finish(t, 0);
+        return;
+    default:
+        return;
+    }
+}
+
+/* Step five, second half. */
+static void process_ack(struct tcb *t, struct arrival *a) {
+    if (t->state == UMPTCP_SYN_RCVD) {
+        a->rx->established = true;
+        tcb_establish(t, a->seg);
+        if (flagged(a->seg, TCP_SYN))
+            t->ack_need = TCP_ACK_NOW;
+    } else if (ssn_le(t->snd_una, a->ack)) {
+        tx_ack(t, a->seg, a->ack, a->rx);
+    } else {
+        return; /* overtaken by a later one: says nothing about now */
+    }
+    if (ssn_lt(a->rx->una, t->snd_una)) {
+        t->rto_series = 0;
+        t->progress = t->env->now;
+    }
+    update_window(t, a);
+    if (a->rx->fin_acked)
+        our_fin_acked(t, a->rx);
+}
+
+static void input_synchronized(struct tcb *t, struct arrival *a) {
+    if (!check_timestamp(t, a) || !check_sequence(t, a) || !check_reset(t, a) || !check_syn(t, a) || !check_ack(t, a))
+        return;
+    note_alive(t, a);
+    process_ack(t, a);
+    if (t->state != UMPTCP_CLOSED)
+        measure_payload(t, a);
+}
+
+/* ---- Entry ---------------------------------------------------------------------------------------------------------
+ */
+
+void tcp_input(struct tcb *t, const struct seg *seg, uint64_t wnd, struct tcp_rx *rx) {
+    assert(t->state != UMPTCP_LISTEN);
+    *rx = (struct tcp_rx){.una = t->snd_una};
+    rx->wnd = flagged(seg, TCP_SYN) ? seg->window : (uint64_t)seg->window << t->snd_wscale;
+    t->segs_in += seg_count(seg);
+
+    struct arrival a = {.seg = seg, .rx = rx};
+    if (t->state == UMPTCP_CLOSED) {
+        input_closed(&a);
+        return;
+    }
+    if (t->state == UMPTCP_SYN_SENT) {
+        input_syn_sent(t, &a, wnd);
+        return;
+    }
+    t->rcv_edge = ssn_max(t->rcv_edge, ssn_add(t->rcv_nxt, wnd));
+    a.seq = ssn_of(t->irs, t->rcv_nxt, seg->seq);
+    a.end = ssn_add(a.seq, seg_space(seg));
+    if (t->state == UMPTCP_TIME_WAIT)
+        input_time_wait(t, &a);
+    else
+        input_synchronized(t, &a);
+}

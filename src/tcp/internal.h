@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of this folder share about a tcb, beyond the owner's contract in tcb.h. */
+#ifndef UMPTCP_TCP_INTERNAL_H
+#define UMPTCP_TCP_INTERNAL_H
+
+#include "tcp/tcb.h"
+
+enum {
+    TCP_ATO_MIN_US = 40000,        /* first delay of an acknowledgment */
+    TCP_OPT_TS_LEN = 12,           /* timestamps, padded */
+    TCP_CHALLENGE_GAP_MS = 500,    /* between two rate-limited ACKs of one connection */
+    TCP_PAWS_VALID_S = 24 * 86400, /* RFC 7323 5.5: an older TS.Recent proves nothing */
+};
+
+/* ---- tcb.c */
+
+/* Our timestamp now: milliseconds from a random start. */
+uint32_t tcp_ts_now(const struct tcb *t);
+/* Takes the numbers, options and window of the peer's SYN (or SYN/ACK) `seg`. */
+void tcb_take_syn(struct tcb *t, const struct seg *seg);
+/* Our SYN was acknowledged: ESTABLISHED, or FIN-WAIT-1 when the owner closed meanwhile. `seg` is that acknowledgment.
+ */
+void tcb_establish(struct tcb *t, const struct seg *seg);
+/* The one place that changes the state. */
+void tcb_set_state(struct tcb *t, enum umptcp_tcp_state state);
+void tcb_enter_fin_wait_2(struct tcb *t);
+void tcb_enter_time_wait(struct tcb *t);
+/* CLOSED, with nothing left to send and no timer armed. */
+void tcb_finish(struct tcb *t, int error);
+/* True when sent or queued bytes (or the FIN) wait for the peer. */
+bool tcb_waits_for_peer(const struct tcb *t);
+
+/* ---- receive.c */
+
+/* Payload [start, end) came again: a D-SACK block (RFC 2883) goes out at once. */
+void receive_duplicate(struct tcb *t, struct ssn start, struct ssn end);
+
+/* ---- output.c */
+
+/* Right edge of the peer's window. */
+struct ssn tcp_snd_edge(const struct tcb *t);
+
+/* ---- timers.c */
+
+/* An ACK went out, so none is due. */
+void ack_timer_stop(struct tcb *t);
+/* Payload wants an acknowledgment, not necessarily at once. */
+void ack_timer_start(struct tcb *t);
+/* Adapts the delay to the rhythm of arrivals: `gap` passed since the last segment. */
+void ack_timer_adapt(struct tcb *t, dur gap);
+/* The SYN or SYN/ACK left. */
+void syn_timer_start(struct tcb *t);
+/* Arms t_long for the earlier of keepalive and user timeout, unless the state uses it otherwise. */
+void long_timer_arm(struct tcb *t);
+
+#endif

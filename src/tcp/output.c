@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Output: what is most urgent (tcp_plan), how its header looks (tcp_emit), and what follows from its departure
+ * (tcp_sent). The first two change nothing, so the owner may ask, refuse and ask again.
+ *
+ * Payload goes as super-segments: one plan of up to 64 KB that is cut into full segments behind the TCP layer. Sender
+ * silly window avoidance (RFC 9293 3.8.6.2.1) is therefore only about the last piece that window or cwnd cut off: it
+ * waits while something is in flight whose acknowledgment will free more.
+ */
+#include "tcp/internal.h"
+
+#include <assert.h>
+#include <errno.h>
+
+struct ssn tcp_snd_edge(const struct tcb *t) {
+    return ssn_add(t->snd_una, t->snd_wnd);
+}
+
+static uint64_t queued(const struct tcb *t) {
+    return ssn_lt(t->snd_nxt, t->snd_end) ? ssn_sub(t->snd_end, t->snd_nxt) : 0;
+}
+
+static uint64_t min64(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+static uint64_t distance(struct ssn from, struct ssn to) { return ssn_lt(from, to) ? ssn_sub(to, from) : 0; }
+
+static bool nothing_in_flight(const struct tcb *t) { return ssn_eq(t->snd_una, t->snd_nxt); }
+
+/* ---- Room in a segment ---------------------------------------------------------------------------------------------
+ */
+
+/* SACK blocks to report that fit beside `used` bytes of other options: two NOPs, kind, length, eight bytes for each. */
+static uint8_t sack_count(const struct tcb *t, uint32_t used) {
+    uint32_t have = t->ofo.count + (t->dsack.start != t->dsack.end);
+    if (!t->sack_ok || have == 0 || used + 12 > TCP_OPTIONS_MAX)
+        return 0;
+    uint32_t fit = (TCP_OPTIONS_MAX - used - 4) / 8;
+    return (uint8_t)(have < fit ? have : fit);
+}
+
+uint16_t tcp_payload_max(const struct tcb *t, uint32_t mp_options) {
+    uint32_t used = mp_options + (t->ts_ok ? TCP_OPT_TS_LEN : 0);
+    uint32_t n = sack_count(t, used);
+    used += n ? 4 + 8 * n : 0;
+    assert(used <= TCP_OPTIONS_MAX && t->mss > used);
+    return (uint16_t)(t->mss - used);
+}
+
+uint32_t tcp_room(const struct tcb *t) {
+    if (!tcp_can_send(t))
+        return 0;
+    const uint64_t waiting = queued(t);
+    const uint32_t full = tcp_payload_max(t, 0);
+    uint64_t budget = tx_budget(t);
+    budget = budget > waiting ? budget - waiting : 0;
+    uint64_t room = min64(budget, distance(t->snd_end, tcp_snd_edge(t)));
+    if (room < full)
+        return nothing_in_flight(t) && waiting == 0 ? full : 0;
+    return (uint32_t)room;
+}
+
+/* ---- Plan ----------------------------------------------------------------------------------------------------------
+ */
+
+/* Payload [start, start + len), and the FIN where it stands right behind. */
+static void plan_payload(const struct tcb *t, struct tcp_plan *plan, struct ssn start, uint64_t len, bool fin) {
+    plan->kind = len > 0 ? TCP_PLAN_DATA : TCP_PLAN_FIN;
+    plan->flags = TCP_ACK;
+    plan->ssn = start;
+    plan->len = (uint32_t)len;
+    plan->fin = fin && ssn_eq(ssn_add(start, len), t->snd_end);
+}
+
+static bool plan_handshake(const struct tcb *t, struct tcp_plan *plan) {
+    if (!t->syn_pending)
+        return false;
+    plan->kind = TCP_PLAN_SYN;
+    plan->flags = t->state == UMPTCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
+    return true;
+}
+
+static bool plan_again(const struct tcb *t, struct tcp_plan *plan) {
+    struct ssn start, end;
+    if (!tx_next_lost(t, &start, &end))
+        return false;
+    plan_payload(t, plan, start, distance(start, ssn_min(end, t->snd_end)), ssn_lt(t->snd_end, end));
+    plan->again = true;
+    return true;
+}
+
+/*
+ * May `n` bytes, less than a full segment and less than what is queued, go alone? Only when nothing in flight will open
+ * the window, and it is much of the largest one seen or the persist timer has waited long enough.
+ */
+static bool sliver_may_go(const struct tcb *t, uint64_t n) {
+    return nothing_in_flight(t) && (t->override || n >= t->max_snd_wnd / 2);
+}
+
+static bool plan_new(const struct tcb *t, struct tcp_plan *plan, uint64_t budget) {
+    const uint64_t waiting = queued(t), window = distance(t->snd_nxt, tcp_snd_edge(t));
+    uint64_t n = min64(min64(waiting, TCP_SUPER_MAX), min64(window, budget));
+    if (n == 0 || (n < waiting && n < tcp_payload_max(t, 0) && !sliver_may_go(t, n)))
+        return false;
+    plan_payload(t, plan, t->snd_nxt, n, t->fin_queued);
+    return true;
+}
+
+/* RFC 8985 7.3: new payload if the window allows, else the last segment once more; cwnd does not hold it back. */
+static bool plan_loss_probe(const struct tcb *t, struct tcp_plan *plan) {
+    struct ssn start, end;
+    if (!t->tx.tlp_pending)
+        return false;
+    if (!plan_new(t, plan, tcp_payload_max(t, 0))) {
+        if (!tx_probe_range(t, &start, &end))
+            return false;
+        plan_payload(t, plan, start, distance(start, ssn_min(end, t->snd_end)), ssn_lt(t->snd_end, end));
+        plan->again = true;
+    }
+    plan->tlp = true;
+    return true;
+}
+
+/* The FIN takes no room at the peer, so neither its window nor cwnd delays it. */
+static bool plan_fin(const struct tcb *t, struct tcp_plan *plan) {
+    if (!t->fin_queued || t->fin_sent || !ssn_eq(t->snd_nxt, t->snd_end))
+        return false;
+    plan_payload(t, plan, t->snd_end, 0, true);
+    return true;
+}
+
+/* A position that a peer which shrank its window still accepts. */
+static struct ssn acceptable_ssn(const struct tcb *t) {
+    struct ssn edge = ssn_add(tcp_snd_edge(t), t->fin_sent);
+    bool granularity = distance(edge, t->snd_nxt) < (1u << t->snd_wscale);
+    return granularity ? t->snd_nxt : edge;
+}
+
+static bool plan_bare(const struct tcb *t, struct tcp_plan *plan) {
+    if (!t->probe_pending && t->ack_need != TCP_ACK_NOW)
+        return false;
+    plan->kind = t->probe_pending ? TCP_PLAN_PROBE : TCP_PLAN_ACK;
+    plan->flags = TCP_ACK;
+    plan->ssn = t->probe_pending ? (struct ssn){t->snd_una.v - 1} : acceptable_ssn(t);
+    return true;
+}
+
+bool tcp_plan(const struct tcb *t, struct tcp_plan *plan) {
+    *plan = (struct tcp_plan){0};
+    if (t->rst_pending) {
+        plan->kind = TCP_PLAN_RST;
+        plan->flags = TCP_RST | TCP_ACK;
+        plan->ssn = acceptable_ssn(t);
+        return true;
+    }
+    if (plan_handshake(t, plan))
+        return true;
+    if (tcp_synchronized(t) && tcb_waits_for_peer(t) &&
+        (plan_again(t, plan) || plan_loss_probe(t, plan) || plan_new(t, plan, tx_budget(t)) || plan_fin(t, plan)))
+        return true;
+    return plan_bare(t, plan);
+}
+
+bool tcp_pending(const struct tcb *t) {
+    struct tcp_plan plan;
+    return tcp_plan(t, &plan);
+}
+
+/* ---- Emit ----------------------------------------------------------------------------------------------------------
+ */
+
+static void emit_handshake_options(const struct tcb *t, const struct tcp_plan *plan, struct tcp_options *opt) {
+    const struct umptcp_config *cfg = &t->env->cfg;
+    const bool answer = plan->flags & TCP_ACK; /* a SYN/ACK agrees, a SYN offers */
+    opt->has_mss = true;
+    opt->mss = t->mss_local;
+    opt->sack_permitted = answer ? t->sack_ok : cfg->sack;
+    opt->has_wscale = answer ? t->wscale_ok : cfg->window_scaling;
+    opt->wscale = t->rcv_wscale;
+    opt->has_ts = answer ? t->ts_ok : cfg->timestamps;
+}
+
+static void put_block(const struct tcb *t, struct tcp_options *opt, uint64_t start, uint64_t end) {
+    opt->sack[opt->nsack++] = (struct sack_block){
+        .left = seq_of(t->irs, (struct ssn){start}),
+        .right = seq_of(t->irs, (struct ssn){end}),
+    };
+}
+
+static bool is_recent(const struct tcb *t, const struct range *r) {
+    for (uint32_t i = 0; i < sizeof(t->recent_ofo) / sizeof(t->recent_ofo[0]); i++)
+        if (t->recent_ofo[i].v && ranges_find(&t->ofo, t->recent_ofo[i].v) == r)
+            return true;
+    return false;
+}
+
+/* RFC 2018 4, RFC 2883 4: the duplicate, then the blocks in the order in which they last changed, then any others. */
+static void emit_sack(const struct tcb *t, uint8_t n, struct tcp_options *opt) {
+    const uint32_t nrecent = sizeof(t->recent_ofo) / sizeof(t->recent_ofo[0]);
+    if (n > 0 && t->dsack.start != t->dsack.end)
+        put_block(t, opt, t->dsack.start, t->dsack.end);
+    for (uint32_t i = 0; i < nrecent && opt->nsack < n; i++) {
+        const struct range *r = t->recent_ofo[i].v ? ranges_find(&t->ofo, t->recent_ofo[i].v) : NULL;
+        if (r)
+            put_block(t, opt, r->start, r->end);
+    }
+    for (uint32_t i = 0; i < t->ofo.count && opt->nsack < n; i++)
+        if (!is_recent(t, &t->ofo.items[i]))
+            put_block(t, opt, t->ofo.items[i].start, t->ofo.items[i].end);
+}
+
+static void emit_options(const struct tcb *t, struct tcp_plan *plan, struct seg *seg) {
+    struct tcp_options *opt = &seg->opt;
+    *opt = (struct tcp_options){0};
+    if (plan->kind == TCP_PLAN_SYN)
+        emit_handshake_options(t, plan, opt);
+    else
+        opt->has_ts = t->ts_ok;
+    if (opt->has_ts) {
+        opt->tsval = tcp_ts_now(t);
+        opt->tsecr = plan->flags & TCP_ACK ? t->ts_recent : 0;
+    }
+    if (plan->kind != TCP_PLAN_SYN && plan->kind != TCP_PLAN_RST)
+        plan->nsack = sack_count(t, tcp_options_len(seg));
+    if (plan->nsack)
+        emit_sack(t, plan->nsack, opt);
+}
+
+/* The window field. What was advertised is never taken back (RFC 9293 3.8.6), so it is rounded up where it must be. */
+static uint16_t emit_window(const struct tcb *t, struct tcp_plan *plan, uint64_t window) {
+    const uint8_t shift = plan->kind == TCP_PLAN_SYN ? 0 : t->rcv_wscale;
+    const uint64_t promised = distance(t->rcv_nxt, t->rcv_edge);
+    uint64_t field = window >> shift;
+    if (field << shift < promised)
+        field = (promised + ((uint64_t)1 << shift) - 1) >> shift;
+    field = min64(field, UINT16_MAX);
+    plan->window = field << shift;
+    return (uint16_t)field;
+}
+
+/*
+ * A plan that is more than one full segment becomes a super-segment, in whole pieces when more bytes follow. A loss
+ * probe is to end where it was planned to.
+ */
+static void emit_pieces(const struct tcb *t, struct tcp_plan *plan, const struct seg *seg) {
+    const uint32_t piece = t->mss - tcp_options_len(seg);
+    plan->gso_size = 0;
+    if (plan->kind != TCP_PLAN_DATA)
+        return;
+    if (plan->len > piece) {
+        const bool more = ssn_lt(ssn_add(plan->ssn, plan->len), t->snd_end);
+        if (more && !plan->tlp)
+            plan->len -= plan->len % piece;
+        plan->gso_size = plan->len > piece ? (uint16_t)piece : 0;
+    }
+    plan->fin = plan->fin && ssn_eq(ssn_add(plan->ssn, plan->len), t->snd_end);
+}
+
+void tcp_emit(const struct tcb *t, struct tcp_plan *plan, uint64_t window, struct seg *seg) {
+    plan->nsack = 0;
+    emit_options(t, plan, seg);
+    emit_pieces(t, plan, seg);
+    seg->seq = seq_of(t->isn, plan->ssn);
+    seg->ack = plan->flags & TCP_ACK ? seq_of(t->irs, t->rcv_nxt) : (struct seq){0};
+    seg->flags = plan->flags;
+    if (plan->fin)
+        seg->flags |= TCP_FIN;
+    if (plan->kind == TCP_PLAN_DATA && ssn_eq(ssn_add(plan->ssn, plan->len), t->snd_end))
+        seg->flags |= TCP_PSH; /* nothing more is queued: the peer should not wait (RFC 9293 3.9.1.2) */
+    seg->window = plan->kind == TCP_PLAN_RST ? 0 : emit_window(t, plan, window);
+    seg->urgent = 0;
+    seg->ecn = IP_ECN_NOT_ECT;
+    seg->len = plan->len;
+    seg->gso_size = plan->gso_size;
+}
+
+/* ---- Sent ----------------------------------------------------------------------------------------------------------
+ */
+
+void tcp_queue(struct tcb *t, uint32_t len) {
+    assert(!t->fin_queued);
+    const bool idle = !tcb_waits_for_peer(t);
+    t->snd_end = ssn_add(t->snd_end, len);
+    if (!tcp_synchronized(t))
+        return;
+    if (idle) {
+        t->progress = t->env->now;
+        if (t->user_timeout)
+            long_timer_arm(t);
+    }
+    if (nothing_in_flight(t))
+        tx_arm(t); /* in case the window is closed */
+}
+
+static uint32_t pieces(const struct tcp_plan *plan) {
+    return plan->gso_size ? (plan->len + plan->gso_size - 1) / plan->gso_size : 1;
+}
+
+static int sent_payload(struct tcb *t, const struct tcp_plan *plan) {
+    const struct ssn end = ssn_add(plan->ssn, plan->len + plan->fin);
+    if (tx_sent(t, plan->ssn, end, plan->fin, plan->again, plan->tlp) < 0)
+        return -ENOMEM;
+    t->bytes_sent += plan->len;
+    t->override = false;
+    t->fin_sent = t->fin_sent || plan->fin;
+    if (plan->again) {
+        t->bytes_retrans += plan->len;
+        mib_add(&t->env->mib, MIB_TCP_RETRANS_SEGS, pieces(plan));
+    }
+    return 0;
+}
+
+static void sent_syn(struct tcb *t) {
+    t->syn_pending = false;
+    if (t->snd_nxt.v == 0)
+        t->snd_nxt = (struct ssn){1};
+    if (t->syn_sends > 0)
+        mib_inc(&t->env->mib, MIB_TCP_RETRANS_SEGS);
+    if (t->syn_sends < UINT8_MAX)
+        t->syn_sends++;
+    t->last_sent = t->env->now;
+    syn_timer_start(t);
+}
+
+/* The segment carried an acknowledgment of all that came. */
+static void sent_ack(struct tcb *t, const struct tcp_plan *plan) {
+    if (plan->len > 0 && t->ack_need == TCP_ACK_DELAYED)
+        t->quickacks = 0; /* a dialogue: acknowledgments ride on answers */
+    else if (t->quickacks > 0 && t->ack_need != TCP_ACK_NONE)
+        t->quickacks--;
+    t->ack_need = TCP_ACK_NONE;
+    t->unacked = 0;
+    t->last_ack_sent = t->rcv_nxt;
+    t->rcv_edge = ssn_max(t->rcv_edge, ssn_add(t->rcv_nxt, plan->window));
+    if (plan->nsack)
+        t->dsack = (struct range){0, 0};
+    ack_timer_stop(t);
+}
+
+int tcp_sent(struct tcb *t, const struct tcp_plan *plan) {
+    struct mib_table *mib = &t->env->mib;
+    switch (plan->kind) {
+    case TCP_PLAN_RST:
+        t->rst_pending = false;
+        mib_inc(mib, MIB_TCP_OUT_RSTS);
+        break;
+    case TCP_PLAN_SYN:
+        sent_syn(t);
+        break;
+    case TCP_PLAN_DATA:
+    case TCP_PLAN_FIN:
+        if (sent_payload(t, plan) < 0)
+            return -ENOMEM;
+        break;
+    case TCP_PLAN_PROBE:
+        t->probe_pending = false;
+        break;
+    case TCP_PLAN_ACK:
+        break;
+    }
+    if (plan->flags & TCP_ACK && plan->kind != TCP_PLAN_RST)
+        sent_ack(t, plan);
+    t->segs_out += pieces(plan);
+    mib_add(mib, MIB_TCP_OUT_SEGS, pieces(plan));
+    return 0;
+}

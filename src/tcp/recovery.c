@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What to do about loss. An episode begins when something is found lost (TX_RECOVERY) or nothing comes back for an RTO
+ * (TX_LOSS), and ends when everything that was sent before it is acknowledged. Congestion control answers an episode
+ * once.
+ *
+ * In recovery PRR (RFC 9937) lets out as much as arrives, in proportion, so that the window has fallen to ssthresh at
+ * the end: cwnd is always pipe plus what may go now. After a timeout slow start (RFC 5681) refills the pipe.
+ *
+ * Undo: the episode was for nothing when the echoed timestamp shows that the first transmission arrived (Eifel, RFC
+ * 3522), when after a timeout something arrives that was not sent again (F-RTO, RFC 5682), or when everything that was
+ * sent again is reported as a duplicate (RFC 2883). Congestion control then goes back (RFC 4015 after a timeout).
+ */
+#include "tcp/flight.h"
+
+#include <assert.h>
+
+enum { BACKOFF_MAX = 31 };
+
+static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
+static uint32_t max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
+
+/* ---- Episodes ------------------------------------------------------------------------------------------------------
+ */
+
+static struct ssn episode_start(const struct tx *x) { return (struct ssn){x->recover.v - x->undo_span}; }
+
+static void episode_begin(struct tcb *t, enum tx_state state, uint32_t flight) {
+    struct tx *x = &t->tx;
+
+    x->state = (uint8_t)state;
+    x->recover = tx_high(t);
+    x->undo_span = tx_outstanding(t);
+    x->recover_flight = max_u32(flight, 1);
+    x->prr_delivered = x->prr_out = 0;
+    x->undo_retrans = 0;
+    x->undo_possible = x->eifel = true;
+    x->undo_sent = false;
+    x->frto = TX_FRTO_OFF;
+    probe_forget(t);
+}
+
+/* Back to normal; what is SACKed beyond the episode keeps it from being quite that. */
+static void settle(struct tcb *t) {
+    struct tx *x = &t->tx;
+
+    if (!t->sack_ok && x->state >= TX_RECOVERY) {
+        x->sacked = 0;
+        x->dupacks = 0;
+    }
+    x->frto = TX_FRTO_OFF;
+    x->state = x->sacked ? TX_DISORDER : TX_OPEN;
+}
+
+static struct cc_event congestion_event(const struct tcb *t, uint32_t flight) {
+    /* Limited transmit's segments do not count as flight (RFC 5681 3.2). */
+    return (struct cc_event){.now = t->env->now, .inflight = min_u32(flight, t->cc.cwnd), .srtt = t->rtt.srtt};
+}
+
+static void episode_end(struct tcb *t) {
+    struct tx *x = &t->tx;
+
+    if (x->state == TX_RECOVERY) {
+        t->cc.cwnd = max_u32(t->cc.ssthresh, t->cc.mss); /* RFC 9937 6.4 */
+        rack_recovered(t);
+    }
+    x->undo_until = t->snd_nxt; /* the reports of duplicates may still be under way */
+    settle(t);
+}
+
+/* ---- Recovery (PRR) ------------------------------------------------------------------------------------------------
+ */
+
+/* RFC 9937 6.2. `safe`: SND.UNA moved and nothing more was found lost. */
+static void prr_step(struct tcb *t, uint32_t delivered, bool safe) {
+    struct tx *x = &t->tx;
+    struct cc *cc = &t->cc;
+    uint32_t pipe = tx_pipe(t);
+    uint64_t send;
+
+    x->prr_delivered += min_u32(delivered, UINT32_MAX - x->prr_delivered);
+    if (pipe > cc->ssthresh) {
+        send = ((uint64_t)x->prr_delivered * cc->ssthresh + x->recover_flight - 1) / x->recover_flight;
+        send = send > x->prr_out ? send - x->prr_out : 0;
+    } else {
+        send = x->prr_delivered > x->prr_out ? x->prr_delivered - x->prr_out : 0;
+        send = send > delivered ? send : delivered;
+        send += safe ? cc->mss : 0;
+        send = send < cc->ssthresh - pipe ? send : cc->ssthresh - pipe;
+    }
+    if (send == 0 && x->prr_out == 0)
+        send = cc->mss;
+    cc->cwnd = max_u32(pipe + (uint32_t)(send < CC_CWND_MAX ? send : CC_CWND_MAX), cc->mss);
+}
+
+/* `flight` was outstanding and `sacked` of it SACKed before what led here. */
+static void recovery_enter(struct tcb *t, uint32_t flight, uint32_t sacked) {
+    struct cc_event ev = congestion_event(t, flight);
+
+    episode_begin(t, TX_RECOVERY, flight - min_u32(sacked, flight));
+    t->cc.ops->on_congestion(&t->cc, &ev);
+    mib_inc(&t->env->mib, t->sack_ok ? MIB_TCP_SACK_RECOVERY : MIB_TCP_RENO_RECOVERY);
+}
+
+/* RFC 6582 without SACK: the first segment is lost at the third duplicate ACK, and the next at each partial one. */
+static uint32_t reno_detect(struct tcb *t, const struct tx_news *n) {
+    struct tx *x = &t->tx;
+    struct tx_rec *r = deque_front(&x->recs);
+    bool third = x->state < TX_RECOVERY && x->dupacks >= TX_DUPTHRESH && ssn_lt(x->recover, t->snd_una);
+    bool partial = x->state == TX_RECOVERY && n->acked > 0;
+
+    if (!r || !(third || partial) || (r->flags & (TX_LOST | TX_RETRANS)))
+        return 0;
+    if (r->len > t->cc.mss && tx_split(t, 0, ssn_add(r->start, t->cc.mss)))
+        r = deque_front(&x->recs);
+    tx_mark_lost(t, r);
+    return r->len;
+}
+
+/* Anything out of order, or sent again, makes loss possible; in a plain flow there is nothing to look for. */
+static uint32_t detect(struct tcb *t, const struct tx_news *n) {
+    const struct tx *x = &t->tx;
+
+    if (!t->sack_ok)
+        return reno_detect(t, n);
+    return x->sacked || x->state >= TX_RECOVERY ? rack_detect(t) : 0;
+}
+
+/* ---- Timeout -------------------------------------------------------------------------------------------------------
+ */
+
+dur tx_rto(const struct tcb *t) {
+    const struct umptcp_config *cfg = &t->env->cfg;
+
+    if (t->rtt.srtt == 0 && t->syn_sends > 1) { /* RFC 6298 5.7: the handshake was slow and not measured */
+        struct rtt slow = {.srtt = SEC(3), .backoff = t->rtt.backoff};
+        return rtt_rto(&slow, cfg->rto_min, cfg->rto_max);
+    }
+    return rtt_rto(&t->rtt, cfg->rto_min, cfg->rto_max);
+}
+
+/* RFC 2018 8: the receiver threw away what it had reported when it SACKed what it did not acknowledge. */
+static void forget_reneged(struct tcb *t) {
+    struct tx *x = &t->tx;
+    const struct tx_rec *front = deque_front(&x->recs);
+
+    if (!(front->flags & TX_SACKED))
+        return;
+    for (uint32_t i = 0; i < x->recs.count; i++)
+        tx_at(x, i)->flags &= (uint8_t)~TX_SACKED;
+    x->sacked = 0;
+    mib_inc(&t->env->mib, MIB_TCP_SACK_RENEGING);
+}
+
+static void retransmission_timeout(struct tcb *t) {
+    struct tx *x = &t->tx;
+    uint32_t flight = tx_outstanding(t);
+    bool first = x->state < TX_RECOVERY;
+    bool progress = x->state == TX_LOSS && ssn_lt(episode_start(x), t->snd_una);
+
+    forget_reneged(t);
+    if (!t->sack_ok)
+        x->sacked = x->dupacks = 0;
+    if (first || progress) {
+        struct cc_event ev = congestion_event(t, flight);
+        episode_begin(t, TX_LOSS, flight);
+        t->cc.ops->on_rto(&t->cc, &ev);
+    } else { /* the window was reduced for this flight already (RFC 5681 3.1) */
+        x->undo_span = (uint32_t)ssn_sub(tx_high(t), episode_start(x));
+        x->recover = tx_high(t);
+        x->state = TX_LOSS;
+    }
+    x->frto = first ? TX_FRTO_SENT : TX_FRTO_OFF;
+    probe_forget(t);
+    rack_mark_timeout(t);
+    t->cc.cwnd = tx_pipe(t) + t->cc.mss; /* the loss window: one segment beside what is not late yet */
+    t->rtt.backoff += t->rtt.backoff < BACKOFF_MAX;
+    x->rto_from = t->env->now;
+    mib_inc(&t->env->mib, MIB_TCP_TIMEOUTS);
+}
+
+/* ---- Undo ----------------------------------------------------------------------------------------------------------
+ */
+
+void recovery_sent_again(struct tcb *t, uint32_t len) {
+    struct tx *x = &t->tx;
+
+    if (x->state < TX_RECOVERY)
+        return;
+    if (!x->undo_sent)
+        x->retrans_stamp = tx_stamp(t, t->env->now);
+    x->undo_sent = true;
+    x->undo_retrans += min_u32(len, UINT32_MAX - x->undo_retrans);
+}
+
+/* RFC 3522: only the first acknowledgment of something sent again can tell. */
+static bool undo_by_echo(struct tcb *t, const struct tx_news *n) {
+    struct tx *x = &t->tx;
+
+    if (!x->eifel || !x->undo_sent || !n->front_retrans)
+        return false;
+    x->eifel = false;
+    return tx_echo_before(t, n->seg, x->retrans_stamp);
+}
+
+/* RFC 5682: the first acknowledgment after a timeout lets new data go, the second one tells. */
+static bool undo_by_frto(struct tcb *t, const struct tx_news *n) {
+    struct tx *x = &t->tx;
+
+    if (x->frto == TX_FRTO_OFF)
+        return false;
+    if (ssn_le(x->recover, t->snd_una)) {
+        x->frto = TX_FRTO_OFF;
+    } else if (x->frto == TX_FRTO_SENT) {
+        if (n->acked)
+            x->frto = TX_FRTO_PROBING;
+        else if (!t->sack_ok && n->dupack)
+            x->frto = TX_FRTO_OFF;
+    } else if (n->delivered && n->original) {
+        return true;
+    } else if (n->delivered || n->dupack) {
+        x->frto = TX_FRTO_OFF;
+    }
+    return false;
+}
+
+/* Counts reported duplicates against what was sent again; true when nothing is left of that. */
+static bool undo_by_dsack(struct tcb *t, const struct tx_news *n) {
+    struct tx *x = &t->tx;
+
+    if (!n->dsacked || !x->undo_sent || ssn_lt(n->dsack_end, episode_start(x)) || ssn_lt(x->recover, n->dsack_end))
+        return false;
+    x->undo_retrans -= min_u32(n->dsacked, x->undo_retrans);
+    return x->undo_retrans == 0;
+}
+
+static void undo(struct tcb *t) {
+    struct tx *x = &t->tx;
+
+    t->cc.ops->on_undo(&t->cc, t->env->now);
+    if (x->state >= TX_RECOVERY) {
+        tx_clear_lost(t);
+        settle(t);
+    }
+    x->undo_possible = false;
+}
+
+/* RFC 4015 3: as before, but without a burst, and with a timeout that has learnt. */
+static void undo_timeout(struct tcb *t, const struct tx_news *n) {
+    uint32_t flight_before = t->tx.recover_flight;
+
+    undo(t);
+    t->cc.ssthresh = max_u32(t->cc.ssthresh, flight_before);
+    t->cc.cwnd = max_u32(tx_outstanding(t) + min_u32(n->acked, tx_initial_window(t)), t->cc.mss);
+    rtt_spurious(&t->rtt, n->rtt);
+    mib_inc(&t->env->mib, MIB_TCP_SPURIOUS_RTOS);
+}
+
+/* True when the episode turns out to have been for nothing, and is over. */
+static bool try_undo(struct tcb *t, const struct tx_news *n) {
+    struct tx *x = &t->tx;
+
+    if (x->state < TX_RECOVERY && ssn_le(x->undo_until, t->snd_una) && n->acked)
+        x->undo_possible = false;
+    if (!x->undo_possible || (n->seg->flags & TCP_ECE)) /* RFC 4015 3: the congestion was real all the same */
+        return false;
+    bool echo = x->state >= TX_RECOVERY && undo_by_echo(t, n);
+    bool frto = x->state == TX_LOSS && undo_by_frto(t, n);
+    if (undo_by_dsack(t, n)) {
+        undo(t);
+        mib_inc(&t->env->mib, MIB_TCP_DSACK_UNDO);
+    } else if (x->state == TX_LOSS && (echo || frto)) {
+        undo_timeout(t, n);
+    } else if (echo) {
+        undo(t);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* ---- Acknowledgments -----------------------------------------------------------------------------------------------
+ */
+
+static void grow(struct tcb *t, const struct tx_news *n) {
+    const struct tx *x = &t->tx;
+    struct cc_ack ack = {.now = t->env->now,
+                         .acked = n->acked,
+                         .inflight = n->pipe,
+                         .rtt = n->rtt_last,
+                         .srtt = t->rtt.srtt,
+                         .min_rtt = t->rtt.min,
+                         .una = t->snd_una,
+                         .nxt = t->snd_nxt,
+                         .cwnd_limited = x->cwnd_limited || x->state == TX_LOSS};
+
+    /* After a timeout a cumulative ACK may jump over what had arrived long before: that is no room. */
+    if (x->state == TX_LOSS)
+        ack.acked = t->sack_ok ? n->delivered : min_u32(n->acked, t->cc.mss);
+    if (ack.acked > 0)
+        t->cc.ops->on_ack(&t->cc, &ack);
+}
+
+/* RFC 8985 7.4: the loss that a probe repaired is answered as a recovery would, without one. */
+static void reduce_for_probe(struct tcb *t, uint32_t flight) {
+    struct cc_event ev = congestion_event(t, flight);
+
+    t->cc.ops->on_congestion(&t->cc, &ev);
+    t->cc.cwnd = min_u32(t->cc.cwnd, max_u32(t->cc.ssthresh, t->cc.mss));
+    t->tx.undo_possible = false;
+}
+
+void recovery_ack(struct tcb *t, const struct tx_news *n) {
+    struct tx *x = &t->tx;
+
+    if (x->mode == TX_TIMER_REO)
+        x->mode = TX_TIMER_NONE; /* detection sets it anew */
+    rack_dsack(t, n);
+    bool repaired = probe_repaired(t, n);
+    if (try_undo(t, n))
+        return;
+    bool ended = x->state >= TX_RECOVERY && ssn_le(x->recover, t->snd_una);
+    if (ended)
+        episode_end(t);
+    uint32_t lost = detect(t, n);
+    if (x->state < TX_RECOVERY) {
+        x->state = x->sacked ? TX_DISORDER : TX_OPEN;
+        if (lost || (ended && x->lost))
+            recovery_enter(t, n->outstanding, n->sacked);
+        else if (repaired)
+            reduce_for_probe(t, n->outstanding);
+    }
+    if (x->state == TX_RECOVERY)
+        prr_step(t, n->delivered, n->acked && !lost);
+    else if (!ended && !repaired)
+        grow(t, n);
+}
+
+/* ---- Timer ---------------------------------------------------------------------------------------------------------
+ */
+
+void tx_set_timer(struct tcb *t, enum tx_timer_mode mode, utime at) {
+    t->tx.mode = (uint8_t)mode;
+    timer_set(&t->env->timers, &t->t_rtx, at);
+}
+
+/* Data or a FIN waits, nothing is in flight whose acknowledgment would open the window, and the window is too small. */
+static bool window_blocks(const struct tcb *t) {
+    struct ssn edge = ssn_add(t->snd_una, t->snd_wnd);
+    uint64_t waiting = ssn_sub(t->snd_end, ssn_min(t->snd_nxt, t->snd_end)) + (t->fin_queued && !t->fin_sent);
+    uint64_t room = ssn_lt(t->snd_nxt, edge) ? ssn_sub(edge, t->snd_nxt) : 0;
+
+    return t->state != UMPTCP_CLOSED && room < waiting && room < t->cc.mss;
+}
+
+static void arm_persist(struct tcb *t) {
+    const struct umptcp_config *cfg = &t->env->cfg;
+
+    if (!window_blocks(t)) {
+        tx_set_timer(t, TX_TIMER_NONE, UMPTCP_NEVER);
+    } else if (t->tx.mode != TX_TIMER_PERSIST || !timer_armed(&t->t_rtx)) {
+        struct rtt backed_off = t->rtt;
+        backed_off.backoff = t->persist_shift;
+        tx_set_timer(t, TX_TIMER_PERSIST, time_add(t->env->now, rtt_rto(&backed_off, cfg->rto_min, cfg->rto_max)));
+    }
+}
+
+void tx_arm(struct tcb *t) {
+    const struct tx *x = &t->tx;
+
+    if (t->state == UMPTCP_SYN_SENT || t->state == UMPTCP_SYN_RCVD)
+        return;
+    if (x->recs.count == 0) {
+        arm_persist(t);
+        return;
+    }
+    if (x->mode == TX_TIMER_REO)
+        return;
+    /* RFC 6298 5: an RTO after the last progress, but not sooner after the first record was sent again. */
+    const struct tx_rec *front = deque_front(&x->recs);
+    utime rto = time_add(time_max(x->rto_from, front->sent), tx_rto(t));
+    if (!probe_wanted(t)) {
+        tx_set_timer(t, TX_TIMER_RTO, rto);
+        return;
+    }
+    utime pto = time_add(time_max(x->rto_from, t->last_sent), probe_timeout(t));
+    tx_set_timer(t, TX_TIMER_PTO, time_min(pto, rto));
+}
+
+/* The time for reordering is over. */
+static void reordering_timeout(struct tcb *t) {
+    struct tx *x = &t->tx;
+    uint32_t pipe = tx_pipe(t);
+
+    if (rack_detect(t) == 0)
+        return;
+    if (x->state < TX_RECOVERY) {
+        recovery_enter(t, tx_outstanding(t), x->sacked);
+        prr_step(t, 0, false);
+    } else if (x->state == TX_RECOVERY) { /* only what arrives lets more out */
+        t->cc.cwnd = max_u32(t->cc.cwnd - min_u32(pipe - tx_pipe(t), t->cc.cwnd), t->cc.mss);
+    }
+}
+
+bool tx_timeout(struct tcb *t) {
+    struct tx *x = &t->tx;
+    uint8_t mode = x->mode;
+
+    x->mode = TX_TIMER_NONE;
+    if (x->recs.count == 0)
+        return false;
+    if (mode == TX_TIMER_REO) {
+        reordering_timeout(t);
+    } else if (mode == TX_TIMER_PTO) {
+        x->tlp_pending = true;
+        x->rto_from = t->env->now; /* RFC 8985 7.3: whether the probe can be sent or not */
+    } else if (mode == TX_TIMER_RTO) {
+        retransmission_timeout(t);
+    }
+    tx_arm(t);
+    return mode == TX_TIMER_RTO;
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Life and death of a tcb: the calls of RFC 9293 3.10.1-3.10.6, the choice of initial numbers (RFC 6528), the options
+ * that the two SYNs agree on (RFC 9293 3.7.1, RFC 7323, RFC 2018), and the changes of state that more than one file
+ * makes.
+ *
+ * None of these sends. They leave a wish (syn_pending, rst_pending, probe_pending, fin_queued, ack_need) that
+ * tcp_plan() finds.
+ */
+#include "tcp/internal.h"
+
+#include <assert.h>
+#include <errno.h>
+
+static_assert(sizeof(struct tcb) <= 640, "an idle connection with two subflows is to stay within 2 KB");
+
+/* ---- Initial numbers -----------------------------------------------------------------------------------------------
+ */
+
+static uint64_t flow_hash(const struct env *env, const struct flow *flow, uint8_t purpose) {
+    uint8_t in[37];
+    struct writer w = writer_of(in, sizeof(in));
+    put_u8(&w, purpose);
+    put_bytes(&w, flow->local.addr.b, sizeof(flow->local.addr.b));
+    put_bytes(&w, flow->remote.addr.b, sizeof(flow->remote.addr.b));
+    put_u16(&w, flow->local.port);
+    put_u16(&w, flow->remote.port);
+    assert(!w.bad && w.len == sizeof(in));
+    struct reader r = reader_of(env->isn_secret, sizeof(env->isn_secret));
+    struct hash_key key;
+    key.k0 = get_u64(&r);
+    key.k1 = get_u64(&r);
+    return siphash13(&key, in, sizeof(in));
+}
+
+struct seq tcp_isn(const struct env *env, const struct flow *flow) {
+    return (struct seq){(uint32_t)(env->now.ns / USEC(4)) + (uint32_t)flow_hash(env, flow, 1)};
+}
+
+uint32_t tcp_ts_offset(const struct env *env, const struct flow *flow) { return (uint32_t)flow_hash(env, flow, 2); }
+
+uint32_t tcp_ts_now(const struct tcb *t) { return (uint32_t)(t->env->now.ns / MSEC(1)) + t->ts_offset; }
+
+/* ---- Birth and destruction -----------------------------------------------------------------------------------------
+ */
+
+int tcp_init(struct tcb *t, const struct tcp_setup *setup) {
+    struct env *env = setup->env;
+    if (timers_reserve(&env->timers, 3) < 0)
+        return -ENOMEM;
+    *t = (struct tcb){
+        .env = env,
+        .state = UMPTCP_CLOSED,
+        .v6 = setup->v6,
+        .mss_local = setup->mss_local,
+        .mss = setup->mss_local,
+        .rcv_wscale = setup->rcv_wscale < TCP_WSCALE_MAX ? setup->rcv_wscale : TCP_WSCALE_MAX,
+        .isn = setup->isn,
+        .ts_offset = setup->ts_offset,
+        .snd_end = {1},
+        .quickacks = TCP_QUICKACKS,
+        .ato_us = TCP_ATO_MIN_US,
+    };
+    uint16_t usual = t->v6 ? TCP_MSS_DEFAULT_V6 : TCP_MSS_DEFAULT_V4;
+    t->rcv_mss = usual < t->mss_local ? usual : t->mss_local;
+    timer_init(&t->t_rtx, TIMER_TCP_RTX);
+    timer_init(&t->t_ack, TIMER_TCP_ACK);
+    timer_init(&t->t_long, TIMER_TCP_LONG);
+    rtt_init(&t->rtt);
+    cc_init(&t->cc, setup->cc, t->mss, (uint32_t)env->cfg.initial_cwnd * t->mss);
+    tx_init(t);
+    return 0;
+}
+
+static void cancel_timers(struct tcb *t) {
+    struct timers *q = &t->env->timers;
+    timer_cancel(q, &t->t_rtx);
+    timer_cancel(q, &t->t_ack);
+    timer_cancel(q, &t->t_long);
+}
+
+void tcp_destroy(struct tcb *t) {
+    tcb_set_state(t, UMPTCP_CLOSED);
+    cancel_timers(t);
+    tx_destroy(t);
+    ranges_free(&t->ofo, &t->env->mem);
+    timers_reserve(&t->env->timers, -3);
+}
+
+/* ---- States --------------------------------------------------------------------------------------------------------
+ */
+
+static bool counts_as_established(uint8_t state) { return state == UMPTCP_ESTABLISHED || state == UMPTCP_CLOSE_WAIT; }
+
+void tcb_set_state(struct tcb *t, enum umptcp_tcp_state state) {
+    struct mib_table *mib = &t->env->mib;
+    if (counts_as_established(state) && !counts_as_established(t->state))
+        mib_inc(mib, MIB_TCP_CURR_ESTAB);
+    if (!counts_as_established(state) && counts_as_established(t->state))
+        mib_dec(mib, MIB_TCP_CURR_ESTAB);
+    t->state = (uint8_t)state;
+}
+
+void tcb_finish(struct tcb *t, int error) {
+    bool opening = t->state == UMPTCP_SYN_SENT || t->state == UMPTCP_SYN_RCVD;
+    if (error && opening)
+        mib_inc(&t->env->mib, MIB_TCP_ATTEMPT_FAILS);
+    if (error && counts_as_established(t->state))
+        mib_inc(&t->env->mib, MIB_TCP_ESTAB_RESETS);
+    tcb_set_state(t, UMPTCP_CLOSED);
+    t->error = (int16_t)error;
+    t->ack_need = TCP_ACK_NONE;
+    t->syn_pending = t->probe_pending = t->rst_pending = false;
+    cancel_timers(t);
+}
+
+void tcb_enter_time_wait(struct tcb *t) {
+    struct env *env = t->env;
+    assert(ssn_eq(t->snd_una, t->snd_nxt));
+    tcb_set_state(t, UMPTCP_TIME_WAIT);
+    t->probe_pending = false;
+    timer_cancel(&env->timers, &t->t_rtx);
+    timer_cancel(&env->timers, &t->t_ack);
+    timer_set(&env->timers, &t->t_long, time_add(env->now, env->cfg.time_wait));
+}
+
+void tcb_enter_fin_wait_2(struct tcb *t) {
+    tcb_set_state(t, UMPTCP_FIN_WAIT_2);
+    if (t->orphan)
+        timer_set(&t->env->timers, &t->t_long, time_add(t->env->now, t->env->cfg.time_wait));
+}
+
+bool tcb_waits_for_peer(const struct tcb *t) {
+    return ssn_lt(t->snd_una, t->snd_end) || (t->fin_queued && ssn_eq(t->snd_una, t->snd_end));
+}
+
+/* ---- Opening -------------------------------------------------------------------------------------------------------
+ */
+
+void tcp_connect(struct tcb *t) {
+    assert(t->state == UMPTCP_CLOSED);
+    tcb_set_state(t, UMPTCP_SYN_SENT);
+    t->syn_pending = true;
+    t->progress = t->env->now;
+    long_timer_arm(t);
+    mib_inc(&t->env->mib, MIB_TCP_ACTIVE_OPENS);
+}
+
+void tcp_open(struct tcb *t, const struct seg *syn) {
+    assert(t->state == UMPTCP_CLOSED);
+    tcb_set_state(t, UMPTCP_SYN_RCVD);
+    t->passive = true;
+    tcb_take_syn(t, syn);
+    t->syn_pending = true;
+    t->progress = t->env->now;
+}
+
+/* RFC 9293 3.7.1: without the option a default; absurdly small claims would only multiply packets. */
+static uint16_t peer_mss(const struct tcb *t, const struct tcp_options *opt) {
+    uint16_t claimed = t->v6 ? TCP_MSS_DEFAULT_V6 : TCP_MSS_DEFAULT_V4;
+    if (opt->has_mss)
+        claimed = opt->mss;
+    return claimed > TCP_MSS_MIN ? claimed : TCP_MSS_MIN;
+}
+
+void tcb_take_syn(struct tcb *t, const struct seg *seg) {
+    const struct umptcp_config *cfg = &t->env->cfg;
+    const struct tcp_options *opt = &seg->opt;
+    uint16_t mss = peer_mss(t, opt);
+
+    t->irs = seg->seq;
+    t->rcv_nxt = t->rcv_edge = t->last_ack_sent = (struct ssn){1};
+    t->mss = mss < t->mss ? mss : t->mss;
+    t->sack_ok = cfg->sack && opt->sack_permitted;
+    t->wscale_ok = cfg->window_scaling && opt->has_wscale;
+    t->snd_wscale = t->wscale_ok ? opt->wscale : 0;
+    if (t->snd_wscale > TCP_WSCALE_MAX)
+        t->snd_wscale = TCP_WSCALE_MAX;
+    if (!t->wscale_ok)
+        t->rcv_wscale = 0;
+    t->ts_ok = cfg->timestamps && opt->has_ts;
+    if (t->ts_ok) {
+        t->ts_recent = opt->tsval;
+        t->ts_recent_s = (uint32_t)(t->env->now.ns / SEC(1));
+    }
+    t->snd_wnd = t->max_snd_wnd = seg->window; /* a SYN's window is never scaled (RFC 7323 2.2) */
+    t->snd_wl1 = (struct ssn){0};
+}
+
+/* The handshake's round trip. An ambiguous one (Karn) needs the echo of our timestamp. */
+static void sample_handshake(struct tcb *t, const struct seg *seg) {
+    dur rtt = 0;
+    if (t->syn_sends == 1)
+        rtt = time_since(t->env->now, t->last_sent);
+    else if (t->ts_ok && seg->opt.has_ts)
+        rtt = MSEC(tcp_ts_now(t) - seg->opt.tsecr);
+    if (rtt == 0 || rtt > t->env->cfg.rto_max)
+        return;
+    rtt_sample(&t->rtt, t->env->now, rtt, 1);
+    t->rcv_rtt = rtt;
+}
+
+void tcb_establish(struct tcb *t, const struct seg *seg) {
+    struct env *env = t->env;
+    const bool lost_syns = t->syn_sends > 2;
+    const uint16_t mss = tcp_payload_max(t, 0);
+
+    assert(t->snd_nxt.v == 1);
+    t->snd_una = t->snd_nxt;
+    t->syn_pending = false;
+    t->progress = env->now;
+    timer_cancel(&env->timers, &t->t_rtx);
+    t->rtt.backoff = 0;
+    sample_handshake(t, seg);
+    /* RFC 6928 2: one lost SYN may have been merely late; more mean a path to be careful with. */
+    cc_init(&t->cc, t->cc.ops, mss, lost_syns ? mss : (uint32_t)env->cfg.initial_cwnd * mss);
+    tcb_set_state(t, t->fin_queued ? UMPTCP_FIN_WAIT_1 : UMPTCP_ESTABLISHED);
+    if (t->passive)
+        mib_inc(&env->mib, MIB_TCP_PASSIVE_OPENS);
+    tx_arm(t);
+    long_timer_arm(t);
+}
+
+/* ---- Closing -------------------------------------------------------------------------------------------------------
+ */
+
+static void queue_fin(struct tcb *t, enum umptcp_tcp_state state) {
+    if (!tcb_waits_for_peer(t))
+        t->progress = t->env->now;
+    t->fin_queued = true;
+    tcb_set_state(t, state);
+    if (t->user_timeout)
+        long_timer_arm(t);
+}
+
+void tcp_close(struct tcb *t) {
+    switch (t->state) {
+    case UMPTCP_SYN_SENT:
+        tcb_finish(t, 0);
+        return;
+    case UMPTCP_SYN_RCVD: /* FIN-WAIT-1 comes with the acknowledgment of our SYN */
+        t->fin_queued = true;
+        return;
+    case UMPTCP_ESTABLISHED:
+        queue_fin(t, UMPTCP_FIN_WAIT_1);
+        return;
+    case UMPTCP_CLOSE_WAIT:
+        queue_fin(t, UMPTCP_LAST_ACK);
+        return;
+    default: /* closed already, or on the way */
+        return;
+    }
+}
+
+/* RFC 9293 3.10.5: where the peer holds state and has not been told the end. */
+static bool abort_needs_rst(const struct tcb *t) {
+    return t->state == UMPTCP_SYN_RCVD || t->state == UMPTCP_ESTABLISHED || t->state == UMPTCP_FIN_WAIT_1 ||
+           t->state == UMPTCP_FIN_WAIT_2 || t->state == UMPTCP_CLOSE_WAIT;
+}
+
+void tcp_abort(struct tcb *t, int error) {
+    if (t->state == UMPTCP_CLOSED)
+        return;
+    bool rst = abort_needs_rst(t);
+    tcb_finish(t, error);
+    t->rst_pending = rst;
+}
+
+void tcp_orphan(struct tcb *t) {
+    t->orphan = true;
+    if (t->state == UMPTCP_FIN_WAIT_2)
+        tcb_enter_fin_wait_2(t);
+}
+
+/* ---- Wishes and settings -------------------------------------------------------------------------------------------
+ */
+
+void tcp_ack_now(struct tcb *t) {
+    if (tcp_synchronized(t))
+        t->ack_need = TCP_ACK_NOW;
+}
+
+void tcp_probe(struct tcb *t) {
+    if (tcp_synchronized(t) && t->state != UMPTCP_TIME_WAIT)
+        t->probe_pending = true;
+}
+
+static uint32_t whole_ms(dur d) {
+    dur ms = d / MSEC(1);
+    return ms == 0 ? 1 : ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
+void tcp_set_keepalive(struct tcb *t, const struct tcp_keepalive *k) {
+    t->keep_idle_ms = k->on ? whole_ms(k->idle) : 0;
+    t->keep_intvl_ms = k->on ? whole_ms(k->intvl) : 0;
+    t->keep_probes = k->probes;
+    long_timer_arm(t);
+}
+
+void tcp_set_user_timeout(struct tcb *t, dur timeout) {
+    t->user_timeout = timeout;
+    long_timer_arm(t);
+}
+
+void tcp_set_path_mss(struct tcb *t, uint16_t mss) {
+    if (mss < TCP_MSS_MIN)
+        mss = TCP_MSS_MIN;
+    if (mss >= t->mss)
+        return; /* news of a larger path prove nothing (RFC 8201 4) */
+    t->mss = mss;
+    if (!tcp_synchronized(t))
+        return;
+    uint16_t payload = tcp_payload_max(t, 0);
+    cc_set_mss(&t->cc, payload);
+    tx_mark_too_big(t, payload);
+    tx_arm(t);
+}
+
+bool tcp_seq_in_flight(const struct tcb *t, struct seq seq) {
+    struct ssn s = ssn_of(t->isn, t->snd_nxt, seq);
+    return ssn_le(t->snd_una, s) && ssn_lt(s, t->snd_nxt);
+}
+
+bool tcp_icmp(struct tcb *t, bool hard, int error, struct seq seq) {
+    if (t->state == UMPTCP_CLOSED || !tcp_seq_in_flight(t, seq))
+        return false;
+    if (hard && t->state == UMPTCP_SYN_SENT) {
+        tcb_finish(t, error);
+        return true;
+    }
+    t->soft_error = (int16_t)error; /* RFC 5927 5.2: anyone can forge one, so an open connection goes on */
+    return false;
+}
+
+/* ---- Invariants ----------------------------------------------------------------------------------------------------
+ */
+
+static const char *check_numbers(const struct tcb *t) {
+    if (!ssn_le(t->snd_una, t->snd_nxt))
+        return "tcp: SND.UNA is beyond SND.NXT";
+    if (t->snd_end.v < 1 || ssn_lt(ssn_add(t->snd_end, t->fin_sent), t->snd_nxt))
+        return "tcp: SND.NXT is beyond what was queued";
+    if (t->fin_sent && (!t->fin_queued || !ssn_eq(t->snd_nxt, ssn_add(t->snd_end, 1))))
+        return "tcp: a FIN was sent that does not stand at the end";
+    if (ssn_lt(t->rcv_edge, t->rcv_nxt))
+        return "tcp: RCV.NXT is beyond the window's edge";
+    if (t->fin_seen && ssn_lt(ssn_add(t->fin_ssn, 1), t->rcv_nxt))
+        return "tcp: received beyond the peer's FIN";
+    return NULL;
+}
+
+const char *tcp_check(const struct tcb *t) {
+    const bool opening = t->state == UMPTCP_SYN_SENT || t->state == UMPTCP_SYN_RCVD;
+    const char *broken = check_numbers(t);
+    if (broken)
+        return broken;
+    if (!ranges_empty(&t->ofo) && t->ofo.items[0].start <= t->rcv_nxt.v)
+        return "tcp: an out-of-order range touches RCV.NXT";
+    if (t->ofo.count > TCP_OFO_MAX)
+        return "tcp: too many out-of-order ranges";
+    if (opening && t->snd_nxt.v > 1)
+        return "tcp: something was sent before the SYN was acknowledged";
+    if (t->state == UMPTCP_CLOSED && (timer_armed(&t->t_rtx) || timer_armed(&t->t_ack) || timer_armed(&t->t_long)))
+        return "tcp: a closed connection has a timer";
+    if (t->state == UMPTCP_TIME_WAIT && !timer_armed(&t->t_long))
+        return "tcp: TIME-WAIT without an end";
+    if (t->ack_need == TCP_ACK_DELAYED && !timer_armed(&t->t_ack))
+        return "tcp: a delayed acknowledgment without its timer";
+    return t->state == UMPTCP_CLOSED ? NULL : tx_check(t); /* what was in flight then has no timer any more */
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * TCP (RFC 9293 and its company) for one subflow. It does not know MPTCP and stores no bytes: it keeps sequence
+ * numbers, ranges and timers. The owner (a subflow) keeps the bytes, asks what to send next, and is told facts about
+ * what came.
+ *
+ *   in:   tcp_input(tcb, seg, &rx)      facts: established, reset, acknowledged bytes, payload that is acceptable
+ *         tcp_receive(tcb, ssn, len..)  the owner stored that payload: now it counts as received
+ *   out:  tcp_queue(tcb, n)             n more bytes wait from snd_end on
+ *         tcp_plan(tcb, &plan)          the most urgent segment; nothing changes
+ *         (the owner adds MPTCP options and may shorten plan.len)
+ *         tcp_emit(tcb, &plan, &seg, wnd) header values of it; nothing changes
+ *         tcp_sent(tcb, &plan)          it was written: snd_nxt, scoreboard, timers and congestion control move
+ *   time: tcp_timeout(tcb, timer)       one of the timers below came up
+ *
+ * Nothing is sent from input or a timer: they change state, and tcp_plan() finds what to do. tcp_pending() tells the
+ * owner whether it would find something.
+ *
+ * Files: tcb.c life and death; input.c segment arrival in RFC 9293 3.10.7's order; output.c plan, emit, sent; timers.c;
+ * and for what is in flight: tx.c scoreboard, ack.c what an acknowledgment means, rack.c loss detection (RFC 8985),
+ * recovery.c PRR, timeouts and undo, rtt.c (RFC 6298).
+ */
+#ifndef UMPTCP_TCP_TCB_H
+#define UMPTCP_TCP_TCB_H
+
+#include "base/deque.h"
+#include "base/env.h"
+#include "base/ranges.h"
+#include "base/seq.h"
+#include "cc/cc.h"
+#include "tcp/rtt.h"
+#include "tcp/tx.h"
+#include "wire/segment.h"
+
+enum tcp_limit {
+    TCP_MSS_DEFAULT_V4 = 536, /* RFC 9293 3.7.1 */
+    TCP_MSS_DEFAULT_V6 = 1220,
+    TCP_MSS_MIN = 88, /* smaller claims of a peer are raised to it: 48 bytes of payload beside 40 of options */
+    TCP_WSCALE_MAX = 14,
+    TCP_OFO_MAX = 256,           /* holes remembered per subflow */
+    TCP_SUPER_MAX = 65535 - 100, /* payload of a super-segment: an IP packet is at most 65535 */
+    TCP_QUICKACKS = 16,          /* segments acknowledged at once after the start or an idle time */
+    TCP_ORPHAN_RETRIES = 8,      /* timeouts and probes that a connection without a user is given */
+};
+
+/* Kinds of timers in the stack's queue that belong to a tcb (struct timer.kind). Others start at TIMER_TCP_COUNT. */
+enum tcp_timer_kind {
+    TIMER_TCP_RTX = 1, /* tx.mode says which: retransmission, reordering, loss probe, persist */
+    TIMER_TCP_ACK,     /* delayed acknowledgment */
+    TIMER_TCP_LONG,    /* keepalive and user timeout; 2MSL in TIME-WAIT; orphan's FIN-WAIT-2 */
+    TIMER_TCP_COUNT
+};
+
+enum tcp_ack_need { TCP_ACK_NONE, TCP_ACK_DELAYED, TCP_ACK_NOW };
+
+/* As the owner sets it. */
+struct tcp_keepalive {
+    bool on;
+    uint8_t probes;
+    dur idle, intvl;
+};
+
+struct tcb {
+    struct env *env;
+    uint8_t state;      /* enum umptcp_tcp_state; changed by tcb_set_state() only */
+    uint8_t ack_need;   /* enum tcp_ack_need */
+    int16_t error;      /* why it is CLOSED: 0 or an errno value (positive) */
+    int16_t soft_error; /* last ICMP error that did not end it: the error of a later timeout */
+
+    /* Negotiated */
+    uint8_t snd_wscale, rcv_wscale; /* rcv_wscale: what we offer, 0 when the peer does not scale */
+    uint16_t mss_local;             /* what our SYN says: MTU - headers */
+    uint16_t mss;        /* of the peer and the path, without regard to options: payload + options of a full segment */
+    uint16_t rcv_mss;    /* payload of the largest segment that came: what "full-size" means for acknowledging */
+    struct seq isn, irs; /* numbers of our SYN and the peer's */
+    bool sack_ok : 1, ts_ok : 1, wscale_ok : 1, v6 : 1;
+    bool passive : 1; /* came from LISTEN */
+
+    bool fin_queued : 1, fin_sent : 1;
+    bool fin_seen : 1; /* fin_ssn is known */
+
+    /* Waiting to be sent, beside data */
+    bool syn_pending : 1, rst_pending : 1;
+    bool probe_pending : 1; /* keepalive, window probe or path probe */
+
+    bool orphan : 1;   /* nobody reads or writes any more: FIN-WAIT-2, retries and probes are bounded */
+    bool stalled : 1;  /* a timer came up for want of an answer, and none came since */
+    bool override : 1; /* the persist timer came up: what fits the window may go, however little */
+
+    uint8_t quickacks;     /* segments still to be acknowledged at once */
+    uint8_t syn_sends;     /* how often the SYN or SYN/ACK left */
+    uint8_t keep_sent;     /* keepalive or window probes without an answer */
+    uint8_t persist_shift; /* doublings of the persist interval */
+    uint8_t rto_series;    /* retransmission timeouts since SND.UNA moved */
+    uint8_t keep_probes;   /* unanswered keepalive probes that are one too many */
+
+    /* Send, RFC 9293 3.3.1. Positions are ssn: our SYN is 0, our first byte 1 */
+    struct ssn snd_una, snd_nxt;
+    struct ssn snd_end; /* bytes up to here are queued by the owner; the FIN, if any, stands here */
+    uint32_t snd_wnd;   /* scaled, in bytes */
+    uint32_t max_snd_wnd;
+    struct ssn snd_wl1; /* SEG.SEQ of the last window update (SND.WL2 is never above SND.UNA, so it is not needed) */
+    struct tx tx;       /* what is in flight */
+    struct rtt rtt;
+    struct cc cc;
+    utime last_sent; /* payload, for restart after idle; while opening the SYN */
+    utime progress;  /* SND.UNA moved, or something was queued while it had nothing to wait for */
+
+    /* Receive */
+    struct ssn rcv_nxt;
+    struct ssn rcv_edge;      /* right edge of what was ever advertised; never moves left */
+    struct ranges ofo;        /* received beyond rcv_nxt */
+    struct ssn recent_ofo[3]; /* SACK order: a number in each of the last reported blocks, newest first (0: none) */
+    struct range dsack;       /* to be reported once; empty: none */
+    struct ssn fin_ssn;
+    struct ssn last_ack_sent;
+    uint32_t ts_recent;
+    uint32_t ts_recent_s; /* when it came, in seconds of the caller's clock */
+    uint32_t ts_offset;   /* our timestamp clock starts anywhere */
+    uint32_t rcv_rtt_ts;  /* the timestamp that the last sample of rcv_rtt came from */
+    uint32_t unacked;     /* payload received and not acknowledged */
+    uint32_t ato_us;      /* present delay of acknowledgments */
+    dur rcv_rtt;          /* receiver's estimate of the round trip, for the buffer auto-tuning; 0: none */
+    utime last_rx;        /* any acceptable segment */
+
+    utime challenge_at;                   /* last rate-limited ACK (RFC 5961 7) */
+    dur user_timeout;                     /* 0: by retries */
+    uint32_t keep_idle_ms, keep_intvl_ms; /* 0: no keepalive */
+
+    struct timer t_rtx, t_ack, t_long;
+
+    /* Statistics; those of acknowledged and received bytes follow from the positions */
+    uint64_t bytes_sent, bytes_retrans;
+    uint32_t segs_out, segs_in, rto_count;
+};
+
+/* ---- Life ----------------------------------------------------------------------------------------------------------
+ */
+
+struct tcp_setup {
+    struct env *env;
+    const struct cc_ops *cc;
+    bool v6;
+    uint16_t mss_local; /* largest payload that can come in one packet: MTU - IP and TCP headers */
+    uint8_t rcv_wscale;
+    struct seq isn;
+    uint32_t ts_offset;
+};
+
+/* Prepares a tcb in CLOSED. Returns 0 or -ENOMEM (room for timers). */
+int tcp_init(struct tcb *t, const struct tcp_setup *setup);
+/* Cancels timers, frees ranges. The tcb may be in any state. */
+void tcp_destroy(struct tcb *t);
+/* RFC 6528: a clock of 4 us plus a keyed hash of the addresses. */
+struct seq tcp_isn(const struct env *env, const struct flow *flow);
+uint32_t tcp_ts_offset(const struct env *env, const struct flow *flow);
+/* CLOSED -> SYN-SENT. */
+void tcp_connect(struct tcb *t);
+/* CLOSED -> SYN-RECEIVED by a listener's SYN. */
+void tcp_open(struct tcb *t, const struct seg *syn);
+/* The owner's bytes grew by `len`. Not after tcp_close(). */
+void tcp_queue(struct tcb *t, uint32_t len);
+/* Sends FIN after the queued bytes. In SYN-SENT: CLOSED at once. */
+void tcp_close(struct tcb *t);
+/* CLOSED at once with `error`; a RST goes out first when the state calls for one (RFC 9293 3.10.5). */
+void tcp_abort(struct tcb *t, int error);
+/* Nobody is interested any more: limits FIN-WAIT-2. */
+void tcp_orphan(struct tcb *t);
+/* Says ACK with the next segment, at the latest now. */
+void tcp_ack_now(struct tcb *t);
+/* Sends a probe that the peer must answer (an ACK below the window), for keepalive and for path liveness. */
+void tcp_probe(struct tcb *t);
+void tcp_set_keepalive(struct tcb *t, const struct tcp_keepalive *k);
+/* How long sent or queued bytes may wait without progress (RFC 9293 3.8.3, RFC 5482); 0: as the retries allow. */
+void tcp_set_user_timeout(struct tcb *t, dur timeout);
+/* Path MTU news, as payload + options per segment. Lost nothing: what is in flight and larger is sent again in pieces.
+ */
+void tcp_set_path_mss(struct tcb *t, uint16_t mss);
+
+static inline bool tcp_synchronized(const struct tcb *t) {
+    return t->state != UMPTCP_CLOSED && t->state != UMPTCP_LISTEN && t->state != UMPTCP_SYN_SENT &&
+           t->state != UMPTCP_SYN_RCVD;
+}
+/* Payload bytes that were acknowledged, and that came in order. */
+static inline uint64_t tcp_bytes_acked(const struct tcb *t) {
+    uint64_t end = ssn_min(t->snd_una, t->snd_end).v;
+    return end ? end - 1 : 0;
+}
+static inline uint64_t tcp_bytes_received(const struct tcb *t) {
+    uint64_t end = t->fin_seen ? ssn_min(t->rcv_nxt, t->fin_ssn).v : t->rcv_nxt.v;
+    return end ? end - 1 : 0;
+}
+/* May send new payload. */
+static inline bool tcp_can_send(const struct tcb *t) {
+    return (t->state == UMPTCP_ESTABLISHED || t->state == UMPTCP_CLOSE_WAIT) && !t->fin_queued;
+}
+/* May still receive payload. */
+static inline bool tcp_can_receive(const struct tcb *t) {
+    return t->state == UMPTCP_ESTABLISHED || t->state == UMPTCP_FIN_WAIT_1 || t->state == UMPTCP_FIN_WAIT_2;
+}
+
+/* ---- Input ---------------------------------------------------------------------------------------------------------
+ */
+
+struct tcp_rx {
+    enum drop drop;   /* why the segment, or its payload, was not used; facts found before that still hold */
+    bool acceptable;  /* passed the sequence, timestamp, RST, SYN and ACK checks: its options may be acted on */
+    bool established; /* this segment brought us to ESTABLISHED (the third ACK, or the SYN/ACK) */
+    bool reset;       /* a RST ended it: state is CLOSED, t->error says how */
+    bool closed;      /* our FIN's acknowledgment ended it in order: CLOSED, or TIME-WAIT */
+    bool reply_rst;   /* the segment must be answered by a RST made from it (RFC 9293 3.10.7.1) */
+    bool reopen;      /* TIME-WAIT only: a new SYN may take over this 4-tuple (RFC 6191); the tcb is to be destroyed */
+    bool fin_acked;   /* our FIN was acknowledged just now */
+    bool alive;       /* the path works: first segment after a timeout or an unanswered probe */
+    bool in_order;    /* the segment starts at rcv_nxt (or before, with something new) */
+    struct ssn una;   /* SND.UNA before; the payload [una, una + acked) was acknowledged just now */
+    uint32_t acked;   /* payload bytes only */
+    uint64_t wnd;     /* the segment's window in bytes, scaled (also when not used for SND.WND) */
+    /* Payload that may be stored: seg->data + skip, len bytes from position ssn on, nothing of it before rcv_nxt or
+     * beyond rcv_edge; parts in the middle may have come before. */
+    struct ssn ssn;
+    uint32_t skip, len;
+    bool fin; /* the FIN stands right behind that payload */
+};
+
+/*
+ * Processes a segment for this connection in the order of RFC 9293 3.10.7. `wnd` is how many bytes beyond rcv_nxt the
+ * owner takes now (the window is the connection's: RFC 8684 3.3.1); the edge never shrinks by it. The tcb is in any
+ * state but LISTEN.
+ */
+void tcp_input(struct tcb *t, const struct seg *seg, uint64_t wnd, struct tcp_rx *rx);
+/*
+ * The payload [ssn, ssn + len) of the last segment was stored, and its FIN may count. Returns how far rcv_nxt moved
+ * over payload; `*eof` is set when the FIN is now in order (in FIN-WAIT-2 that is the end: TIME-WAIT). Returns -ENOMEM,
+ * with nothing changed, when the hole cannot be remembered (the payload then does not count as received).
+ */
+int64_t tcp_receive(struct tcb *t, const struct seg *seg, struct ssn ssn, uint32_t len, bool fin, bool *eof);
+/* An ICMP error about this connection, already matched to `seq` in flight. Hard errors end SYN-SENT. Returns true then.
+ */
+bool tcp_icmp(struct tcb *t, bool hard, int error, struct seq seq);
+/* True when `seq`, quoted in an ICMP error, is something we have in flight (RFC 5927 4). */
+bool tcp_seq_in_flight(const struct tcb *t, struct seq seq);
+
+/* ---- Output --------------------------------------------------------------------------------------------------------
+ */
+
+enum tcp_plan_kind {
+    TCP_PLAN_RST = 1,
+    TCP_PLAN_SYN,   /* SYN or, in SYN-RECEIVED, SYN/ACK */
+    TCP_PLAN_DATA,  /* payload, new or again; perhaps with the FIN */
+    TCP_PLAN_FIN,   /* FIN alone */
+    TCP_PLAN_PROBE, /* no payload, a position below snd_una: must be answered */
+    TCP_PLAN_ACK,
+};
+
+struct tcp_plan {
+    enum tcp_plan_kind kind;
+    uint8_t flags;  /* TCP flags */
+    struct ssn ssn; /* position of the segment */
+    uint32_t len;   /* payload; the owner may shorten it (not to 0), and drops `fin` then */
+    bool again;     /* retransmission: stays within one record of the scoreboard */
+    bool tlp;       /* loss probe */
+    bool fin;
+    uint64_t window;   /* set by tcp_emit(): bytes that the window field really says */
+    uint16_t gso_size; /* set by tcp_emit(): payload of each piece when there are several, else 0 */
+    uint8_t nsack;     /* set by tcp_emit(): SACK blocks that found room */
+};
+
+/* The most urgent segment to send now. Returns false when there is nothing. */
+bool tcp_plan(const struct tcb *t, struct tcp_plan *plan);
+/* True when tcp_plan() would find something; cheap. */
+bool tcp_pending(const struct tcb *t);
+/*
+ * New payload bytes that congestion control and the peer's window of this subflow would let go now, beyond what is
+ * queued. Less than a full segment counts as none while something is in flight. With nothing in flight and nothing
+ * queued it is at least a full segment, whatever the window: what is queued then starts the persist timer.
+ */
+uint32_t tcp_room(const struct tcb *t);
+/* Payload of a full segment that also carries `mp_options` bytes of MPTCP options (padded to 4). */
+uint16_t tcp_payload_max(const struct tcb *t, uint32_t mp_options);
+/*
+ * Fills `seg` for the plan: ports are the caller's, seg->mp holds the MPTCP options already (they have priority: SACK
+ * blocks get the room that is left). `window` is what the owner wants to advertise beyond rcv_nxt; it is rounded up
+ * where rounding down would take back what was advertised. May shorten plan->len to whole segments of a super-segment;
+ * sets plan->window and plan->gso_size. Changes nothing in the tcb.
+ */
+void tcp_emit(const struct tcb *t, struct tcp_plan *plan, uint64_t window, struct seg *seg);
+/* The segment was written. Returns 0, or -ENOMEM when it could not be recorded: then it must not leave. */
+int tcp_sent(struct tcb *t, const struct tcp_plan *plan);
+
+/* ---- Time ----------------------------------------------------------------------------------------------------------
+ */
+
+enum tcp_timeout_event {
+    TCP_TIMEOUT_NONE,
+    TCP_TIMEOUT_RTO,    /* no acknowledgment for an RTO: everything in flight may be lost */
+    TCP_TIMEOUT_DEAD,   /* given up: CLOSED, t->error (ETIMEDOUT) */
+    TCP_TIMEOUT_CLOSED, /* TIME-WAIT or FIN-WAIT-2 is over: CLOSED */
+};
+/* Handles one of the three timers that came up. */
+enum tcp_timeout_event tcp_timeout(struct tcb *t, struct timer *timer);
+
+/* Checks invariants; NULL, or what is broken. */
+const char *tcp_check(const struct tcb *t);
+
+#endif

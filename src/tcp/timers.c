@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The timers of a tcb, and what each means in which state:
+ *
+ *   t_rtx   SYN-SENT, SYN-RECEIVED: send the SYN again, give up after syn_retries or synack_retries
+ *           otherwise by tx.mode: reordering, loss probe, retransmission (recovery.c), or persist (here)
+ *   t_ack   a delayed acknowledgment is due
+ *   t_long  TIME-WAIT and an orphan's FIN-WAIT-2: the end; otherwise keepalive and user timeout, whichever comes first.
+ *           It is not moved by traffic: when it comes up it looks whether there was some
+ *
+ * A connection is given up when retransmissions or probes stay unanswered (RFC 9293 3.8.3, R2), when the user's own
+ * limit is over (RFC 5482), or when it is an orphan and its peer keeps the window shut. A peer that answers probes may
+ * keep the window of anyone else shut for ever (RFC 9293 3.8.6.1).
+ */
+#include "tcp/internal.h"
+
+#include <assert.h>
+#include <errno.h>
+
+/* ---- Delayed acknowledgment ----------------------------------------------------------------------------------------
+ */
+
+void ack_timer_stop(struct tcb *t) {
+    if (timer_armed(&t->t_ack))
+        timer_cancel(&t->env->timers, &t->t_ack);
+}
+
+void ack_timer_start(struct tcb *t) {
+    if (t->ack_need == TCP_ACK_DELAYED)
+        return;
+    dur delay = USEC(t->ato_us);
+    if (delay > t->env->cfg.delack)
+        delay = t->env->cfg.delack;
+    t->ack_need = TCP_ACK_DELAYED;
+    timer_set(&t->env->timers, &t->t_ack, time_add(t->env->now, delay));
+}
+
+void ack_timer_adapt(struct tcb *t, dur gap) {
+    const struct umptcp_config *cfg = &t->env->cfg;
+    if (gap <= USEC(TCP_ATO_MIN_US / 2))
+        t->ato_us = t->ato_us / 2 + TCP_ATO_MIN_US / 2;
+    else if (gap < USEC(t->ato_us))
+        t->ato_us = t->ato_us / 2 + (uint32_t)(gap / USEC(1));
+    else if (gap > rtt_rto(&t->rtt, cfg->rto_min, cfg->rto_max))
+        t->quickacks = TCP_QUICKACKS; /* the peer starts anew, with a small window */
+}
+
+static void ack_timeout(struct tcb *t) {
+    if (t->ack_need != TCP_ACK_DELAYED)
+        return;
+    dur longest = t->env->cfg.delack / USEC(1);
+    t->ack_need = TCP_ACK_NOW;
+    t->ato_us = 2 * t->ato_us < longest ? 2 * t->ato_us : (uint32_t)longest;
+    mib_inc(&t->env->mib, MIB_TCP_DELAYED_ACKS);
+}
+
+/* ---- Handshake -----------------------------------------------------------------------------------------------------
+ */
+
+void syn_timer_start(struct tcb *t) {
+    const struct umptcp_config *cfg = &t->env->cfg;
+    timer_set(&t->env->timers, &t->t_rtx, time_add(t->env->now, rtt_rto(&t->rtt, cfg->rto_min, cfg->rto_max)));
+}
+
+static enum tcp_timeout_event give_up(struct tcb *t) {
+    mib_inc(&t->env->mib, MIB_TCP_ABORT_ON_TIMEOUT);
+    tcb_finish(t, t->soft_error ? t->soft_error : ETIMEDOUT);
+    return TCP_TIMEOUT_DEAD;
+}
+
+static enum tcp_timeout_event syn_timeout(struct tcb *t) {
+    const struct umptcp_config *cfg = &t->env->cfg;
+    uint8_t retries = t->state == UMPTCP_SYN_SENT ? cfg->syn_retries : cfg->synack_retries;
+    t->stalled = true;
+    if (t->syn_sends > retries)
+        return give_up(t);
+    if (t->rtt.backoff < UINT8_MAX)
+        t->rtt.backoff++;
+    t->syn_pending = true;
+    mib_inc(&t->env->mib, MIB_TCP_TIMEOUTS);
+    return TCP_TIMEOUT_NONE;
+}
+
+/* ---- Retransmission and persist ------------------------------------------------------------------------------------
+ */
+
+/* A shut window is no silence: while the peer speaks, what it does not take is not lost on the way. */
+static bool peer_is_silent(const struct tcb *t) {
+    return t->snd_wnd > 0 || t->orphan || time_since(t->env->now, t->last_rx) > 2 * t->env->cfg.rto_max;
+}
+
+static enum tcp_timeout_event retransmission_timeout(struct tcb *t) {
+    uint8_t retries = t->env->cfg.retries2;
+    if (t->orphan && retries > TCP_ORPHAN_RETRIES)
+        retries = TCP_ORPHAN_RETRIES;
+    t->stalled = true;
+    t->rto_count++;
+    if (t->rto_series < UINT8_MAX)
+        t->rto_series++;
+    if (t->rto_series > retries && !t->user_timeout && peer_is_silent(t))
+        return give_up(t);
+    return TCP_TIMEOUT_RTO;
+}
+
+static void send_probe(struct tcb *t) {
+    t->stalled = t->keep_sent > 0;
+    if (t->keep_sent < UINT8_MAX)
+        t->keep_sent++;
+    t->probe_pending = true;
+}
+
+/* The window is shut, or too small for what is queued, and nothing in flight will open it (RFC 9293 3.8.6.1). */
+static enum tcp_timeout_event persist_timeout(struct tcb *t) {
+    bool unanswered = t->keep_sent > t->env->cfg.retries2 && !t->user_timeout;
+    if (unanswered || (t->orphan && t->persist_shift >= TCP_ORPHAN_RETRIES))
+        return give_up(t);
+    if (t->persist_shift < UINT8_MAX)
+        t->persist_shift++;
+    if (t->snd_wnd > 0) {
+        t->override = true; /* what fits goes, and is its own probe */
+    } else {
+        send_probe(t);
+        mib_inc(&t->env->mib, MIB_TCP_ZERO_WINDOW_PROBES);
+    }
+    tx_arm(t);
+    return TCP_TIMEOUT_NONE;
+}
+
+static enum tcp_timeout_event rtx_timeout(struct tcb *t) {
+    if (!tcp_synchronized(t))
+        return syn_timeout(t);
+    if (t->tx.mode == TX_TIMER_PERSIST)
+        return persist_timeout(t);
+    return tx_timeout(t) ? retransmission_timeout(t) : TCP_TIMEOUT_NONE;
+}
+
+/* ---- Keepalive, user timeout, and the ends that only time brings ---------------------------------------------------
+ */
+
+static bool bounded_by_time(const struct tcb *t) {
+    return t->state == UMPTCP_TIME_WAIT || (t->state == UMPTCP_FIN_WAIT_2 && t->orphan);
+}
+
+static bool keepalive_on(const struct tcb *t) { return t->keep_idle_ms && tcp_synchronized(t); }
+
+/* Nothing is to come before this: bytes in flight are looked after by their own timer (RFC 9293 3.8.4). */
+static utime keepalive_due(const struct tcb *t) {
+    if (!keepalive_on(t))
+        return UMPTCP_NEVER;
+    if (tcb_waits_for_peer(t))
+        return time_add(t->env->now, MSEC(t->keep_idle_ms));
+    dur idle = MSEC(t->keep_idle_ms) + t->keep_sent * MSEC(t->keep_intvl_ms);
+    return time_add(time_max(t->last_rx, t->progress), idle);
+}
+
+static utime user_timeout_due(const struct tcb *t) {
+    if (!t->user_timeout || !tcb_waits_for_peer(t))
+        return UMPTCP_NEVER;
+    return time_add(t->progress, t->user_timeout);
+}
+
+void long_timer_arm(struct tcb *t) {
+    if (t->state == UMPTCP_CLOSED || bounded_by_time(t))
+        return;
+    timer_set(&t->env->timers, &t->t_long, time_min(keepalive_due(t), user_timeout_due(t)));
+}
+
+static bool is_due(const struct tcb *t, utime at) { return !time_before(t->env->now, at); }
+
+static enum tcp_timeout_event keepalive_timeout(struct tcb *t) {
+    bool over = t->keep_sent >= t->keep_probes;
+    if (t->user_timeout)
+        over = t->keep_sent > 0 && time_since(t->env->now, t->last_rx) >= t->user_timeout;
+    if (over) {
+        enum tcp_timeout_event dead = give_up(t);
+        t->rst_pending = true;
+        return dead;
+    }
+    send_probe(t);
+    mib_inc(&t->env->mib, MIB_TCP_KEEPALIVE);
+    return TCP_TIMEOUT_NONE;
+}
+
+static enum tcp_timeout_event long_timeout(struct tcb *t) {
+    if (bounded_by_time(t)) {
+        tcb_finish(t, 0);
+        return TCP_TIMEOUT_CLOSED;
+    }
+    if (is_due(t, user_timeout_due(t)))
+        return give_up(t);
+    enum tcp_timeout_event event = TCP_TIMEOUT_NONE;
+    if (is_due(t, keepalive_due(t)))
+        event = keepalive_timeout(t);
+    long_timer_arm(t);
+    return event;
+}
+
+/* ---- Entry ---------------------------------------------------------------------------------------------------------
+ */
+
+enum tcp_timeout_event tcp_timeout(struct tcb *t, struct timer *timer) {
+    if (timer == &t->t_rtx)
+        return rtx_timeout(t);
+    if (timer == &t->t_long)
+        return long_timeout(t);
+    assert(timer == &t->t_ack);
+    ack_timeout(t);
+    return TCP_TIMEOUT_NONE;
+}

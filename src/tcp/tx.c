@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The scoreboard: records of what was sent, in order of position and without gaps from SND.UNA to SND.NXT.
+ * Acknowledging takes records off the front; sending appends at the back; only SACK and retransmission in parts reach
+ * into the middle.
+ *
+ * The bytes of each kind are counted, so that pipe costs nothing, and the first lost record is found from a hint by
+ * binary search: nothing that happens for every segment of a bulk transfer walks the scoreboard.
+ */
+#include "tcp/flight.h"
+
+#include <assert.h>
+#include <errno.h>
+
+void tx_init(struct tcb *t) {
+    t->tx = (struct tx){.reo_mult = 1, .rtt_since_tlp = true};
+    deque_init(&t->tx.recs, sizeof(struct tx_rec));
+}
+
+void tx_destroy(struct tcb *t) { deque_free(&t->tx.recs, &t->env->mem); }
+
+/* ---- Reading -------------------------------------------------------------------------------------------------------
+ */
+
+struct ssn tx_high(const struct tcb *t) {
+    const struct tx_rec *back = deque_back(&t->tx.recs);
+    return back ? tx_rec_end(back) : t->snd_una;
+}
+
+uint32_t tx_outstanding(const struct tcb *t) { return (uint32_t)ssn_sub(tx_high(t), t->snd_una); }
+
+uint32_t tx_pipe(const struct tcb *t) {
+    const struct tx *x = &t->tx;
+    return tx_outstanding(t) - x->sacked - x->lost + x->tlp_len;
+}
+
+uint32_t tx_find(const struct tx *x, struct ssn at) {
+    uint32_t low = 0, high = x->recs.count;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        if (ssn_lt(at, tx_rec_end(tx_at(x, mid))))
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return low;
+}
+
+uint32_t tx_stamp(const struct tcb *t, utime when) { return (uint32_t)(when.ns / MSEC(1)) + t->ts_offset; }
+
+bool tx_echo_before(const struct tcb *t, const struct seg *seg, uint32_t stamp) {
+    return t->ts_ok && seg->opt.has_ts && (int32_t)(seg->opt.tsecr - stamp) < 0;
+}
+
+uint32_t tx_initial_window(const struct tcb *t) { return t->env->cfg.initial_cwnd * t->cc.mss; }
+
+/* RFC 5681 4.1: nothing in flight and nothing sent for an RTO, so that the window's size says nothing any more. */
+static bool tx_idle(const struct tcb *t) {
+    return t->tx.recs.count == 0 && time_since(t->env->now, t->last_sent) > tx_rto(t);
+}
+
+/* cwnd, or the restart window. */
+static uint32_t tx_window(const struct tcb *t) {
+    uint32_t restart = tx_initial_window(t);
+    return tx_idle(t) && restart < t->cc.cwnd ? restart : t->cc.cwnd;
+}
+
+uint32_t tx_budget(const struct tcb *t) {
+    const struct tx *x = &t->tx;
+    uint32_t window = tx_window(t), pipe = tx_pipe(t);
+    uint32_t budget = window > pipe ? window - pipe : 0;
+
+    if (x->state == TX_DISORDER && !x->reordering_seen) {
+        /* Limited transmit (RFC 3042): two segments beyond the window until it is known whether it is loss. */
+        uint32_t limit = window + 2 * t->cc.mss, outstanding = tx_outstanding(t);
+        uint32_t rest = limit > outstanding ? limit - outstanding : 0;
+        budget = rest < budget ? rest : budget;
+    }
+    return budget;
+}
+
+/* How many of `len` bytes may be sent again: whole segments, but a whole record however short. */
+static uint32_t lost_allowed(const struct tcb *t, uint32_t len) {
+    const struct tx *x = &t->tx;
+    uint32_t mss = t->cc.mss, budget = tx_budget(t);
+    /* The first retransmission of a recovery always goes (RFC 9937 6.2). */
+    bool forced = (x->state == TX_RECOVERY && x->prr_out == 0) || tx_pipe(t) == 0;
+
+    if (budget < mss && forced)
+        budget = mss;
+    if (len <= budget)
+        return len;
+    return budget - budget % mss;
+}
+
+bool tx_next_lost(const struct tcb *t, struct ssn *start, struct ssn *end) {
+    const struct tx *x = &t->tx;
+    struct ssn edge = ssn_add(t->snd_una, t->snd_wnd);
+
+    if (x->lost == 0)
+        return false;
+    if (x->frto == TX_FRTO_PROBING && ssn_lt(t->snd_nxt, ssn_min(t->snd_end, edge)))
+        return false; /* new data goes first: it tells whether the timeout was spurious (RFC 5682 2.1) */
+    uint32_t i = tx_find(x, x->lost_hint);
+    while (!(tx_at(x, i)->flags & TX_LOST))
+        i++;
+    assert(i < x->recs.count);
+    const struct tx_rec *r = tx_at(x, i);
+    uint32_t len = lost_allowed(t, r->len);
+    /* A window that shrank since (RFC 9293 3.8.6): nothing beyond it but the first segment, which probes it. */
+    if (ssn_lt(edge, ssn_add(r->start, len))) {
+        uint32_t inside = ssn_lt(r->start, edge) ? (uint32_t)ssn_sub(edge, r->start) : 0;
+        uint32_t first = i == 0 ? (len < t->cc.mss ? len : t->cc.mss) : 0;
+        len = inside > first ? inside : first;
+    }
+    *start = r->start;
+    *end = ssn_add(r->start, len);
+    return len > 0;
+}
+
+bool tx_probe_range(const struct tcb *t, struct ssn *start, struct ssn *end) {
+    const struct tx_rec *r = deque_back(&t->tx.recs);
+
+    if (!r || (r->flags & TX_SACKED))
+        return false;
+    *end = tx_rec_end(r);
+    *start = r->len > t->cc.mss ? ssn_add(r->start, r->len - t->cc.mss) : r->start;
+    return true;
+}
+
+/* ---- Writing -------------------------------------------------------------------------------------------------------
+ */
+
+bool tx_split(struct tcb *t, uint32_t i, struct ssn at) {
+    struct tx *x = &t->tx;
+
+    assert(ssn_lt(tx_at(x, i)->start, at) && ssn_lt(at, tx_rec_end(tx_at(x, i))));
+    struct tx_rec *tail = deque_insert(&x->recs, &t->env->mem, i + 1);
+    if (!tail)
+        return false;
+    struct tx_rec *head = tx_at(x, i);
+    *tail = *head;
+    head->len = (uint32_t)ssn_sub(at, head->start);
+    head->flags &= (uint8_t)~TX_FIN;
+    tail->start = at;
+    tail->len -= head->len;
+    return true;
+}
+
+void tx_mark_lost(struct tcb *t, struct tx_rec *r) {
+    struct tx *x = &t->tx;
+
+    assert(!(r->flags & (TX_SACKED | TX_LOST)));
+    if (x->lost == 0 || ssn_lt(r->start, x->lost_hint))
+        x->lost_hint = r->start;
+    r->flags |= TX_LOST;
+    x->lost += r->len;
+    if (!t->sack_ok && x->sacked > tx_outstanding(t) - x->lost)
+        x->sacked = tx_outstanding(t) - x->lost;
+    if (r->flags & TX_RETRANS)
+        mib_inc(&t->env->mib, MIB_TCP_LOST_RETRANSMIT);
+}
+
+void tx_clear_lost(struct tcb *t) {
+    for (uint32_t i = 0; t->tx.lost && i < t->tx.recs.count; i++) {
+        struct tx_rec *r = tx_at(&t->tx, i);
+        if (r->flags & TX_LOST) {
+            r->flags &= (uint8_t)~TX_LOST;
+            t->tx.lost -= r->len;
+        }
+    }
+}
+
+static int send_new(struct tcb *t, struct ssn start, struct ssn end, bool fin) {
+    struct tx *x = &t->tx;
+    bool first = x->recs.count == 0, idle = tx_idle(t);
+    uint32_t window = tx_window(t);
+
+    assert(ssn_eq(start, tx_high(t)));
+    struct tx_rec *r = deque_push(&x->recs, &t->env->mem);
+    if (!r)
+        return -ENOMEM;
+    *r = (struct tx_rec){start, t->env->now, (uint32_t)ssn_sub(end, start), fin ? TX_FIN : 0};
+    if (first)
+        x->rto_from = t->env->now;
+    t->cc.cwnd = window;
+    if (idle && t->cc.ops->on_idle)
+        t->cc.ops->on_idle(&t->cc, t->env->now, time_since(t->env->now, t->last_sent));
+    t->snd_nxt = ssn_max(t->snd_nxt, end);
+    /* In slow start a window that was half used may double: what was acknowledged proves so much (RFC 7661). */
+    uint64_t pipe = tx_pipe(t);
+    x->cwnd_limited = pipe + t->cc.mss > t->cc.cwnd || (cc_in_slow_start(&t->cc) && 2 * pipe >= t->cc.cwnd);
+    return 0;
+}
+
+/* Cuts the records so that [start, end) is one of its own, and returns its index; the count without memory. */
+static uint32_t isolate(struct tcb *t, struct ssn start, struct ssn end) {
+    struct tx *x = &t->tx;
+    uint32_t i = tx_find(x, start);
+
+    assert(i < x->recs.count && ssn_le(tx_at(x, i)->start, start) && ssn_le(end, tx_rec_end(tx_at(x, i))));
+    if (ssn_lt(tx_at(x, i)->start, start)) {
+        if (!tx_split(t, i, start))
+            return x->recs.count;
+        i++;
+    }
+    if (ssn_lt(end, tx_rec_end(tx_at(x, i))) && !tx_split(t, i, end))
+        return x->recs.count;
+    return i;
+}
+
+static int send_again(struct tcb *t, struct ssn start, struct ssn end) {
+    struct tx *x = &t->tx;
+    uint32_t i = isolate(t, start, end);
+
+    if (i == x->recs.count)
+        return -ENOMEM;
+    struct tx_rec *r = tx_at(x, i);
+    assert(!(r->flags & TX_SACKED));
+    if (r->flags & TX_LOST) {
+        r->flags &= (uint8_t)~TX_LOST;
+        x->lost -= r->len;
+        if (ssn_eq(r->start, x->lost_hint))
+            x->lost_hint = end;
+    }
+    r->flags |= TX_RETRANS;
+    r->sent = t->env->now;
+    recovery_sent_again(t, r->len);
+    return 0;
+}
+
+int tx_sent(struct tcb *t, struct ssn start, struct ssn end, bool fin, bool again, bool tlp) {
+    uint32_t len = (uint32_t)ssn_sub(end, start);
+
+    assert(ssn_lt(start, end));
+    int err = again ? send_again(t, start, end) : send_new(t, start, end, fin);
+    if (err)
+        return err;
+    if (t->tx.state == TX_RECOVERY)
+        t->tx.prr_out += len;
+    if (tlp)
+        probe_sent(t, end, again ? len : 0);
+    t->last_sent = t->env->now;
+    tx_arm(t);
+    return 0;
+}
+
+void tx_mark_too_big(struct tcb *t, uint32_t mss) {
+    for (uint32_t i = 0; i < t->tx.recs.count; i++) {
+        struct tx_rec *r = tx_at(&t->tx, i);
+        if (r->len > mss && !(r->flags & (TX_SACKED | TX_LOST)))
+            tx_mark_lost(t, r);
+    }
+    probe_forget(t);
+}
+
+/* ---- Invariants ----------------------------------------------------------------------------------------------------
+ */
+
+static const char *check_counts(const struct tcb *t, uint64_t sacked, uint64_t lost, struct ssn first_lost) {
+    const struct tx *x = &t->tx;
+
+    if (lost != x->lost)
+        return "tx: lost bytes are miscounted";
+    if (t->sack_ok ? sacked != x->sacked : sacked != 0)
+        return "tx: SACKed bytes are miscounted";
+    if ((uint64_t)x->sacked + x->lost > tx_outstanding(t))
+        return "tx: more is lost or SACKed than is in flight";
+    if (lost && ssn_lt(first_lost, x->lost_hint))
+        return "tx: something lost stands before the hint";
+    return NULL;
+}
+
+const char *tx_check(const struct tcb *t) {
+    const struct tx *x = &t->tx;
+    struct ssn next = t->snd_una, first_lost = {0};
+    uint64_t sacked = 0, lost = 0;
+
+    for (uint32_t i = 0; i < x->recs.count; i++) {
+        const struct tx_rec *r = tx_at(x, i);
+        if (!ssn_eq(r->start, next) || r->len == 0)
+            return "tx: records are not contiguous from SND.UNA";
+        next = tx_rec_end(r);
+        if ((r->flags & TX_SACKED) && (r->flags & TX_LOST))
+            return "tx: a record is both SACKed and lost";
+        if ((r->flags & TX_FIN) && i + 1 != x->recs.count)
+            return "tx: a FIN in the middle";
+        if (time_before(t->env->now, r->sent))
+            return "tx: a record from the future";
+        if ((r->flags & TX_LOST) && lost == 0)
+            first_lost = r->start;
+        lost += r->flags & TX_LOST ? r->len : 0;
+        sacked += r->flags & TX_SACKED ? r->len : 0;
+    }
+    if (x->recs.count && !ssn_eq(next, t->snd_nxt))
+        return "tx: records do not end at SND.NXT";
+    if (x->recs.count && !timer_armed(&t->t_rtx))
+        return "tx: something is in flight and no timer runs";
+    if (t->cc.ops && t->cc.cwnd < t->cc.mss)
+        return "tx: the congestion window is smaller than a segment";
+    return check_counts(t, sacked, lost, first_lost);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What was sent and not yet acknowledged: a scoreboard of records in order of position, and what is known of their fate
+ * (SACK RFC 2018, D-SACK RFC 2883, RACK-TLP RFC 8985, PRR RFC 9937, undo RFC 3522/4015/5682).
+ *
+ * A record is what one segment (or super-segment) carried; a SACK that ends inside one splits it, and so does sending a
+ * part of it again. A record never spans two sends, so it never spans two of the owner's mappings.
+ */
+#ifndef UMPTCP_TCP_TX_H
+#define UMPTCP_TCP_TX_H
+
+#include "base/deque.h"
+#include "base/env.h"
+#include "base/seq.h"
+#include "wire/segment.h"
+
+struct tcb;
+struct tcp_rx;
+
+enum tx_flag {
+    TX_SACKED = 1,
+    TX_LOST = 2,    /* judged lost and not sent again since */
+    TX_RETRANS = 4, /* was sent again at least once */
+    TX_FIN = 8,     /* the last number is the FIN */
+};
+
+struct tx_rec {
+    struct ssn start;
+    utime sent; /* last transmission */
+    uint32_t len;
+    uint8_t flags; /* enum tx_flag */
+};
+
+/* In order of concern: from TX_RECOVERY on congestion control has answered a loss, and PRR or slow start repairs it. */
+enum tx_state { TX_OPEN, TX_DISORDER, TX_RECOVERY, TX_LOSS };
+enum tx_timer_mode { TX_TIMER_NONE, TX_TIMER_RTO, TX_TIMER_REO, TX_TIMER_PTO, TX_TIMER_PERSIST };
+enum tx_frto { TX_FRTO_OFF, TX_FRTO_SENT, TX_FRTO_PROBING };
+
+struct tx {
+    struct deque recs; /* struct tx_rec in order of position */
+    uint32_t sacked;   /* bytes with TX_SACKED; without SACK what duplicate ACKs say has arrived, in no known place */
+    uint32_t lost;     /* bytes with TX_LOST */
+    struct ssn lost_hint; /* no TX_LOST record starts before it */
+    utime rto_from;       /* the retransmission timeout counts from here */
+
+    /* RACK (RFC 8985 5) */
+    utime rack_sent;        /* when the most recently sent record that was delivered was sent, */
+    struct ssn rack_end;    /* and where it ended */
+    struct ssn fack;        /* highest position known to have arrived */
+    struct ssn dsack_round; /* a D-SACK before this is acknowledged belongs to the same round */
+
+    /* Episode: ends when SND.UNA gets to `recover`; began `undo_span` before that. Undo is possible until undo_until */
+    struct ssn recover, undo_until;
+    struct ssn tlp_end;   /* of the loss probe */
+    uint32_t rack_rtt_us; /* round trip of the record of rack_sent */
+    uint32_t undo_span;
+    uint32_t undo_retrans;   /* bytes sent again and not reported as duplicates */
+    uint32_t retrans_stamp;  /* our timestamp at the first retransmission of the episode, or of a loss probe (Eifel) */
+    uint32_t recover_flight; /* RecoverFS of PRR; in TX_LOSS what was outstanding at the timeout */
+    uint32_t prr_delivered, prr_out;
+    uint16_t tlp_len; /* bytes that the probe put into flight a second time */
+
+    uint8_t state;   /* enum tx_state */
+    uint8_t mode;    /* enum tx_timer_mode: what t_rtx stands for */
+    uint8_t dupacks; /* without SACK */
+    uint8_t reo_mult, reo_persist;
+
+    bool cwnd_limited : 1; /* the last new data used the window up */
+    bool reordering_seen : 1, dsack_seen : 1;
+    bool tlp_pending : 1; /* a loss probe is to be sent */
+    bool tlp_out : 1;     /* one was, and its fate is not known */
+    bool tlp_again : 1;   /* it sent bytes again */
+    bool rtt_since_tlp : 1;
+    bool undo_possible : 1, undo_sent : 1; /* undo_sent: the episode did send something again */
+    bool eifel : 1;   /* timestamps have not yet said whether the first retransmission was needed */
+    uint8_t frto : 2; /* enum tx_frto: F-RTO (RFC 5682) is judging the last timeout */
+};
+
+/* For input.c, output.c and timers.c; all take the tcb that the tx is part of. */
+
+/* FlightSize: sent and not cumulatively acknowledged. */
+uint32_t tx_outstanding(const struct tcb *t);
+/* Pipe (RFC 6675): what is thought to be in the network. */
+uint32_t tx_pipe(const struct tcb *t);
+/*
+ * Records a transmission of [start, end), with the FIN's number at the end when `fin`; `again`: of one record or a part
+ * of one. Moves SND.NXT and t->last_sent, arms the timer. 0 or -ENOMEM with nothing changed.
+ */
+int tx_sent(struct tcb *t, struct ssn start, struct ssn end, bool fin, bool again, bool tlp);
+/*
+ * An acceptable acknowledgment: `ack` is at or above SND.UNA and not beyond SND.NXT. Called before SND.WND takes over
+ * the segment's window, which rx->wnd holds. Updates the scoreboard from ACK and SACK blocks, samples the RTT, detects
+ * loss, moves congestion control, undoes what was spurious, re-arms the timer. Sets t->snd_una, rx->acked,
+ * rx->fin_acked.
+ */
+void tx_ack(struct tcb *t, const struct seg *seg, struct ssn ack, struct tcp_rx *rx);
+/*
+ * The first bytes to send again: stores them and returns true. Only what may go now by congestion control and the
+ * peer's window; of one record. May be sent in part.
+ */
+bool tx_next_lost(const struct tcb *t, struct ssn *start, struct ssn *end);
+/* What a loss probe would send again (the end of the highest record); false when there is nothing. */
+bool tx_probe_range(const struct tcb *t, struct ssn *start, struct ssn *end);
+/* Bytes of new or lost data that congestion control lets go now. */
+uint32_t tx_budget(const struct tcb *t);
+/*
+ * Arms t_rtx for what matters first: reordering, loss probe, retransmission, or, when the window alone holds data back,
+ * persist. May be called at any time; an opening connection's timer is left alone.
+ */
+void tx_arm(struct tcb *t);
+/* t_rtx came up in the mode it had (a probe of the window is the caller's to send). True: a retransmission timeout. */
+bool tx_timeout(struct tcb *t);
+/* Something larger than `mss` in flight will not get through: counts it as lost without a congestion event. */
+void tx_mark_too_big(struct tcb *t, uint32_t mss);
+/* The scoreboard's own invariants; NULL or what is broken. */
+const char *tx_check(const struct tcb *t);
+void tx_init(struct tcb *t);
+void tx_destroy(struct tcb *t);
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Thousands of seeded transfers between two stacks over bad links: random sizes, buffers, 1 to 4 paths that come and go, loss,
+ * disorder, duplication, damage and hostile packets. Every byte must arrive exactly, both ends must close, and
+ * afterwards no timer runs and no memory is held.
+ *
+ * UMPTCP_SEED=n runs that seed alone (and UMPTCP_PCAP=file records it); UMPTCP_RUNS=n that many from UMPTCP_FIRST on.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "transfer.h"
+
+enum { RUNS = 2000, PPM_PERCENT = 10000, HOSTILE_PPM = 1000 };
+#define MS 1000000ull
+#define S 1000000000ull
+#define PATIENCE (1200 * S) /* of virtual time, for one transfer */
+
+struct scenario {
+    struct world_config world;
+    uint64_t to_server, to_client;
+    uint32_t piece;
+    bool come_and_go;
+    struct fault_link link[WORLD_PATHS_MAX];
+};
+
+static uint32_t percent(uint64_t *rng, uint32_t most) { return sim_below(rng, most * PPM_PERCENT + 1); }
+
+static uint64_t size(uint64_t *rng) {
+    switch (sim_below(rng, 8)) {
+    case 0:
+        return 0;
+    case 1:
+        return 1 + sim_below(rng, 10);
+    case 2:
+    case 3:
+        return sim_below(rng, 10000);
+    case 7:
+        return sim_below(rng, 600000);
+    default:
+        return sim_below(rng, 100000);
+    }
+}
+
+static void link_random(uint64_t *rng, struct fault_link *l) {
+    memset(l, 0, sizeof *l);
+    l->delay = (1 + sim_below(rng, 80)) * MS;
+    if (sim_below(rng, 2))
+        l->rate = 1000000ull * (1 + sim_below(rng, 100));
+    if (sim_below(rng, 3))
+        l->loss = percent(rng, sim_below(rng, 4) ? 3 : 10);
+    if (sim_below(rng, 2)) {
+        l->reorder = percent(rng, 10);
+        l->reorder_by = (1 + sim_below(rng, 30)) * MS;
+    }
+    if (sim_below(rng, 3) == 0)
+        l->duplicate = percent(rng, 5);
+    if (sim_below(rng, 3) == 0) {
+        l->corrupt_header = percent(rng, 1);
+        l->corrupt_payload = percent(rng, 2);
+    }
+    l->replace = HOSTILE_PPM;
+}
+
+static void scenario_init(struct scenario *sc, uint64_t seed) {
+    uint64_t rng = seed;
+    memset(sc, 0, sizeof *sc);
+    world_config_init(&sc->world, seed, 1 + (int)sim_below(&rng, WORLD_PATHS_MAX));
+    sc->world.v6 = sim_below(&rng, 2);
+    sc->world.mtu = sim_below(&rng, 4) ? 1500 : 1280 + sim_below(&rng, 8000);
+    sc->to_server = size(&rng);
+    sc->to_client = size(&rng);
+    sc->piece = sim_below(&rng, 3) ? 65536 : 1 + sim_below(&rng, 3000);
+    sc->come_and_go = sc->world.paths > 1 && sim_below(&rng, 2);
+    for (int h = 0; h < 2; h++) {
+        struct umptcp_config *c = &sc->world.host[h];
+        c->rmem_default = 4000 + sim_below(&rng, 200000);
+        c->wmem_default = 4000 + sim_below(&rng, 200000);
+        c->rmem_max = c->rmem_default + sim_below(&rng, 2000000);
+        c->wmem_max = c->wmem_default + sim_below(&rng, 2000000);
+        c->checksum_enabled = sim_below(&rng, 2);
+        c->congestion_control = sim_below(&rng, 3) ? "cubic" : "newreno";
+        c->sack = sim_below(&rng, 8) != 0;
+        c->timestamps = sim_below(&rng, 8) != 0;
+        c->window_scaling = sim_below(&rng, 8) != 0;
+    }
+    for (int i = 0; i < sc->world.paths; i++)
+        link_random(&rng, &sc->link[i]);
+}
+
+static void endpoints(struct world *w, uint64_t *rng) {
+    bool signal = sim_below(rng, 3) == 0;
+    for (int h = 0; h < 2; h++)
+        umptcp_limits_set(w->host[h].s, 4, 4);
+    for (int i = 1; i < w->paths; i++) {
+        struct umptcp_endpoint ep = {.flags = UMPTCP_EP_SUBFLOW, .addr = world_addr(w, CLIENT, i, 0)};
+        if (signal) {
+            ep.flags = UMPTCP_EP_SIGNAL;
+            ep.addr = world_addr(w, SERVER, i, 0);
+        } else if (sim_below(rng, 5) == 0) {
+            ep.flags |= UMPTCP_EP_BACKUP;
+        }
+        umptcp_endpoint_add(w->host[signal ? SERVER : CLIENT].s, &ep, w->now);
+    }
+}
+
+/* A path is cut or comes back; one other than the first is always left alone or all come back soon. */
+static void come_and_go(struct world *w, const struct scenario *sc, uint64_t *rng) {
+    int i = (int)sim_below(rng, (uint32_t)w->paths);
+    bool down = sim_below(rng, 2);
+    if (sim_below(rng, 3) == 0) {
+        umptcp_netif_set_up(w->host[CLIENT].s, w->host[CLIENT].netif[i], !down || i == 0);
+        return;
+    }
+    for (int h = 0; h < 2; h++) {
+        struct fault_link l = sc->link[i];
+        l.cut = down;
+        world_link(w, h, i, &l);
+    }
+}
+
+static void all_back(struct world *w, const struct scenario *sc) {
+    for (int i = 0; i < w->paths; i++) {
+        umptcp_netif_set_up(w->host[CLIENT].s, w->host[CLIENT].netif[i], true);
+        for (int h = 0; h < 2; h++)
+            world_link(w, h, i, &sc->link[i]);
+    }
+}
+
+static const char *check(const struct world *w) {
+    const char *why = umptcp_check(w->host[CLIENT].s);
+    return why ? why : umptcp_check(w->host[SERVER].s);
+}
+
+/* The transfer itself. NULL, or what went wrong. */
+static const char *carry(struct world *w, struct transfer *t, const struct scenario *sc, uint64_t *rng) {
+    struct umptcp_time limit = {w->now.ns + PATIENCE};
+    struct umptcp_time change = {w->now.ns + sc->come_and_go * sim_below(rng, 1000) * MS};
+    struct umptcp_time calm = {w->now.ns + 30 * S};
+    uint32_t steps = 0;
+    while (!transfer_done(t)) {
+        struct umptcp_time until = limit;
+        if (sc->come_and_go && w->now.ns < calm.ns)
+            until = change;
+        bool more = world_step(w, until);
+        transfer_pump(t);
+        if (t->wrong)
+            return t->wrong;
+        for (int h = 0; h < 2; h++)
+            if (t->end[h].close_told && t->end[h].error)
+                return "the connection ended with an error";
+        if (++steps % 64 == 0 && check(w))
+            return check(w);
+        if (more)
+            continue;
+        if (until.ns == limit.ns)
+            return "not done in time";
+        if (w->now.ns < calm.ns)
+            come_and_go(w, sc, rng);
+        change.ns = w->now.ns + (1 + sim_below(rng, 3000)) * MS;
+        if (change.ns >= calm.ns) {
+            all_back(w, sc);
+            calm = w->now;
+        }
+    }
+    return NULL;
+}
+
+/* Nothing is left of it. */
+static const char *clean(struct world *w, const struct transfer *t) {
+    umptcp_close(w->host[SERVER].s, t->listener, w->now);
+    world_run(w, 400 * S);
+    for (int h = 0; h < 2; h++) {
+        if (umptcp_sockets(w->host[h].s))
+            return "a connection is left";
+        if (!umptcp_quiet(w->host[h].s))
+            return "a timer is left";
+    }
+    return check(w);
+}
+
+static const char *run(uint64_t seed) {
+    static struct scenario sc;
+    static struct world w;
+    static struct transfer t;
+    uint64_t rng = ~seed;
+    scenario_init(&sc, seed);
+    sc.world.pcap = getenv("UMPTCP_PCAP");
+    world_init(&w, &sc.world);
+    all_back(&w, &sc);
+    endpoints(&w, &rng);
+    transfer_start(&t, &w, seed, sc.to_server, sc.to_client, sc.piece);
+    const char *wrong = carry(&w, &t, &sc, &rng);
+    if (wrong)
+        fprintf(stderr, "  sent %llu/%llu %llu/%llu received %llu %llu, errors %d %d, at %.3f s, %d paths, %u subflows\n",
+                (unsigned long long)t.end[0].sent, (unsigned long long)t.end[0].to_send,
+                (unsigned long long)t.end[1].sent, (unsigned long long)t.end[1].to_send,
+                (unsigned long long)t.end[0].received, (unsigned long long)t.end[1].received, t.end[0].error,
+                t.end[1].error, (double)(w.now.ns - 1000 * S) / 1e9, w.paths, t.subflows_up);
+    else
+        wrong = clean(&w, &t);
+    world_free(&w);
+    for (int h = 0; h < 2 && !wrong; h++)
+        if (w.host[h].allocated)
+            wrong = "memory is left";
+    return wrong;
+}
+
+static uint64_t env_number(const char *name, uint64_t otherwise) {
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 0) : otherwise;
+}
+
+int main(void) {
+    bool one = getenv("UMPTCP_SEED");
+    uint64_t first = one ? env_number("UMPTCP_SEED", 0) : env_number("UMPTCP_FIRST", 1);
+    uint64_t runs = one ? 1 : env_number("UMPTCP_RUNS", RUNS);
+    uint64_t failed = 0;
+    for (uint64_t seed = first; seed < first + runs; seed++) {
+        const char *wrong = run(seed);
+        if (!wrong)
+            continue;
+        failed++;
+        fprintf(stderr, "seed %llu: %s (UMPTCP_SEED=%llu repeats it)\n", (unsigned long long)seed, wrong,
+                (unsigned long long)seed);
+    }
+    printf("%llu transfers, %llu failed\n", (unsigned long long)runs, (unsigned long long)failed);
+    return failed || !runs;
+}
