@@ -2,7 +2,7 @@
 /*
  * Chunks found through a directory: a ring of pointers that spans the positions from the chunk of `start` to `high`,
  * and is indexed by chunk number modulo its capacity (a power of two, so positions may wrap modulo 2^64). Entries
- * outside of the span are NULL.
+ * outside of the span are NULL. It exists only while there is a chunk, so that an idle buffer is two words.
  *
  * A chunk that references hold when `start` leaves it moves from the directory to the list `kept`. So the directory
  * does not grow with the distance to what a slow subflow still holds, and bytebuf_advance() never needs memory. The
@@ -25,6 +25,16 @@ struct chunk {
     uint64_t pos;       /* of data[0] */
     uint64_t held;      /* bytes under references: one that is held twice counts twice */
     _Alignas(max_align_t) uint8_t data[BYTEBUF_CHUNK];
+};
+
+struct bytebuf_dir {
+    uint64_t high;     /* the slots span the chunks from that of start to here (a multiple of the size) */
+    struct chunk *kept, *kept_last; /* chunks wholly below start that references hold, in ascending order */
+    uint32_t nkept;
+    uint32_t nchunks;  /* in the slots and kept */
+    uint32_t capacity; /* a power of two */
+    bool empty; /* nothing was stored or reserved at or above start since the last bytebuf_advance() said so */
+    struct chunk *slots[];
 };
 
 /* ---- Pool -------------------------------------------------------------------------------------------------------- */
@@ -96,17 +106,17 @@ static size_t piece_of(uint64_t pos, size_t len) {
 
 static bool in_dir(const struct bytebuf *b, uint64_t pos) {
     uint64_t low = base_of(b->start);
-    return pos - low < b->high - low;
+    return b->dir && pos - low < b->dir->high - low;
 }
 
-static struct chunk **dir_slot(const struct bytebuf *b, uint64_t pos) {
-    return &b->dir[(pos / BYTEBUF_CHUNK) & (b->dir_capacity - 1)];
+static struct chunk **slot_of(struct bytebuf_dir *dir, uint64_t pos) {
+    return &dir->slots[(pos / BYTEBUF_CHUNK) & (dir->capacity - 1)];
 }
 
 static struct chunk *find(const struct bytebuf *b, uint64_t pos) {
     if (in_dir(b, pos))
-        return *dir_slot(b, pos);
-    struct chunk *c = b->kept;
+        return *slot_of(b->dir, pos);
+    struct chunk *c = b->dir ? b->dir->kept : NULL;
     while (c && c->pos != base_of(pos))
         c = c->next;
     return c;
@@ -114,44 +124,49 @@ static struct chunk *find(const struct bytebuf *b, uint64_t pos) {
 
 /* ---- Directory and list ------------------------------------------------------------------------------------------ */
 
-void bytebuf_init(struct bytebuf *b, uint64_t start) {
-    *b = (struct bytebuf){.start = start, .high = base_of(start), .empty = true};
+static size_t dir_size(uint32_t capacity) {
+    return sizeof(struct bytebuf_dir) + capacity * sizeof(struct chunk *);
 }
+
+void bytebuf_init(struct bytebuf *b, uint64_t start) { *b = (struct bytebuf){.start = start}; }
+
+uint32_t bytebuf_chunks(const struct bytebuf *b) { return b->dir ? b->dir->nchunks : 0; }
 
 /* Makes the directory span positions up to `limit`. */
 static int dir_extend(struct bytebuf *b, struct mem *mem, uint64_t limit) {
+    struct bytebuf_dir *dir = b->dir;
     uint64_t low = base_of(b->start), need = (limit - low) / BYTEBUF_CHUNK;
     assert(need <= UINT32_MAX / 2);
-    uint32_t capacity = b->dir_capacity ? b->dir_capacity : DIR_MIN;
+    uint32_t capacity = dir ? dir->capacity : DIR_MIN;
     while (capacity < need)
         capacity *= 2;
-    if (capacity != b->dir_capacity) {
-        struct bytebuf larger = {.dir_capacity = capacity, .dir = mem_alloc(mem, capacity * sizeof *b->dir)};
-        if (!larger.dir)
+    if (!dir || capacity != dir->capacity) {
+        struct bytebuf_dir *larger = mem_alloc(mem, dir_size(capacity));
+        if (!larger)
             return -ENOMEM;
-        for (uint64_t pos = low; pos != b->high; pos += BYTEBUF_CHUNK)
-            *dir_slot(&larger, pos) = *dir_slot(b, pos);
-        mem_free(mem, b->dir, b->dir_capacity * sizeof *b->dir);
-        b->dir = larger.dir;
-        b->dir_capacity = capacity;
+        larger->high = low;
+        if (dir)
+            *larger = *dir;
+        larger->capacity = capacity;
+        for (uint64_t pos = low; pos != larger->high; pos += BYTEBUF_CHUNK)
+            *slot_of(larger, pos) = *slot_of(dir, pos);
+        mem_free(mem, dir, dir ? dir_size(dir->capacity) : 0);
+        b->dir = dir = larger;
     }
-    if (before(b->high, limit))
-        b->high = limit;
+    if (before(dir->high, limit))
+        dir->high = limit;
     return 0;
 }
 
-/* Frees the directory when no chunk is in it. */
+/* Frees the directory when there is no chunk. */
 static void dir_trim(struct bytebuf *b, struct mem *mem) {
-    assert(b->nkept <= b->nchunks);
-    if (!b->dir || b->nchunks > b->nkept)
+    if (!b->dir || b->dir->nchunks)
         return;
-    mem_free(mem, b->dir, b->dir_capacity * sizeof *b->dir);
+    mem_free(mem, b->dir, dir_size(b->dir->capacity));
     b->dir = NULL;
-    b->dir_capacity = 0;
-    b->high = base_of(b->start);
 }
 
-static void keep(struct bytebuf *b, struct chunk *c) {
+static void keep(struct bytebuf_dir *b, struct chunk *c) {
     assert(!b->kept_last || before(b->kept_last->pos, c->pos));
     c->next = NULL;
     if (b->kept_last)
@@ -162,7 +177,7 @@ static void keep(struct bytebuf *b, struct chunk *c) {
     b->nkept++;
 }
 
-static void unkeep(struct bytebuf *b, struct chunk *c) {
+static void unkeep(struct bytebuf_dir *b, struct chunk *c) {
     struct chunk *prev = NULL;
     for (struct chunk *k = b->kept; k != c; k = k->next)
         prev = k;
@@ -177,28 +192,31 @@ static void unkeep(struct bytebuf *b, struct chunk *c) {
 
 /* Nobody holds it, and it lies wholly below start, or nothing is stored at or above start either. */
 static bool unwanted(const struct bytebuf *b, const struct chunk *c) {
-    return !c->held && (b->empty || before(c->pos, base_of(b->start)));
+    return !c->held && (b->dir->empty || before(c->pos, base_of(b->start)));
 }
 
 static void release(struct bytebuf *b, struct chunk_pool *p, struct chunk *c) {
     assert(unwanted(b, c));
     if (in_dir(b, c->pos))
-        *dir_slot(b, c->pos) = NULL;
+        *slot_of(b->dir, c->pos) = NULL;
     else
-        unkeep(b, c);
-    b->nchunks--;
+        unkeep(b->dir, c);
+    b->dir->nchunks--;
     pool_give(p, c);
 }
 
 /* ---- Operations -------------------------------------------------------------------------------------------------- */
 
 void bytebuf_free(struct bytebuf *b, struct chunk_pool *p) {
-    for (uint64_t pos = base_of(b->start); pos != b->high; pos += BYTEBUF_CHUNK)
-        if (*dir_slot(b, pos))
-            pool_give(p, *dir_slot(b, pos));
-    pool_give_list(p, b->kept);
-    mem_free(p->mem, b->dir, b->dir_capacity * sizeof *b->dir);
-    bytebuf_init(b, b->start);
+    struct bytebuf_dir *dir = b->dir;
+    if (!dir)
+        return;
+    for (uint64_t pos = base_of(b->start); pos != dir->high; pos += BYTEBUF_CHUNK)
+        if (*slot_of(dir, pos))
+            pool_give(p, *slot_of(dir, pos));
+    pool_give_list(p, dir->kept);
+    dir->nchunks = 0;
+    dir_trim(b, p->mem);
 }
 
 /* Makes the `missing` chunks of [first, limit). */
@@ -211,14 +229,14 @@ static int fill(struct bytebuf *b, struct chunk_pool *p, uint64_t first, uint64_
         return -ENOMEM;
     }
     for (uint64_t pos = first; pos != limit; pos += BYTEBUF_CHUNK) {
-        struct chunk **slot = dir_slot(b, pos);
+        struct chunk **slot = slot_of(b->dir, pos);
         if (*slot)
             continue;
         *slot = list;
         list = list->next;
         (*slot)->pos = pos;
         (*slot)->held = 0;
-        b->nchunks++;
+        b->dir->nchunks++;
     }
     assert(!list);
     return 0;
@@ -230,10 +248,10 @@ int bytebuf_reserve(struct bytebuf *b, struct chunk_pool *p, uint64_t pos, size_
         return 0;
     uint64_t first = base_of(pos), limit = base_of(pos + len - 1) + BYTEBUF_CHUNK, missing = 0;
     for (uint64_t at = first; at != limit; at += BYTEBUF_CHUNK)
-        missing += !in_dir(b, at) || !*dir_slot(b, at);
+        missing += !in_dir(b, at) || !*slot_of(b->dir, at);
     if (missing && fill(b, p, first, limit, missing))
         return -ENOMEM;
-    b->empty = false;
+    b->dir->empty = false;
     return 0;
 }
 
@@ -292,33 +310,37 @@ void bytebuf_unref(struct bytebuf *b, struct chunk_pool *p, uint64_t pos, size_t
 
 /* Takes the chunks wholly below `low`, the base of the new start, out of the directory. */
 static void leave_below(struct bytebuf *b, struct chunk_pool *p, uint64_t low) {
-    for (uint64_t pos = base_of(b->start); pos != low && pos != b->high; pos += BYTEBUF_CHUNK) {
-        struct chunk *c = *dir_slot(b, pos);
+    struct bytebuf_dir *dir = b->dir;
+    for (uint64_t pos = base_of(b->start); pos != low && pos != dir->high; pos += BYTEBUF_CHUNK) {
+        struct chunk *c = *slot_of(dir, pos);
         if (!c)
             continue;
-        *dir_slot(b, pos) = NULL;
+        *slot_of(dir, pos) = NULL;
         if (c->held) {
-            keep(b, c);
+            keep(dir, c);
             continue;
         }
-        b->nchunks--;
+        dir->nchunks--;
         pool_give(p, c);
     }
 }
 
 void bytebuf_advance(struct bytebuf *b, struct chunk_pool *p, uint64_t start, uint64_t end) {
     assert(!before(start, b->start) && !before(end, start));
+    struct bytebuf_dir *dir = b->dir;
     uint64_t low = base_of(start);
-    leave_below(b, p, low);
+    if (dir)
+        leave_below(b, p, low);
     b->start = start;
-    if (before(b->high, low))
-        b->high = low;
-    b->empty = start == end;
-    if (b->empty)
-        for (uint64_t pos = low; pos != b->high; pos += BYTEBUF_CHUNK) {
-            struct chunk *c = *dir_slot(b, pos);
-            if (c && unwanted(b, c))
-                release(b, p, c);
-        }
+    if (!dir)
+        return;
+    if (before(dir->high, low))
+        dir->high = low;
+    dir->empty = start == end;
+    for (uint64_t pos = low; dir->empty && pos != dir->high; pos += BYTEBUF_CHUNK) {
+        struct chunk *c = *slot_of(dir, pos);
+        if (c && unwanted(b, c))
+            release(b, p, c);
+    }
     dir_trim(b, p->mem);
 }

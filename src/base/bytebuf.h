@@ -29,16 +29,12 @@ void chunk_pool_init(struct chunk_pool *p, struct mem *mem, uint32_t max_free);
 void chunk_pool_free(struct chunk_pool *p);
 
 struct bytebuf {
-    struct chunk **dir;    /* ring of chunk pointers by position, NULL: no such chunk */
-    uint32_t dir_capacity; /* a power of two, or 0 */
-    uint32_t nchunks;      /* that exist */
-    uint64_t start;        /* bytes below are not wanted any more (but by references) */
-    uint64_t high;         /* the directory spans the chunks from that of start to here (a multiple of the size) */
-    struct chunk *kept, *kept_last; /* chunks wholly below start that references hold, in ascending order */
-    uint32_t nkept;
-    bool empty; /* nothing was stored or reserved at or above start since the last bytebuf_advance() said so */
+    uint64_t start;          /* bytes below are not wanted any more (but by references) */
+    struct bytebuf_dir *dir; /* the chunks; NULL: none */
 };
 
+/* How many chunks there are. */
+uint32_t bytebuf_chunks(const struct bytebuf *b);
 /* An empty buffer that starts at position `start`. */
 void bytebuf_init(struct bytebuf *b, uint64_t start);
 /* Gives all memory back, references or not. */
