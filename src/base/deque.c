@@ -8,8 +8,8 @@
 enum { CAPACITY_MIN = 4 };
 
 void deque_init(struct deque *d, uint32_t item_size) {
-    assert(item_size > 0);
-    *d = (struct deque){.item_size = item_size};
+    assert(item_size > 0 && item_size <= UINT16_MAX);
+    *d = (struct deque){.item_size = (uint16_t)item_size};
 }
 
 void deque_free(struct deque *d, struct mem *mem) {
@@ -21,7 +21,8 @@ void deque_free(struct deque *d, struct mem *mem) {
 static bool make_room(struct deque *d, struct mem *mem) {
     if (d->count < d->capacity)
         return true;
-    assert(d->capacity <= UINT32_MAX / 4);
+    if (d->capacity == DEQUE_MAX)
+        return false;
     uint32_t capacity = d->capacity ? d->capacity * 2 : CAPACITY_MIN;
     uint8_t *items = mem_realloc(mem, NULL, 0, (size_t)capacity * d->item_size);
     if (!items)
@@ -33,7 +34,7 @@ static bool make_room(struct deque *d, struct mem *mem) {
     }
     mem_free(mem, d->items, (size_t)d->capacity * d->item_size);
     d->items = items;
-    d->capacity = capacity;
+    d->capacity = (uint16_t)capacity;
     d->head = 0;
     return true;
 }
@@ -53,7 +54,7 @@ void *deque_insert(struct deque *d, struct mem *mem, uint32_t i) {
     if (!make_room(d, mem))
         return NULL;
     if (i < d->count - i) {
-        d->head = (d->head - 1) & (d->capacity - 1);
+        d->head = (uint16_t)((d->head - 1u) & (d->capacity - 1u));
         for (uint32_t k = 0; k < i; k++)
             move(d, k, k + 1);
     } else {

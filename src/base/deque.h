@@ -8,10 +8,12 @@
 
 #include "base/mem.h"
 
+enum { DEQUE_MAX = 32768 };
+
 struct deque {
     uint8_t *items;
-    uint32_t head, count, capacity; /* capacity: a power of two */
-    uint32_t item_size;
+    uint16_t head, count, capacity; /* capacity: a power of two, at most DEQUE_MAX */
+    uint16_t item_size;
 };
 
 void deque_init(struct deque *d, uint32_t item_size);
@@ -22,7 +24,7 @@ static inline void *deque_at(const struct deque *d, uint32_t i) {
 /* NULL when empty. */
 static inline void *deque_front(const struct deque *d) { return d->count ? deque_at(d, 0) : NULL; }
 static inline void *deque_back(const struct deque *d) { return d->count ? deque_at(d, d->count - 1) : NULL; }
-/* Appends a zeroed record and returns it; NULL without memory. */
+/* Appends a zeroed record and returns it; NULL without memory, or when DEQUE_MAX records are there. */
 void *deque_push(struct deque *d, struct mem *mem);
 /* Inserts a zeroed record so that it gets index `i` (at most count) and returns it; NULL without memory. */
 void *deque_insert(struct deque *d, struct mem *mem, uint32_t i);
