@@ -26,8 +26,7 @@ static void note_delivered(struct tcb *t, const struct tx_rec *r, struct ssn end
     rack_delivered(t, r, end, by_sack, n);
 }
 
-/* ---- Cumulative ----------------------------------------------------------------------------------------------------
- */
+/* ---- Cumulative ------------------------------------------------------------------------------------------------- */
 
 static void take_front(struct tcb *t, struct tx_rec *r, uint32_t len, struct tx_news *n) {
     struct tx *x = &t->tx;
@@ -66,8 +65,7 @@ static void ack_cumulative(struct tcb *t, struct ssn ack, struct tx_news *n, str
         n->rtt_first = n->rtt_last = 0; /* what waited behind a retransmission tells nothing about the path either */
 }
 
-/* ---- SACK ----------------------------------------------------------------------------------------------------------
- */
+/* ---- SACK ------------------------------------------------------------------------------------------------------- */
 
 /* Splits record `i` at `at` unless the scoreboard is full of crumbs. */
 static bool split_at_edge(struct tcb *t, uint32_t i, struct ssn at) {
@@ -143,8 +141,7 @@ static void ack_sacks(struct tcb *t, struct tx_news *n) {
     }
 }
 
-/* ---- Without SACK --------------------------------------------------------------------------------------------------
- */
+/* ---- Without SACK ----------------------------------------------------------------------------------------------- */
 
 /* RFC 5681 2, and RFC 8684 3: one that carries a signal of MPTCP says nothing about the network. */
 static bool is_dupack(const struct tcb *t, const struct seg *seg, const struct tx_news *n, uint64_t wnd) {
@@ -174,8 +171,7 @@ static void ack_reno(struct tcb *t, struct tx_news *n) {
     }
 }
 
-/* ---- Round trip ----------------------------------------------------------------------------------------------------
- */
+/* ---- Round trip ------------------------------------------------------------------------------------------------- */
 
 /* A sample from the echoed timestamp, in its coarse unit, when the records leave it open which transmission arrived. */
 static dur rtt_from_echo(const struct tcb *t, const struct tx_news *n) {
@@ -213,8 +209,8 @@ void tx_ack(struct tcb *t, const struct seg *seg, struct ssn ack, struct tcp_rx 
     assert(ssn_le(t->snd_una, ack) && ssn_le(ack, t->snd_nxt));
     if (ssn_lt(t->snd_una, ack))
         ack_cumulative(t, ack, &n, rx);
-    else if (n.outstanding == 0 && seg->opt.nsack == 0)
-        return;
+    else if (n.outstanding == 0 && seg->opt.nsack == 0 && !x->tlp_out)
+        return; /* it says nothing about what was sent */
     n.dupack = is_dupack(t, seg, &n, rx->wnd);
     if (t->sack_ok)
         ack_sacks(t, &n);

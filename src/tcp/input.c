@@ -46,9 +46,10 @@ static void challenge_ack(struct tcb *t) {
         mib_inc(&t->env->mib, MIB_TCP_CHALLENGE_ACK);
 }
 
-/* An unacceptable segment is answered; payload proves that it is no bare acknowledgment, so it needs no limit. */
+/* An unacceptable segment is answered; payload or FIN prove that it is no bare acknowledgment, so they need no limit.
+ */
 static void answer_unacceptable(struct tcb *t, const struct seg *seg) {
-    if (seg->len > 0 && !flagged(seg, TCP_SYN))
+    if (seg_space(seg) > 0 && !flagged(seg, TCP_SYN))
         t->ack_need = TCP_ACK_NOW;
     else
         limited_ack(t);
@@ -59,8 +60,7 @@ static void reset_by_peer(struct tcb *t, struct tcp_rx *rx, int error) {
     tcb_finish(t, error);
 }
 
-/* ---- Payload (3.10.7.4, seventh and eighth) ------------------------------------------------------------------------
- */
+/* ---- Payload (3.10.7.4, seventh and eighth) ---------------------------------------------------------------------- */
 
 /* Which part of the payload is in the window, and whether the FIN comes with it. */
 static void measure_payload(struct tcb *t, struct arrival *a) {
@@ -98,8 +98,7 @@ static void measure_payload(struct tcb *t, struct arrival *a) {
     rx->fin = fin;
 }
 
-/* ---- CLOSED and SYN-SENT (3.10.7.1, 3.10.7.3) ----------------------------------------------------------------------
- */
+/* ---- CLOSED and SYN-SENT (3.10.7.1, 3.10.7.3) -------------------------------------------------------------------- */
 
 static void input_closed(struct arrival *a) {
     a->rx->reply_rst = !flagged(a->seg, TCP_RST);
@@ -135,6 +134,7 @@ static void input_syn_sent(struct tcb *t, struct arrival *a, uint64_t wnd) {
     tcb_take_syn(t, a->seg);
     t->rcv_edge = ssn_add(t->rcv_nxt, wnd);
     t->last_rx = t->env->now;
+    t->stalled = false;
     a->rx->acceptable = true;
     a->rx->in_order = true;
     if (!flagged(a->seg, TCP_ACK)) { /* simultaneous open; the peer sends its payload again */
@@ -150,8 +150,7 @@ static void input_syn_sent(struct tcb *t, struct arrival *a, uint64_t wnd) {
     measure_payload(t, a);
 }
 
-/* ---- TIME-WAIT (3.10.7.4, RFC 6191, RFC 1337) ----------------------------------------------------------------------
- */
+/* ---- TIME-WAIT (3.10.7.4, RFC 6191, RFC 1337) -------------------------------------------------------------------- */
 
 /* May this SYN start a new connection on our 4-tuple? Only when no old duplicate could be mistaken for its payload. */
 static bool syn_is_newer(const struct tcb *t, const struct arrival *a) {
@@ -186,8 +185,7 @@ static void input_time_wait(struct tcb *t, struct arrival *a) {
     }
 }
 
-/* ---- The other states (3.10.7.4), step by step ---------------------------------------------------------------------
- */
+/* ---- The other states (3.10.7.4), step by step ------------------------------------------------------------------- */
 
 /* RFC 7323 3.2 and 5.3. Not for RST, which is judged by its number alone, nor for SYN, which is challenged anyway. */
 static bool check_timestamp(struct tcb *t, struct arrival *a) {
@@ -342,19 +340,20 @@ static void our_fin_acked(struct tcb *t, struct tcp_rx *rx) {
 
 /* Step five, second half. */
 static void process_ack(struct tcb *t, struct arrival *a) {
+    if (ssn_lt(a->ack, t->snd_una))
+        return; /* overtaken by a later one: says nothing about now */
+    if (ssn_lt(t->snd_una, a->ack)) {
+        t->rto_series = 0;
+        t->persist_shift = 0;
+        t->progress = t->env->now;
+    }
     if (t->state == UMPTCP_SYN_RCVD) {
         a->rx->established = true;
         tcb_establish(t, a->seg);
         if (flagged(a->seg, TCP_SYN))
             t->ack_need = TCP_ACK_NOW;
-    } else if (ssn_le(t->snd_una, a->ack)) {
-        tx_ack(t, a->seg, a->ack, a->rx);
     } else {
-        return; /* overtaken by a later one: says nothing about now */
-    }
-    if (ssn_lt(a->rx->una, t->snd_una)) {
-        t->rto_series = 0;
-        t->progress = t->env->now;
+        tx_ack(t, a->seg, a->ack, a->rx);
     }
     update_window(t, a);
     if (a->rx->fin_acked)
@@ -370,8 +369,7 @@ static void input_synchronized(struct tcb *t, struct arrival *a) {
         measure_payload(t, a);
 }
 
-/* ---- Entry ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Entry ------------------------------------------------------------------------------------------------------- */
 
 void tcp_input(struct tcb *t, const struct seg *seg, uint64_t wnd, struct tcp_rx *rx) {
     assert(t->state != UMPTCP_LISTEN);

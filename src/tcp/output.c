@@ -26,13 +26,17 @@ static uint64_t distance(struct ssn from, struct ssn to) { return ssn_lt(from, t
 
 static bool nothing_in_flight(const struct tcb *t) { return ssn_eq(t->snd_una, t->snd_nxt); }
 
-/* ---- Room in a segment ---------------------------------------------------------------------------------------------
- */
+/* ---- Room in a segment ------------------------------------------------------------------------------------------- */
 
-/* SACK blocks to report that fit beside `used` bytes of other options: two NOPs, kind, length, eight bytes for each. */
+/* SACK blocks that are to be reported. */
+static uint32_t sack_have(const struct tcb *t) {
+    return t->sack_ok ? t->ofo.count + (t->dsack.start != t->dsack.end) : 0;
+}
+
+/* Those that fit beside `used` bytes of other options: two NOPs, kind, length, eight bytes for each. */
 static uint8_t sack_count(const struct tcb *t, uint32_t used) {
-    uint32_t have = t->ofo.count + (t->dsack.start != t->dsack.end);
-    if (!t->sack_ok || have == 0 || used + 12 > TCP_OPTIONS_MAX)
+    uint32_t have = sack_have(t);
+    if (have == 0 || used + 12 > TCP_OPTIONS_MAX)
         return 0;
     uint32_t fit = (TCP_OPTIONS_MAX - used - 4) / 8;
     return (uint8_t)(have < fit ? have : fit);
@@ -59,8 +63,7 @@ uint32_t tcp_room(const struct tcb *t) {
     return (uint32_t)room;
 }
 
-/* ---- Plan ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Plan -------------------------------------------------------------------------------------------------------- */
 
 /* Payload [start, start + len), and the FIN where it stands right behind. */
 static void plan_payload(const struct tcb *t, struct tcp_plan *plan, struct ssn start, uint64_t len, bool fin) {
@@ -128,9 +131,9 @@ static bool plan_fin(const struct tcb *t, struct tcp_plan *plan) {
     return true;
 }
 
-/* A position that a peer which shrank its window still accepts. */
+/* A position that a peer which shrank its window still accepts. SYN and FIN take no room in it. */
 static struct ssn acceptable_ssn(const struct tcb *t) {
-    struct ssn edge = ssn_add(tcp_snd_edge(t), t->fin_sent);
+    struct ssn edge = ssn_max(ssn_add(tcp_snd_edge(t), t->fin_sent), (struct ssn){1});
     bool granularity = distance(edge, t->snd_nxt) < (1u << t->snd_wscale);
     return granularity ? t->snd_nxt : edge;
 }
@@ -138,9 +141,14 @@ static struct ssn acceptable_ssn(const struct tcb *t) {
 static bool plan_bare(const struct tcb *t, struct tcp_plan *plan) {
     if (!t->probe_pending && t->ack_need != TCP_ACK_NOW)
         return false;
-    plan->kind = t->probe_pending ? TCP_PLAN_PROBE : TCP_PLAN_ACK;
     plan->flags = TCP_ACK;
-    plan->ssn = t->probe_pending ? (struct ssn){t->snd_una.v - 1} : acceptable_ssn(t);
+    if (t->probe_pending) {
+        plan->kind = TCP_PLAN_PROBE;
+        plan->ssn = (struct ssn){t->snd_una.v - 1};
+    } else {
+        plan->kind = TCP_PLAN_ACK;
+        plan->ssn = acceptable_ssn(t);
+    }
     return true;
 }
 
@@ -165,8 +173,7 @@ bool tcp_pending(const struct tcb *t) {
     return tcp_plan(t, &plan);
 }
 
-/* ---- Emit ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Emit -------------------------------------------------------------------------------------------------------- */
 
 static void emit_handshake_options(const struct tcb *t, const struct tcp_plan *plan, struct tcp_options *opt) {
     const struct umptcp_config *cfg = &t->env->cfg;
@@ -219,7 +226,7 @@ static void emit_options(const struct tcb *t, struct tcp_plan *plan, struct seg 
         opt->tsval = tcp_ts_now(t);
         opt->tsecr = plan->flags & TCP_ACK ? t->ts_recent : 0;
     }
-    if (plan->kind != TCP_PLAN_SYN && plan->kind != TCP_PLAN_RST)
+    if (plan->kind != TCP_PLAN_SYN && plan->kind != TCP_PLAN_RST && sack_have(t))
         plan->nsack = sack_count(t, tcp_options_len(seg));
     if (plan->nsack)
         emit_sack(t, plan->nsack, opt);
@@ -273,8 +280,7 @@ void tcp_emit(const struct tcb *t, struct tcp_plan *plan, uint64_t window, struc
     seg->gso_size = plan->gso_size;
 }
 
-/* ---- Sent ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Sent -------------------------------------------------------------------------------------------------------- */
 
 void tcp_queue(struct tcb *t, uint32_t len) {
     assert(!t->fin_queued);

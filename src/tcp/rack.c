@@ -21,8 +21,7 @@ static bool sent_before(const struct tx_rec *r, utime when, struct ssn end) {
     return time_before(r->sent, when) || (r->sent.ns == when.ns && ssn_lt(tx_rec_end(r), end));
 }
 
-/* ---- Reordering ----------------------------------------------------------------------------------------------------
- */
+/* ---- Reordering ------------------------------------------------------------------------------------------------- */
 
 void rack_delivered(struct tcb *t, const struct tx_rec *r, struct ssn end, bool by_sack, const struct tx_news *n) {
     struct tx *x = &t->tx;
@@ -88,8 +87,7 @@ static dur reo_window(const struct tcb *t) {
     return min_dur(x->reo_mult * t->rtt.min / 4, t->rtt.srtt);
 }
 
-/* ---- Loss ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Loss ------------------------------------------------------------------------------------------------------- */
 
 uint32_t rack_detect(struct tcb *t) {
     struct tx *x = &t->tx;
@@ -132,8 +130,7 @@ void rack_mark_timeout(struct tcb *t) {
     }
 }
 
-/* ---- Loss probe ----------------------------------------------------------------------------------------------------
- */
+/* ---- Loss probe ------------------------------------------------------------------------------------------------- */
 
 bool probe_wanted(const struct tcb *t) {
     const struct tx *x = &t->tx;

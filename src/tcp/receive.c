@@ -18,8 +18,7 @@ void receive_duplicate(struct tcb *t, struct ssn start, struct ssn end) {
     t->ack_need = TCP_ACK_NOW;
 }
 
-/* ---- Out of order --------------------------------------------------------------------------------------------------
- */
+/* ---- Out of order ------------------------------------------------------------------------------------------------ */
 
 /* The block with `newest` leads; older mentions of the same block go (RFC 2018 4). */
 static void recent_push(struct tcb *t, struct ssn newest) {
@@ -64,8 +63,7 @@ static int receive_beyond(struct tcb *t, struct ssn start, struct ssn end) {
     return 0;
 }
 
-/* ---- In order ------------------------------------------------------------------------------------------------------
- */
+/* ---- In order ---------------------------------------------------------------------------------------------------- */
 
 static void receive_next(struct tcb *t, struct ssn end) {
     if (!ranges_empty(&t->ofo)) {

@@ -20,8 +20,7 @@ enum { BACKOFF_MAX = 31 };
 static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
 static uint32_t max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
-/* ---- Episodes ------------------------------------------------------------------------------------------------------
- */
+/* ---- Episodes --------------------------------------------------------------------------------------------------- */
 
 static struct ssn episode_start(const struct tx *x) { return (struct ssn){x->recover.v - x->undo_span}; }
 
@@ -68,8 +67,7 @@ static void episode_end(struct tcb *t) {
     settle(t);
 }
 
-/* ---- Recovery (PRR) ------------------------------------------------------------------------------------------------
- */
+/* ---- Recovery (PRR) --------------------------------------------------------------------------------------------- */
 
 /* RFC 9937 6.2. `safe`: SND.UNA moved and nothing more was found lost. */
 static void prr_step(struct tcb *t, uint32_t delivered, bool safe) {
@@ -126,17 +124,15 @@ static uint32_t detect(struct tcb *t, const struct tx_news *n) {
     return x->sacked || x->state >= TX_RECOVERY ? rack_detect(t) : 0;
 }
 
-/* ---- Timeout -------------------------------------------------------------------------------------------------------
- */
+/* ---- Timeout ---------------------------------------------------------------------------------------------------- */
 
 dur tx_rto(const struct tcb *t) {
     const struct umptcp_config *cfg = &t->env->cfg;
+    dur rto = rtt_rto(&t->rtt, cfg->rto_min, cfg->rto_max);
 
-    if (t->rtt.srtt == 0 && t->syn_sends > 1) { /* RFC 6298 5.7: the handshake was slow and not measured */
-        struct rtt slow = {.srtt = SEC(3), .backoff = t->rtt.backoff};
-        return rtt_rto(&slow, cfg->rto_min, cfg->rto_max);
-    }
-    return rtt_rto(&t->rtt, cfg->rto_min, cfg->rto_max);
+    if (t->rtt.srtt == 0 && t->syn_sends > 1) /* RFC 6298 5.7: the handshake was slow and not measured: 3 s */
+        rto = 3 * rto < cfg->rto_max ? 3 * rto : cfg->rto_max;
+    return rto;
 }
 
 /* RFC 2018 8: the receiver threw away what it had reported when it SACKed what it did not acknowledge. */
@@ -179,8 +175,7 @@ static void retransmission_timeout(struct tcb *t) {
     mib_inc(&t->env->mib, MIB_TCP_TIMEOUTS);
 }
 
-/* ---- Undo ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Undo ------------------------------------------------------------------------------------------------------- */
 
 void recovery_sent_again(struct tcb *t, uint32_t len) {
     struct tx *x = &t->tx;
@@ -228,7 +223,7 @@ static bool undo_by_frto(struct tcb *t, const struct tx_news *n) {
 static bool undo_by_dsack(struct tcb *t, const struct tx_news *n) {
     struct tx *x = &t->tx;
 
-    if (!n->dsacked || !x->undo_sent || ssn_lt(n->dsack_end, episode_start(x)) || ssn_lt(x->recover, n->dsack_end))
+    if (!n->dsacked || !x->undo_sent || ssn_le(n->dsack_end, episode_start(x)) || ssn_lt(x->recover, n->dsack_end))
         return false;
     x->undo_retrans -= min_u32(n->dsacked, x->undo_retrans);
     return x->undo_retrans == 0;
@@ -279,8 +274,7 @@ static bool try_undo(struct tcb *t, const struct tx_news *n) {
     return true;
 }
 
-/* ---- Acknowledgments -----------------------------------------------------------------------------------------------
- */
+/* ---- Acknowledgments -------------------------------------------------------------------------------------------- */
 
 static void grow(struct tcb *t, const struct tx_news *n) {
     const struct tx *x = &t->tx;
@@ -336,8 +330,7 @@ void recovery_ack(struct tcb *t, const struct tx_news *n) {
         grow(t, n);
 }
 
-/* ---- Timer ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Timer ------------------------------------------------------------------------------------------------------ */
 
 void tx_set_timer(struct tcb *t, enum tx_timer_mode mode, utime at) {
     t->tx.mode = (uint8_t)mode;

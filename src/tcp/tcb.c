@@ -14,8 +14,7 @@
 
 static_assert(sizeof(struct tcb) <= 640, "an idle connection with two subflows is to stay within 2 KB");
 
-/* ---- Initial numbers -----------------------------------------------------------------------------------------------
- */
+/* ---- Initial numbers --------------------------------------------------------------------------------------------- */
 
 static uint64_t flow_hash(const struct env *env, const struct flow *flow, uint8_t purpose) {
     uint8_t in[37];
@@ -41,8 +40,7 @@ uint32_t tcp_ts_offset(const struct env *env, const struct flow *flow) { return 
 
 uint32_t tcp_ts_now(const struct tcb *t) { return (uint32_t)(t->env->now.ns / MSEC(1)) + t->ts_offset; }
 
-/* ---- Birth and destruction -----------------------------------------------------------------------------------------
- */
+/* ---- Birth and destruction --------------------------------------------------------------------------------------- */
 
 int tcp_init(struct tcb *t, const struct tcp_setup *setup) {
     struct env *env = setup->env;
@@ -87,8 +85,7 @@ void tcp_destroy(struct tcb *t) {
     timers_reserve(&t->env->timers, -3);
 }
 
-/* ---- States --------------------------------------------------------------------------------------------------------
- */
+/* ---- States ------------------------------------------------------------------------------------------------------ */
 
 static bool counts_as_established(uint8_t state) { return state == UMPTCP_ESTABLISHED || state == UMPTCP_CLOSE_WAIT; }
 
@@ -134,8 +131,7 @@ bool tcb_waits_for_peer(const struct tcb *t) {
     return ssn_lt(t->snd_una, t->snd_end) || (t->fin_queued && ssn_eq(t->snd_una, t->snd_end));
 }
 
-/* ---- Opening -------------------------------------------------------------------------------------------------------
- */
+/* ---- Opening ----------------------------------------------------------------------------------------------------- */
 
 void tcp_connect(struct tcb *t) {
     assert(t->state == UMPTCP_CLOSED);
@@ -221,8 +217,7 @@ void tcb_establish(struct tcb *t, const struct seg *seg) {
     long_timer_arm(t);
 }
 
-/* ---- Closing -------------------------------------------------------------------------------------------------------
- */
+/* ---- Closing ----------------------------------------------------------------------------------------------------- */
 
 static void queue_fin(struct tcb *t, enum umptcp_tcp_state state) {
     if (!tcb_waits_for_peer(t))
@@ -272,8 +267,7 @@ void tcp_orphan(struct tcb *t) {
         tcb_enter_fin_wait_2(t);
 }
 
-/* ---- Wishes and settings -------------------------------------------------------------------------------------------
- */
+/* ---- Wishes and settings ----------------------------------------------------------------------------------------- */
 
 void tcp_ack_now(struct tcb *t) {
     if (tcp_synchronized(t))
@@ -332,8 +326,7 @@ bool tcp_icmp(struct tcb *t, bool hard, int error, struct seq seq) {
     return false;
 }
 
-/* ---- Invariants ----------------------------------------------------------------------------------------------------
- */
+/* ---- Invariants -------------------------------------------------------------------------------------------------- */
 
 static const char *check_numbers(const struct tcb *t) {
     if (!ssn_le(t->snd_una, t->snd_nxt))

@@ -134,8 +134,7 @@ struct tcb {
     uint32_t segs_out, segs_in, rto_count;
 };
 
-/* ---- Life ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Life -------------------------------------------------------------------------------------------------------- */
 
 struct tcp_setup {
     struct env *env;
@@ -199,8 +198,7 @@ static inline bool tcp_can_receive(const struct tcb *t) {
     return t->state == UMPTCP_ESTABLISHED || t->state == UMPTCP_FIN_WAIT_1 || t->state == UMPTCP_FIN_WAIT_2;
 }
 
-/* ---- Input ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Input ------------------------------------------------------------------------------------------------------- */
 
 struct tcp_rx {
     enum drop drop;   /* why the segment, or its payload, was not used; facts found before that still hold */
@@ -241,8 +239,7 @@ bool tcp_icmp(struct tcb *t, bool hard, int error, struct seq seq);
 /* True when `seq`, quoted in an ICMP error, is something we have in flight (RFC 5927 4). */
 bool tcp_seq_in_flight(const struct tcb *t, struct seq seq);
 
-/* ---- Output --------------------------------------------------------------------------------------------------------
- */
+/* ---- Output ------------------------------------------------------------------------------------------------------ */
 
 enum tcp_plan_kind {
     TCP_PLAN_RST = 1,
@@ -288,8 +285,7 @@ void tcp_emit(const struct tcb *t, struct tcp_plan *plan, uint64_t window, struc
 /* The segment was written. Returns 0, or -ENOMEM when it could not be recorded: then it must not leave. */
 int tcp_sent(struct tcb *t, const struct tcp_plan *plan);
 
-/* ---- Time ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Time -------------------------------------------------------------------------------------------------------- */
 
 enum tcp_timeout_event {
     TCP_TIMEOUT_NONE,

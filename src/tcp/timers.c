@@ -17,8 +17,7 @@
 #include <assert.h>
 #include <errno.h>
 
-/* ---- Delayed acknowledgment ----------------------------------------------------------------------------------------
- */
+/* ---- Delayed acknowledgment -------------------------------------------------------------------------------------- */
 
 void ack_timer_stop(struct tcb *t) {
     if (timer_armed(&t->t_ack))
@@ -54,8 +53,7 @@ static void ack_timeout(struct tcb *t) {
     mib_inc(&t->env->mib, MIB_TCP_DELAYED_ACKS);
 }
 
-/* ---- Handshake -----------------------------------------------------------------------------------------------------
- */
+/* ---- Handshake --------------------------------------------------------------------------------------------------- */
 
 void syn_timer_start(struct tcb *t) {
     const struct umptcp_config *cfg = &t->env->cfg;
@@ -81,8 +79,7 @@ static enum tcp_timeout_event syn_timeout(struct tcb *t) {
     return TCP_TIMEOUT_NONE;
 }
 
-/* ---- Retransmission and persist ------------------------------------------------------------------------------------
- */
+/* ---- Retransmission and persist ---------------------------------------------------------------------------------- */
 
 /* A shut window is no silence: while the peer speaks, what it does not take is not lost on the way. */
 static bool peer_is_silent(const struct tcb *t) {
@@ -134,8 +131,7 @@ static enum tcp_timeout_event rtx_timeout(struct tcb *t) {
     return tx_timeout(t) ? retransmission_timeout(t) : TCP_TIMEOUT_NONE;
 }
 
-/* ---- Keepalive, user timeout, and the ends that only time brings ---------------------------------------------------
- */
+/* ---- Keepalive, user timeout, and the ends that only time brings ------------------------------------------------- */
 
 static bool bounded_by_time(const struct tcb *t) {
     return t->state == UMPTCP_TIME_WAIT || (t->state == UMPTCP_FIN_WAIT_2 && t->orphan);
@@ -195,8 +191,7 @@ static enum tcp_timeout_event long_timeout(struct tcb *t) {
     return event;
 }
 
-/* ---- Entry ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Entry ------------------------------------------------------------------------------------------------------- */
 
 enum tcp_timeout_event tcp_timeout(struct tcb *t, struct timer *timer) {
     if (timer == &t->t_rtx)

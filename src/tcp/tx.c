@@ -19,8 +19,7 @@ void tx_init(struct tcb *t) {
 
 void tx_destroy(struct tcb *t) { deque_free(&t->tx.recs, &t->env->mem); }
 
-/* ---- Reading -------------------------------------------------------------------------------------------------------
- */
+/* ---- Reading ---------------------------------------------------------------------------------------------------- */
 
 struct ssn tx_high(const struct tcb *t) {
     const struct tx_rec *back = deque_back(&t->tx.recs);
@@ -102,7 +101,7 @@ bool tx_next_lost(const struct tcb *t, struct ssn *start, struct ssn *end) {
     if (x->frto == TX_FRTO_PROBING && ssn_lt(t->snd_nxt, ssn_min(t->snd_end, edge)))
         return false; /* new data goes first: it tells whether the timeout was spurious (RFC 5682 2.1) */
     uint32_t i = tx_find(x, x->lost_hint);
-    while (!(tx_at(x, i)->flags & TX_LOST))
+    while (i < x->recs.count && !(tx_at(x, i)->flags & TX_LOST))
         i++;
     assert(i < x->recs.count);
     const struct tx_rec *r = tx_at(x, i);
@@ -128,8 +127,7 @@ bool tx_probe_range(const struct tcb *t, struct ssn *start, struct ssn *end) {
     return true;
 }
 
-/* ---- Writing -------------------------------------------------------------------------------------------------------
- */
+/* ---- Writing ---------------------------------------------------------------------------------------------------- */
 
 bool tx_split(struct tcb *t, uint32_t i, struct ssn at) {
     struct tx *x = &t->tx;
@@ -254,8 +252,7 @@ void tx_mark_too_big(struct tcb *t, uint32_t mss) {
     probe_forget(t);
 }
 
-/* ---- Invariants ----------------------------------------------------------------------------------------------------
- */
+/* ---- Invariants ------------------------------------------------------------------------------------------------- */
 
 static const char *check_counts(const struct tcb *t, uint64_t sacked, uint64_t lost, struct ssn first_lost) {
     const struct tx *x = &t->tx;
