@@ -91,36 +91,36 @@ struct umptcp_config {
     size_t mem_limit; /* memory budget of the whole stack; 0: no limit */
 
     /* net.ipv4.tcp_* */
-    const char *congestion_control;   /* "cubic" or "newreno" */
-    uint32_t rmem_default, rmem_max;  /* receive buffer: first size, and bound of the auto-tuning */
-    uint32_t wmem_default, wmem_max;  /* send buffer: the same */
-    uint8_t syn_retries;              /* SYNs sent again before connect() fails with -ETIMEDOUT */
+    const char *congestion_control;  /* "cubic" or "newreno" */
+    uint32_t rmem_default, rmem_max; /* receive buffer: first size, and bound of the auto-tuning */
+    uint32_t wmem_default, wmem_max; /* send buffer: the same */
+    uint8_t syn_retries;             /* SYNs sent again before connect() fails with -ETIMEDOUT */
     uint8_t synack_retries;
-    uint8_t retries2;                 /* retransmissions before a connection without another path is given up */
-    uint64_t rto_min, rto_max;        /* RFC 6298 2.4 says 1 s for the minimum; Linux and we use 200 ms */
-    uint64_t delack;                  /* longest delay of an acknowledgment */
-    uint64_t time_wait;               /* duration of TIME-WAIT, also of an orphan's FIN-WAIT-2 */
+    uint8_t retries2;          /* retransmissions before a connection without another path is given up */
+    uint64_t rto_min, rto_max; /* RFC 6298 2.4 says 1 s for the minimum; Linux and we use 200 ms */
+    uint64_t delack;           /* longest delay of an acknowledgment */
+    uint64_t time_wait;        /* duration of TIME-WAIT, also of an orphan's FIN-WAIT-2 */
     uint64_t keepalive_time, keepalive_intvl;
     uint8_t keepalive_probes;
-    uint8_t initial_cwnd;             /* segments, RFC 6928 */
+    uint8_t initial_cwnd; /* segments, RFC 6928 */
     bool sack, timestamps, window_scaling;
-    uint16_t port_min, port_max;      /* ephemeral ports */
+    uint16_t port_min, port_max; /* ephemeral ports */
 
     /* net.mptcp.* */
     bool mptcp_enabled;
-    bool checksum_enabled;            /* ask for DSS checksums; they are used when either side asks */
+    bool checksum_enabled; /* ask for DSS checksums; they are used when either side asks */
     bool allow_join_initial_addr_port;
     uint8_t syn_retrans_before_tcp_fallback;
-    uint8_t stale_loss_cnt;           /* subflow timeouts without progress before data avoids the subflow; 0: never */
-    uint64_t add_addr_timeout;        /* upper bound of the first ADD_ADDR retransmission interval; 0: never again */
-    uint64_t close_timeout;           /* how long a connection without any subflow waits for a new one */
-    const char *scheduler;            /* "default" */
-    const char *path_manager;         /* "kernel" */
+    uint8_t stale_loss_cnt;    /* subflow timeouts without progress before data avoids the subflow; 0: never */
+    uint64_t add_addr_timeout; /* upper bound of the first ADD_ADDR retransmission interval; 0: never again */
+    uint64_t close_timeout;    /* how long a connection without any subflow waits for a new one */
+    const char *scheduler;     /* "default" */
+    const char *path_manager;  /* "kernel" */
 
     /* Beyond Linux */
-    bool rejoin;                      /* a subflow that died is tried again while data moves and its endpoint stands */
-    uint64_t probe_interval;          /* silence on a path, while others speak, before it is probed; 0: never */
-    uint8_t probe_count;              /* unanswered probes before such a path is dropped */
+    bool rejoin;             /* a subflow that died is tried again while data moves and its endpoint stands */
+    uint64_t probe_interval; /* silence on a path, while others speak, before it is probed; 0: never */
+    uint8_t probe_count;     /* unanswered probes before such a path is dropped */
 };
 
 /* Fills in the defaults. The seed stays zero: the caller sets it. */
@@ -166,9 +166,10 @@ UMPTCP_API int umptcp_route_add(struct umptcp *s, const struct umptcp_addr *pref
 /* A packet that came: an IP packet in one piece, borrowed for the call. */
 struct umptcp_packet {
     const uint8_t *data;
-    uint32_t len;      /* up to 65535 + headers when merged */
-    uint16_t gso_size; /* payload bytes of each of the segments that were merged; 0: one segment as it was on the wire */
-    bool csum_valid;   /* the L4 checksum was verified or is not there yet (partial): do not check it */
+    uint32_t len; /* up to 65535 + headers when merged */
+    uint16_t
+        gso_size;    /* payload bytes of each of the segments that were merged; 0: one segment as it was on the wire */
+    bool csum_valid; /* the L4 checksum was verified or is not there yet (partial): do not check it */
 };
 
 struct umptcp_slice { /* as struct iovec */
@@ -184,9 +185,9 @@ enum {
 /* A packet to send: slices[0] is the headers (in `hdr`), the rest points into the connection's buffer. */
 struct umptcp_out {
     int netif;
-    uint32_t len;         /* of all slices */
-    uint32_t hdr_len;     /* IP and TCP headers */
-    uint16_t gso_size;    /* not 0: a super-segment, to be cut into pieces of this much payload */
+    uint32_t len;      /* of all slices */
+    uint32_t hdr_len;  /* IP and TCP headers */
+    uint16_t gso_size; /* not 0: a super-segment, to be cut into pieces of this much payload */
     bool v6;
     bool csum_partial;    /* the L4 checksum field holds the pseudo-header's sum only: finish it (virtio-net) */
     uint16_t csum_start;  /* where the checksummed part starts */
@@ -303,8 +304,8 @@ UMPTCP_API int umptcp_recv_consume(struct umptcp *s, umptcp_sock sock, size_t le
 UMPTCP_API int umptcp_shutdown(struct umptcp *s, umptcp_sock sock, struct umptcp_time now);
 /*
  * Gives the handle up. Bytes already sent are still delivered and the connection ends in order by itself; when bytes
- * that came were not received, it is aborted instead (RFC 9293 3.6.1, RFC 2525 2.17). On a listener: connections not yet
- * accepted are aborted. Returns 0 or -EBADF.
+ * that came were not received, it is aborted instead (RFC 9293 3.6.1, RFC 2525 2.17). On a listener: connections not
+ * yet accepted are aborted. Returns 0 or -EBADF.
  */
 UMPTCP_API int umptcp_close(struct umptcp *s, umptcp_sock sock, struct umptcp_time now);
 /* Resets: MP_FASTCLOSE on every subflow (RST in plain TCP), nothing more is delivered. Gives the handle up. */
@@ -333,15 +334,15 @@ UMPTCP_API int umptcp_getname(struct umptcp *s, umptcp_sock sock, struct umptcp_
 /* ---- Path management --------------------------------------------------------------------------------------------- */
 
 enum umptcp_endpoint_flag { /* values and meaning of Linux's MPTCP_PM_ADDR_FLAG_* */
-    UMPTCP_EP_SIGNAL = 0x01,
-    UMPTCP_EP_SUBFLOW = 0x02,
-    UMPTCP_EP_BACKUP = 0x04,
+                            UMPTCP_EP_SIGNAL = 0x01,
+                            UMPTCP_EP_SUBFLOW = 0x02,
+                            UMPTCP_EP_BACKUP = 0x04,
 };
 
 struct umptcp_endpoint {
     uint8_t id; /* 0 when adding: the next free one */
     uint32_t flags;
-    int netif; /* 0: the interface that has the address */
+    int netif;                   /* 0: the interface that has the address */
     struct umptcp_sockaddr addr; /* the port only with SIGNAL and without SUBFLOW */
 };
 
@@ -366,17 +367,17 @@ UMPTCP_API int umptcp_subflow_set_backup(struct umptcp *s, umptcp_sock sock, uin
 /* ---- Looking inside ---------------------------------------------------------------------------------------------- */
 
 enum umptcp_tcp_state { /* RFC 9293; values of Linux */
-    UMPTCP_ESTABLISHED = 1,
-    UMPTCP_SYN_SENT,
-    UMPTCP_SYN_RCVD,
-    UMPTCP_FIN_WAIT_1,
-    UMPTCP_FIN_WAIT_2,
-    UMPTCP_TIME_WAIT,
-    UMPTCP_CLOSED,
-    UMPTCP_CLOSE_WAIT,
-    UMPTCP_LAST_ACK,
-    UMPTCP_LISTEN,
-    UMPTCP_CLOSING,
+                        UMPTCP_ESTABLISHED = 1,
+                        UMPTCP_SYN_SENT,
+                        UMPTCP_SYN_RCVD,
+                        UMPTCP_FIN_WAIT_1,
+                        UMPTCP_FIN_WAIT_2,
+                        UMPTCP_TIME_WAIT,
+                        UMPTCP_CLOSED,
+                        UMPTCP_CLOSE_WAIT,
+                        UMPTCP_LAST_ACK,
+                        UMPTCP_LISTEN,
+                        UMPTCP_CLOSING,
 };
 
 struct umptcp_info {
@@ -391,7 +392,7 @@ struct umptcp_info {
     uint32_t subflows;         /* now */
     uint32_t subflows_total;   /* ever */
     uint32_t sndbuf, rcvbuf;
-    uint32_t unsent;           /* bytes not yet given to a subflow */
+    uint32_t unsent;                  /* bytes not yet given to a subflow */
     struct umptcp_time last_progress; /* last DATA_ACK or in-order byte */
 };
 
@@ -404,12 +405,12 @@ struct umptcp_subflow_info {
     int netif;
     struct umptcp_sockaddr local, remote;
     uint8_t local_id, remote_id;
-    bool backup;      /* local or remote request */
+    bool backup; /* local or remote request */
     bool stale;
     bool established; /* may carry data */
     uint16_t mss;
-    uint32_t cwnd, ssthresh, inflight; /* bytes */
-    uint64_t srtt, rttvar, min_rtt, rto; /* ns */
+    uint32_t cwnd, ssthresh, inflight;                /* bytes */
+    uint64_t srtt, rttvar, min_rtt, rto;              /* ns */
     uint64_t bytes_sent, bytes_acked, bytes_received; /* payload; sent counts retransmissions too */
     uint64_t bytes_retrans;
     uint32_t segs_out, segs_in, rto_count;

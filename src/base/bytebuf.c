@@ -28,12 +28,12 @@ struct chunk {
 };
 
 struct bytebuf_dir {
-    uint64_t high;     /* the slots span the chunks from that of start to here (a multiple of the size) */
+    uint64_t high;                  /* the slots span the chunks from that of start to here (a multiple of the size) */
     struct chunk *kept, *kept_last; /* chunks wholly below start that references hold, in ascending order */
     uint32_t nkept;
     uint32_t nchunks;  /* in the slots and kept */
     uint32_t capacity; /* a power of two */
-    bool empty; /* nothing was stored or reserved at or above start since the last bytebuf_advance() said so */
+    bool empty;        /* nothing was stored or reserved at or above start since the last bytebuf_advance() said so */
     struct chunk *slots[];
 };
 
@@ -124,9 +124,7 @@ static struct chunk *find(const struct bytebuf *b, uint64_t pos) {
 
 /* ---- Directory and list ------------------------------------------------------------------------------------------ */
 
-static size_t dir_size(uint32_t capacity) {
-    return sizeof(struct bytebuf_dir) + capacity * sizeof(struct chunk *);
-}
+static size_t dir_size(uint32_t capacity) { return sizeof(struct bytebuf_dir) + capacity * sizeof(struct chunk *); }
 
 void bytebuf_init(struct bytebuf *b, uint64_t start) { *b = (struct bytebuf){.start = start}; }
 

@@ -99,7 +99,8 @@ static dur lane_send_time(const struct lane *l, uint32_t len, uint64_t *carry) {
 static void lane_flip(struct lane *l, struct parcel *p, uint32_t from, uint32_t to) {
     if (from >= to)
         return;
-    for (uint32_t n = 1 + rng_below(&l->rng, FLIPS_MAX); n > 0; n--) {
+    uint32_t most = l->link.corrupt_bits ? l->link.corrupt_bits : FLIPS_MAX;
+    for (uint32_t n = 1 + rng_below(&l->rng, most); n > 0; n--) {
         uint32_t bit = rng_below(&l->rng, (to - from) * BITS_PER_BYTE);
         p->data[from + bit / BITS_PER_BYTE] ^= (uint8_t)(1u << bit % BITS_PER_BYTE);
     }

@@ -25,8 +25,9 @@ struct fault_link {
     uint32_t duplicate;
     uint32_t reorder;         /* held back by `reorder_by`, so that later packets overtake */
     uint64_t reorder_by;      /* ns; 0: 1 ms */
-    uint32_t corrupt_header;  /* up to four bits of the IP and TCP headers flip */
+    uint32_t corrupt_header;  /* bits of the IP and TCP headers flip */
     uint32_t corrupt_payload; /* the same behind them */
+    uint8_t corrupt_bits;     /* at most so many; 0: 4. Only damage of one bit never gets past a 16-bit checksum */
     bool corrupt_refix;       /* checksums are made right after that, so that the damage gets through */
     uint32_t replace;         /* by random bytes, or only its beginning arrives */
     bool cut;                 /* nothing gets through; what is under way when the wire is cut is lost too */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Path signals (RFC 8684 3.4): addresses announced, echoed and withdrawn, priorities changed, silent paths probed. The path
- * manager decides; here its words are said and the peer's are heard.
+ * Path signals (RFC 8684 3.4): addresses announced, echoed and withdrawn, priorities changed, silent paths probed. The
+ * path manager decides; here its words are said and the peer's are heard.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,12 +13,13 @@ enum { ACTIVE_PROBE_INTERVALS = 2 };
 
 static bool conn_closed(const struct conn *c) { return c->state == UMPTCP_CLOSED; }
 
-/* ---- Said ---------------------------------------------------------------------------------------------------------- */
+/* ---- Said ----------------------------------------------------------------------------------------------------------
+ */
 
 /* The subflow that carries a signal about others: the first that works, preferably not `not_this`. */
 static struct subflow *signal_carrier(const struct conn *c, uint8_t not_this_id, bool any_id) {
     struct subflow *second_best = NULL;
-    list_for_each (n, &c->subflows) {
+    list_for_each(n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (!subflow_usable(sf))
             continue;
@@ -40,7 +41,7 @@ static void schedule_announcement(struct conn *c) {
     const struct umptcp_config *cfg = &c->mp->env->cfg;
     struct add_addr *a = &c->paths->add;
     dur wait = 0;
-    list_for_each (n, &c->subflows) {
+    list_for_each(n, &c->subflows) {
         dur rto = rtt_rto_base(&subflow_of(n)->tcb.rtt, cfg->rto_min, cfg->rto_max);
         wait = rto > wait ? rto : wait;
     }
@@ -97,7 +98,8 @@ void subflow_prio(struct subflow *sf, bool backup) {
         say(sf, SIG_PRIO);
 }
 
-/* ---- Heard --------------------------------------------------------------------------------------------------------- */
+/* ---- Heard ---------------------------------------------------------------------------------------------------------
+ */
 
 bool conn_remote_addr(const struct conn *c, uint8_t id, struct umptcp_sockaddr *addr) {
     if (id == 0) {
@@ -168,8 +170,8 @@ static void add_addr_input(struct subflow *sf, const struct mpopt *o, enum drop 
     p->echo_has_port = o->add_addr.has_port;
     p->echo_pending = true;
     say(sf, SIG_ECHO);
-    conn_path_event(c, &(struct conn_path_event){
-                           .type = UMPTCP_EV_ADDR_ANNOUNCED, .addr_id = o->add_addr.addr_id, .addr = addr});
+    conn_path_event(
+        c, &(struct conn_path_event){.type = UMPTCP_EV_ADDR_ANNOUNCED, .addr_id = o->add_addr.addr_id, .addr = addr});
     conn_pm_event(c, &(struct pm_event){.type = PM_ADDR_ANNOUNCED, .remote_id = o->add_addr.addr_id, .addr = addr});
 }
 
@@ -187,7 +189,7 @@ static void remove_input(struct conn *c, uint8_t id, enum drop *drop) {
             known = true;
             break;
         }
-    list_for_each (n, &c->subflows) {
+    list_for_each(n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf->remote_id != id || sf->state != SF_ACTIVE)
             continue;
@@ -262,7 +264,8 @@ bool signal_input(struct subflow *sf, const struct seg *seg, enum drop *drop) {
     return true;
 }
 
-/* ---- Time ---------------------------------------------------------------------------------------------------------- */
+/* ---- Time ----------------------------------------------------------------------------------------------------------
+ */
 
 /* Data moved a short while ago. */
 static bool conn_active(const struct conn *c) {
@@ -272,8 +275,8 @@ static bool conn_active(const struct conn *c) {
 }
 
 /*
- * A path that says nothing while others speak may be dead, and waiting for its retransmissions to find out takes longer each time.
- * So it is asked; without an answer it goes, and the path manager may try it anew.
+ * A path that says nothing while others speak may be dead, and waiting for its retransmissions to find out takes longer
+ * each time. So it is asked; without an answer it goes, and the path manager may try it anew.
  */
 static void probe_path(struct subflow *sf) {
     struct conn *c = sf->conn;
@@ -293,7 +296,7 @@ static void probe_path(struct subflow *sf) {
 
 static void give_up_unmapped(struct conn *c) {
     c->paths->unmapped_at = UMPTCP_NEVER;
-    list_for_each_safe (n, &c->subflows) {
+    list_for_each_safe(n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         struct ssn ssn;
         if (sf->hold && hold_unmapped(sf, &ssn))
@@ -302,9 +305,8 @@ static void give_up_unmapped(struct conn *c) {
 }
 
 static bool any_withdrawn(const struct conn *c) {
-    list_for_each (n, &c->subflows)
-        if (subflow_of(n)->withdrawn && subflow_of(n)->probes && subflow_of(n)->state == SF_ACTIVE)
-            return true;
+    list_for_each(n, &c->subflows) if (subflow_of(n)->withdrawn && subflow_of(n)->probes &&
+                                       subflow_of(n)->state == SF_ACTIVE) return true;
     return false;
 }
 
@@ -333,8 +335,7 @@ void conn_path_timeout(struct conn *c) {
     }
     if (!time_before(now, p->probe_at)) {
         p->probe_at = UMPTCP_NEVER;
-        list_for_each_safe (n, &c->subflows)
-            probe_path(subflow_of(n));
+        list_for_each_safe(n, &c->subflows) probe_path(subflow_of(n));
     }
     conn_arm_path(c);
 }

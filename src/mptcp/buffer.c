@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The application's bytes, and how many of them there may be. There is one receive window for all subflows, relative to the
- * DATA_ACK (RFC 8684 3.3.4), and its right edge never moves left.
+ * The application's bytes, and how many of them there may be. There is one receive window for all subflows, relative to
+ * the DATA_ACK (RFC 8684 3.3.4), and its right edge never moves left.
  */
 #include <errno.h>
 
@@ -14,7 +14,8 @@ static uint32_t conn_mss(const struct conn *c) {
     return sf ? sf->tcb.mss : TCP_MSS_DEFAULT_V4;
 }
 
-/* ---- Receive window ------------------------------------------------------------------------------------------------ */
+/* ---- Receive window ------------------------------------------------------------------------------------------------
+ */
 
 static uint64_t promised(const struct conn *c) {
     return dsn_lt(c->rcv_nxt, c->rcv_edge) ? dsn_sub(c->rcv_edge, c->rcv_nxt) : 0;
@@ -43,7 +44,7 @@ static void update_window(struct conn *c) {
         return;
     if (now < 2 * old || now - old < 2 * (uint64_t)conn_mss(c) || old > c->rcvbuf_size / 4)
         return;
-    list_for_each (n, &c->subflows) {
+    list_for_each(n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf->state == SF_ACTIVE && !sf->stale)
             tcp_ack_now(&sf->tcb);
@@ -54,7 +55,7 @@ static void update_window(struct conn *c) {
 /* The largest round trip of the subflows: what the buffer must bridge. */
 static dur longest_rtt(const struct conn *c) {
     dur longest = 0;
-    list_for_each (n, &c->subflows) {
+    list_for_each(n, &c->subflows) {
         const struct tcb *t = &subflow_of(n)->tcb;
         dur rtt = t->rcv_rtt ? t->rcv_rtt : t->rtt.srtt;
         if (subflow_of(n)->state == SF_ACTIVE && rtt > longest)
@@ -64,8 +65,8 @@ static dur longest_rtt(const struct conn *c) {
 }
 
 /*
- * Dynamic right-sizing: when the application read more in a round trip than in any before, the buffer becomes twice that, and
- * more while the sender still doubles.
+ * Dynamic right-sizing: when the application read more in a round trip than in any before, the buffer becomes twice
+ * that, and more while the sender still doubles.
  */
 static void tune_rcvbuf(struct conn *c) {
     struct env *env = c->mp->env;
@@ -85,7 +86,8 @@ static void tune_rcvbuf(struct conn *c) {
     c->drs_at = env->now;
 }
 
-/* ---- Receive ------------------------------------------------------------------------------------------------------- */
+/* ---- Receive -------------------------------------------------------------------------------------------------------
+ */
 
 int conn_peek(struct conn *c, struct umptcp_slice *slices, int max) {
     uint64_t len = dsn_sub(c->rcv_nxt, c->read_seq);
@@ -111,7 +113,8 @@ int conn_consume(struct conn *c, size_t len) {
     return 0;
 }
 
-/* ---- Send ---------------------------------------------------------------------------------------------------------- */
+/* ---- Send ----------------------------------------------------------------------------------------------------------
+ */
 
 uint32_t conn_send_room(const struct conn *c) {
     uint64_t used = dsn_sub(c->write_seq, c->snd_una);
@@ -122,9 +125,8 @@ void conn_tune_sndbuf(struct conn *c) {
     uint64_t want = 0;
     if (c->sndbuf_fixed)
         return;
-    list_for_each (n, &c->subflows)
-        if (subflow_of(n)->state == SF_ACTIVE)
-            want += SNDBUF_CWNDS * (uint64_t)subflow_of(n)->tcb.cc.cwnd;
+    list_for_each(n, &c->subflows) if (subflow_of(n)->state == SF_ACTIVE) want +=
+        SNDBUF_CWNDS * (uint64_t)subflow_of(n)->tcb.cc.cwnd;
     if (want > c->mp->env->cfg.wmem_max)
         want = c->mp->env->cfg.wmem_max;
     if (want > c->sndbuf_size)

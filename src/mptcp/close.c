@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The end of a connection (RFC 8684 3.3.3, 3.5, appendix D). DATA_FIN ends one direction of the stream as FIN does in TCP; the
- * FINs of the subflows follow when both directions are done, as Linux has it: a FIN before that means "this subflow
- * only" to such a peer. In plain TCP the subflow's FIN is the DATA_FIN.
+ * The end of a connection (RFC 8684 3.3.3, 3.5, appendix D). DATA_FIN ends one direction of the stream as FIN does in
+ * TCP; the FINs of the subflows follow when both directions are done, as Linux has it: a FIN before that means "this
+ * subflow only" to such a peer. In plain TCP the subflow's FIN is the DATA_FIN.
  */
 #include <errno.h>
 
 #include "mptcp/conn.h"
 
-static bool in_handshake(const struct conn *c) {
-    return c->state == UMPTCP_SYN_SENT || c->state == UMPTCP_SYN_RCVD;
-}
+static bool in_handshake(const struct conn *c) { return c->state == UMPTCP_SYN_SENT || c->state == UMPTCP_SYN_RCVD; }
 
 static void ack_everywhere(struct conn *c, uint16_t signals) {
-    list_for_each (n, &c->subflows) {
+    list_for_each(n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf->state != SF_ACTIVE)
             continue;
@@ -51,11 +49,7 @@ static bool end_acked(const struct conn *c) {
 
 static void set_state(struct conn *c, enum umptcp_tcp_state state) {
     struct env *env = c->mp->env;
-    bool was = c->state == UMPTCP_ESTABLISHED || c->state == UMPTCP_CLOSE_WAIT;
-    bool is = state == UMPTCP_ESTABLISHED || state == UMPTCP_CLOSE_WAIT;
-    if (was && !is)
-        mib_dec(&env->mib, MIB_TCP_CURR_ESTAB);
-    c->state = state;
+    conn_set_state(c, state);
     if (state == UMPTCP_FIN_WAIT_2 && c->orphan) /* nobody waits for what the peer may still say */
         timer_set(&env->timers, &c->t_life, time_add(env->now, env->cfg.time_wait));
 }
@@ -63,7 +57,7 @@ static void set_state(struct conn *c, enum umptcp_tcp_state state) {
 /* Both directions are done: the subflows end in order, with FINs of their own. */
 static void finish_in_order(struct conn *c) {
     conn_finish(c, 0);
-    list_for_each_safe (n, &c->subflows) {
+    list_for_each_safe(n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf->tcb.fin_queued && sf->state == SF_ACTIVE)
             sf->state = SF_CLOSING; /* plain TCP: its FIN went already */
@@ -121,8 +115,7 @@ void conn_close(struct conn *c) {
         conn_abort(c, ECONNRESET);
         return;
     }
-    list_for_each (n, &c->subflows)
-        tcp_orphan(&subflow_of(n)->tcb);
+    list_for_each(n, &c->subflows) tcp_orphan(&subflow_of(n)->tcb);
     conn_shutdown(c);
     if (c->state == UMPTCP_FIN_WAIT_2) /* shutdown() had come long before */
         set_state(c, UMPTCP_FIN_WAIT_2);
@@ -131,7 +124,7 @@ void conn_close(struct conn *c) {
 }
 
 static void reset_all(struct conn *c, uint16_t signals, int error) {
-    list_for_each_safe (n, &c->subflows) {
+    list_for_each_safe(n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         sf->signals |= signals;
         subflow_reset(sf, MPRST_UNSPEC, error);
@@ -159,9 +152,7 @@ void close_fin_rcvd(struct subflow *sf) {
 }
 
 static bool any_left(const struct conn *c) {
-    list_for_each (n, &c->subflows)
-        if (subflow_of(n)->state != SF_DEAD)
-            return true;
+    list_for_each(n, &c->subflows) if (subflow_of(n)->state != SF_DEAD) return true;
     return false;
 }
 
@@ -169,8 +160,6 @@ void close_subflow_gone(struct conn *c, int error) {
     struct env *env = c->mp->env;
     if (c->state == UMPTCP_CLOSED || any_left(c))
         return;
-    if (in_handshake(c))
-        mib_inc(&env->mib, MIB_TCP_ATTEMPT_FAILS);
     if (c->mode != MP_FULL || c->listener || c->orphan) {
         conn_finish(c, error ? error : c->eof && c->write_shut ? 0 : ECONNRESET);
         return;

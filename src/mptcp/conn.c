@@ -17,8 +17,7 @@ int mp_init(struct mp *mp, struct env *env) {
 }
 
 void mp_free(struct mp *mp) {
-    list_for_each_safe (n, &mp->conns)
-        conn_free(container_of(n, struct conn, node));
+    list_for_each_safe(n, &mp->conns) conn_free(container_of(n, struct conn, node));
     hash_table_free(&mp->flows, &mp->env->mem);
     tokens_free(&mp->tokens, &mp->env->mem);
 }
@@ -36,8 +35,8 @@ struct conn *conn_new(struct mp *mp) {
     c->state = UMPTCP_CLOSED;
     c->sndbuf_size = env->cfg.wmem_default;
     c->rcvbuf_size = env->cfg.rmem_default;
-    c->keepalive = (struct tcp_keepalive){false, env->cfg.keepalive_probes, env->cfg.keepalive_time,
-                                          env->cfg.keepalive_intvl};
+    c->keepalive =
+        (struct tcp_keepalive){false, env->cfg.keepalive_probes, env->cfg.keepalive_time, env->cfg.keepalive_intvl};
     c->last_progress = env->now;
     list_init(&c->ready);
     list_init(&c->work);
@@ -54,8 +53,7 @@ struct conn *conn_new(struct mp *mp) {
 void conn_free(struct conn *c) {
     struct env *env = c->mp->env;
     struct mem *mem = &env->mem;
-    list_for_each_safe (n, &c->subflows)
-        subflow_free(subflow_of(n));
+    list_for_each_safe(n, &c->subflows) subflow_free(subflow_of(n));
     timer_cancel(&env->timers, &c->t_rtx);
     timer_cancel(&env->timers, &c->t_life);
     timer_cancel(&env->timers, &c->t_path);
@@ -78,7 +76,7 @@ void conn_free(struct conn *c) {
 }
 
 bool conn_reap(struct conn *c) {
-    list_for_each_safe (n, &c->subflows) {
+    list_for_each_safe(n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf->state == SF_DEAD && !sf->tcb.rst_pending)
             subflow_free(sf);
@@ -121,13 +119,22 @@ void conn_pm_event(struct conn *c, const struct pm_event *ev) {
     conn_work(c);
 }
 
+void conn_set_state(struct conn *c, enum umptcp_tcp_state state) {
+    struct mib_table *mib = &c->mp->env->mib;
+    bool was = c->state == UMPTCP_ESTABLISHED || c->state == UMPTCP_CLOSE_WAIT;
+    bool is = state == UMPTCP_ESTABLISHED || state == UMPTCP_CLOSE_WAIT;
+    if (is && !was)
+        c->counted = conn_is_mptcp(c); /* Linux counts it also when it falls back later */
+    if (is != was && c->counted)
+        mib_add(mib, MIB_MP_CURR_ESTAB, is ? 1 : (uint64_t)-1);
+    c->state = state;
+}
+
 void conn_finish(struct conn *c, int error) {
     struct env *env = c->mp->env;
     if (c->state == UMPTCP_CLOSED)
         return;
-    if (c->state == UMPTCP_ESTABLISHED || c->state == UMPTCP_CLOSE_WAIT)
-        mib_dec(&env->mib, MIB_TCP_CURR_ESTAB);
-    c->state = UMPTCP_CLOSED;
+    conn_set_state(c, UMPTCP_CLOSED);
     c->error = error;
     timer_cancel(&env->timers, &c->t_rtx);
     timer_cancel(&env->timers, &c->t_life);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A connection: one byte stream in each direction, carried by one or more subflows (RFC 8684). Plain TCP, and a connection
- * that fell back, is the case of one subflow whose mapping is the identity: one code path, with the DSS left out.
+ * A connection: one byte stream in each direction, carried by one or more subflows (RFC 8684). Plain TCP, and a
+ * connection that fell back, is the case of one subflow whose mapping is the identity: one code path, with the DSS left
+ * out.
  *
- * Bytes live once, here: `sndbuf` and `rcvbuf` are addressed by data sequence number. A subflow holds ranges only: its TX
- * mappings say which dsn its ssn carry (each holds a reference on the bytes until its TCP acknowledged them), its RX mappings
- * where in the stream what it receives belongs.
+ * Bytes live once, here: `sndbuf` and `rcvbuf` are addressed by data sequence number. A subflow holds ranges only: its
+ * TX mappings say which dsn its ssn carry (each holds a reference on the bytes until its TCP acknowledged them), its RX
+ * mappings where in the stream what it receives belongs.
  *
  *   sndbuf   snd_una ........ snd_nxt ............ write_seq
  *            sent on subflows, | not yet given to   |
@@ -14,12 +15,13 @@
  *            readable          | DATA_ACK           | right edge that was advertised
  *
  * Calls go down (stack -> connection -> subflow -> TCP), facts come back up as results. What must happen later or
- * elsewhere is left as work: bits and events on the connection, done by the stack at the end of the public call. Objects die there too.
+ * elsewhere is left as work: bits and events on the connection, done by the stack at the end of the public call.
+ * Objects die there too.
  *
- * Files: conn.c life; token.c; handshake.c MP_CAPABLE and MP_JOIN; subflow.c a subflow's life and input; mapping.c both kinds of
- * mappings; receive.c and hold.c payload into the stream; output.c scheduling and segments; options.c which MPTCP options a segment
- * carries; reinject.c stale and dead paths, data-level timer; close.c DATA_FIN, MP_FASTCLOSE, end; fallback.c; address.c ADD_ADDR and
- * the other path signals; buffer.c windows and auto-tuning.
+ * Files: conn.c life; token.c; handshake.c MP_CAPABLE and MP_JOIN; subflow.c a subflow's life and input; mapping.c both
+ * kinds of mappings; receive.c and hold.c payload into the stream; output.c scheduling and segments; options.c which
+ * MPTCP options a segment carries; reinject.c stale and dead paths, data-level timer; close.c DATA_FIN, MP_FASTCLOSE,
+ * end; fallback.c; address.c ADD_ADDR and the other path signals; buffer.c windows and auto-tuning.
  */
 #ifndef UMPTCP_MPTCP_CONN_H
 #define UMPTCP_MPTCP_CONN_H
@@ -32,43 +34,43 @@
 #include "tcp/tcb.h"
 
 enum mptcp_limit {
-    RX_MAPS_MAX = 256,         /* mappings that wait for their data, per subflow */
-    CONN_SUBFLOWS_MAX = 16,    /* also half-open and closing ones */
+    RX_MAPS_MAX = 256,      /* mappings that wait for their data, per subflow */
+    CONN_SUBFLOWS_MAX = 16, /* also half-open and closing ones */
     REMOTE_ADDRS_MAX = PM_REMOTES_MAX,
-    ADD_ADDR_RETRIES = 3,      /* after the first */
-    FASTCLOSE_RETRIES = 3,     /* RFC 8684 3.5 */
+    ADD_ADDR_RETRIES = 3,  /* after the first */
+    FASTCLOSE_RETRIES = 3, /* RFC 8684 3.5 */
     JOIN_ACK_RETRIES = 6,
-    PATH_EVENTS_MAX = 64,      /* that wait per connection for the caller */
+    PATH_EVENTS_MAX = 64, /* that wait per connection for the caller */
 };
 
 enum mptcp_timer_kind {
     TIMER_CONN_RTX = TIMER_TCP_COUNT, /* data-level retransmission; DATA_FIN; window probe */
     TIMER_CONN_LIFE,                  /* no subflow left; orphan's end */
-    TIMER_CONN_PATH,                  /* ADD_ADDR retransmission, path probes, unmapped data, path manager: the nearest */
-    TIMER_SUBFLOW_JOIN,               /* third ACK of MP_JOIN again */
+    TIMER_CONN_PATH,    /* ADD_ADDR retransmission, path probes, unmapped data, path manager: the nearest */
+    TIMER_SUBFLOW_JOIN, /* third ACK of MP_JOIN again */
     TIMER_MPTCP_COUNT
 };
 
 /* How far MPTCP has come. */
 enum mp_mode {
-    MP_OFF,         /* plain TCP: never asked, or refused in the handshake */
-    MP_ASKED,       /* MP_CAPABLE went out, or came in, on a SYN */
-    MP_PENDING,     /* both keys known; no DSS seen yet: no joins, every segment is mapped */
-    MP_FULL,        /* fully established */
-    MP_FALLBACK,    /* given up: one subflow, identity mapping, no options for ever */
+    MP_OFF,      /* plain TCP: never asked, or refused in the handshake */
+    MP_ASKED,    /* MP_CAPABLE went out, or came in, on a SYN */
+    MP_PENDING,  /* both keys known; no DSS seen yet: no joins, every segment is mapped */
+    MP_FULL,     /* fully established */
+    MP_FALLBACK, /* given up: one subflow, identity mapping, no options for ever */
 };
 
 enum subflow_state {
-    SF_OPENING,     /* TCP handshake */
-    SF_PRE,         /* join we opened: HMAC sent, waiting for the fourth ACK; no data */
-    SF_ACTIVE,      /* carries data */
-    SF_CLOSING,     /* FIN is queued or was sent or received: carries nothing new */
-    SF_DEAD,        /* to be freed at the end of the call */
+    SF_OPENING, /* TCP handshake */
+    SF_PRE,     /* join we opened: HMAC sent, waiting for the fourth ACK; no data */
+    SF_ACTIVE,  /* carries data */
+    SF_CLOSING, /* FIN is queued or was sent or received: carries nothing new */
+    SF_DEAD,    /* to be freed at the end of the call */
 };
 
 /* MPTCP options that wait to go on a segment of this subflow (struct subflow.signals). */
 enum subflow_signal {
-    SIG_DATA_ACK = 1,     /* a DSS with the present DATA_ACK is due (also on subflows without data of their own) */
+    SIG_DATA_ACK = 1, /* a DSS with the present DATA_ACK is due (also on subflows without data of their own) */
     SIG_DATA_FIN = 2,
     SIG_PRIO = 4,
     SIG_FAIL = 8,
@@ -78,27 +80,27 @@ enum subflow_signal {
     SIG_REMOVE_ADDR = 128,
 };
 
-
 /* Those that do not wait until a segment without payload is due by itself. */
 enum { SIGNALS_ALONE = SIG_PRIO | SIG_FAIL | SIG_ADD_ADDR | SIG_ECHO | SIG_REMOVE_ADDR | SIG_DATA_FIN };
 
 struct tx_map { /* [ssn, ssn + len) on this subflow is [dsn, ...) of the connection; never changed once made */
     struct ssn ssn;
     struct dsn dsn;
-    uint32_t len;       /* bytes */
-    uint16_t csum;      /* DSS checksum when the connection uses them */
-    bool data_fin;      /* the DATA_FIN follows the last byte and counts in the option */
-    bool mpc;           /* goes as MP_CAPABLE with data, not as DSS (first data of the client) */
+    uint32_t len;  /* bytes */
+    uint16_t csum; /* DSS checksum when the connection uses them */
+    bool data_fin; /* the DATA_FIN follows the last byte and counts in the option */
+    bool mpc;      /* goes as MP_CAPABLE with data, not as DSS (first data of the client) */
 };
 
 struct rx_map {
     struct ssn ssn;
     struct dsn dsn;
-    uint32_t len;       /* bytes; the DATA_FIN's octet taken off */
-    uint16_t option_len;/* as in the option, for the checksum */
+    uint32_t len;        /* bytes; the DATA_FIN's octet taken off */
+    uint16_t option_len; /* as in the option, for the checksum */
     uint16_t csum;
     bool has_csum;
-    bool data_fin;      /* the DATA_FIN follows the last byte */
+    bool placed;   /* its checksum was right and its bytes are in the stream: a copy of them is of no use */
+    bool data_fin; /* the DATA_FIN follows the last byte */
 };
 
 struct conn;
@@ -106,49 +108,49 @@ struct conn;
 struct subflow {
     struct tcb tcb;
     struct conn *conn;
-    struct list node;            /* conn->subflows */
-    struct hash_node flow_node;  /* mp->flows */
+    struct list node;           /* conn->subflows */
+    struct hash_node flow_node; /* mp->flows */
     struct flow flow;
     int netif;
-    uint32_t number;             /* 1, 2, ... within the connection */
+    uint32_t number; /* 1, 2, ... within the connection */
     enum subflow_state state;
-    bool initiator;              /* we sent the SYN */
-    bool join;                   /* opened by MP_JOIN */
+    bool initiator;                   /* we sent the SYN */
+    bool join;                        /* opened by MP_JOIN */
     bool local_backup, remote_backup; /* we asked; the peer asked */
     bool stale;
-    bool confirmed;              /* a DSS with DATA_ACK came for data sent here: RFC 8684 3.7 */
-    bool dss_seen;               /* any DSS came on it */
+    bool confirmed; /* a DSS with DATA_ACK came for data sent here: RFC 8684 3.7 */
+    bool keys_said; /* the third ACK with both keys left */
+    bool dss_seen;  /* any DSS came on it */
     bool got_data;
-    bool registered;             /* in mp->flows */
+    bool registered; /* in mp->flows */
     uint8_t local_id, remote_id;
-    uint8_t rst_reason;          /* MP_TCPRST to send with a RST */
-    uint8_t peer_reason;         /* that came */
-    uint8_t join_acks;           /* third ACKs sent */
-    uint8_t probes;              /* path probes without answer */
-    uint8_t signal_acks;         /* duplicate ACKs in a row that only carried signals */
-    uint8_t timeouts;            /* RTOs in a row */
-    bool csum_ok_seen;           /* a DSS checksum on it was right once */
-    bool withdrawn;              /* the peer removed its address: it must prove that it lives */
-    uint16_t signals;            /* enum subflow_signal */
+    uint8_t rst_reason;  /* MP_TCPRST to send with a RST */
+    uint8_t peer_reason; /* that came */
+    uint8_t join_acks;   /* third ACKs sent */
+    uint8_t probes;      /* path probes without answer */
+    uint8_t signal_acks; /* duplicate ACKs in a row that only carried signals */
+    uint8_t timeouts;    /* RTOs in a row */
+    bool withdrawn;      /* the peer removed its address: it must prove that it lives */
+    uint16_t signals;    /* enum subflow_signal */
     uint32_t local_nonce, remote_nonce;
-    struct dsn fail_dsn;         /* for SIG_FAIL */
-    struct deque tx_maps;        /* struct tx_map, in order of ssn, from the first not yet acknowledged */
-    struct deque rx_maps;        /* struct rx_map, in order of ssn */
-    struct hold *hold;           /* bytes without usable mapping; NULL: none */
+    struct dsn fail_dsn;  /* for SIG_FAIL */
+    struct deque tx_maps; /* struct tx_map, in order of ssn, from the first not yet acknowledged */
+    struct deque rx_maps; /* struct rx_map, in order of ssn */
+    struct hold *hold;    /* bytes without usable mapping; NULL: none */
     struct timer t_join;
 };
 
-struct hold { /* bytes of a subflow that cannot be placed yet */
-    struct bytebuf bytes;        /* by ssn */
-    struct ranges have;          /* ssn */
-    utime since;                 /* the oldest unmapped byte came */
+struct hold {             /* bytes of a subflow that cannot be placed yet */
+    struct bytebuf bytes; /* by ssn */
+    struct ranges have;   /* ssn */
+    utime since;          /* the oldest unmapped byte came */
 };
 
 struct add_addr { /* the one announcement that is being made */
     bool active, sent;
     uint8_t id, tries;
     struct umptcp_sockaddr addr;
-    utime at;                    /* next transmission */
+    utime at; /* next transmission */
 };
 
 struct conn_path_event { /* waits for umptcp_event() */
@@ -160,21 +162,27 @@ struct conn_path_event { /* waits for umptcp_event() */
 };
 
 /* Facts the application has not been told (struct conn.notify). */
-enum conn_notify { NOTIFY_CONNECTED = 1, NOTIFY_READABLE = 2, NOTIFY_WRITABLE = 4, NOTIFY_CLOSED = 8, NOTIFY_ACCEPT = 16 };
+enum conn_notify {
+    NOTIFY_CONNECTED = 1,
+    NOTIFY_READABLE = 2,
+    NOTIFY_WRITABLE = 4,
+    NOTIFY_CLOSED = 8,
+    NOTIFY_ACCEPT = 16
+};
 
 /* Rarely needed parts, made when MPTCP is negotiated. */
 struct conn_paths {
     struct pm_remote remotes[REMOTE_ADDRS_MAX];
     uint8_t nremotes;
     bool echo_pending;
-    struct pm_remote echo;       /* to be echoed */
+    struct pm_remote echo; /* to be echoed */
     bool echo_has_port;
     uint8_t remove_ids[8], nremove; /* to be withdrawn */
     struct add_addr add;
-    utime pm_at;                 /* PM_CMD_TIMER */
+    utime pm_at; /* PM_CMD_TIMER */
     uint64_t pm_state[PM_STATE_SIZE / 8];
-    struct deque events;         /* struct pm_event: for the path manager */
-    utime probe_at;              /* next look at silent paths */
+    struct deque events; /* struct pm_event: for the path manager */
+    utime probe_at;      /* next look at silent paths */
     utime unmapped_at;
 };
 
@@ -182,37 +190,38 @@ struct mp;
 
 struct conn {
     struct mp *mp;
-    struct list node;            /* mp->conns */
-    struct list ready;           /* mp->ready */
-    struct list work;            /* mp->work */
-    uint64_t handle;             /* of the application; 0: none (orphan, or not yet accepted) */
-    void *listener;              /* of the stack: not yet accepted */
+    struct list node;  /* mp->conns */
+    struct list ready; /* mp->ready */
+    struct list work;  /* mp->work */
+    uint64_t handle;   /* of the application; 0: none (orphan, or not yet accepted) */
+    void *listener;    /* of the stack: not yet accepted */
 
     enum umptcp_tcp_state state; /* of the connection */
     enum mp_mode mode;
-    int error;                   /* positive errno */
+    int error; /* positive errno */
     bool server;
-    bool csum;                   /* DSS checksums */
-    bool csum_wanted;            /* by our configuration */
-    bool deny_join0_remote;      /* the peer's C flag */
-    bool orphan;                 /* the application gave it up */
-    bool joined;                 /* had a second subflow: no fall-back from then on */
-    bool reinjected;             /* sent data a second time: no fall-back either */
+    bool csum;              /* DSS checksums */
+    bool csum_wanted;       /* by our configuration */
+    bool deny_join0_remote; /* the peer's C flag */
+    bool orphan;            /* the application gave it up */
+    bool joined;            /* had a second subflow: no fall-back from then on */
+    bool reinjected;        /* sent data a second time: no fall-back either */
+    bool counted;           /* in MPTcpExtMPCurrEstab */
     bool nodelay, cork;
     bool rcvbuf_fixed, sndbuf_fixed;
-    bool write_shut;             /* DATA_FIN stands at write_seq */
+    bool write_shut; /* DATA_FIN stands at write_seq */
     bool data_fin_sent;
     bool data_fin_acked;
-    bool fin_rcvd;               /* fin_dsn is known */
-    bool eof;                    /* all before the peer's end arrived */
-    bool ack64;                  /* the peer uses 64-bit DSNs: 64-bit DATA_ACKs */
-    bool want_write;             /* a send came short: say when there is room */
+    bool fin_rcvd;   /* fin_dsn is known */
+    bool eof;        /* all before the peer's end arrived */
+    bool ack64;      /* the peer uses 64-bit DSNs: 64-bit DATA_ACKs */
+    bool want_write; /* a send came short: say when there is room */
     bool window_limited;
-    bool fail_sent, fail_rcvd;   /* MP_FAIL exchange */
-    bool infinite_tx;            /* next new data carries the infinite mapping */
-    bool syn_without;            /* MP_CAPABLE was dropped from the SYN after it got no answer */
+    bool fail_sent, fail_rcvd; /* MP_FAIL exchange */
+    bool infinite_tx;          /* next new data carries the infinite mapping */
+    bool syn_without;          /* MP_CAPABLE was dropped from the SYN after it got no answer */
     uint8_t rtx_backoff;
-    uint8_t notify;              /* enum conn_notify */
+    uint8_t notify; /* enum conn_notify */
     uint32_t subflow_counter;
     uint32_t nsubflows;
 
@@ -223,32 +232,32 @@ struct conn {
     /* Send */
     struct dsn local_idsn;
     struct dsn snd_una, snd_nxt, write_seq;
-    struct dsn wnd_edge;         /* right edge of the peer's window */
+    struct dsn wnd_edge; /* right edge of the peer's window */
     struct bytebuf sndbuf;
-    struct ranges reinject;      /* dsn: to be sent on another subflow */
+    struct ranges reinject; /* dsn: to be sent on another subflow */
     uint32_t sndbuf_size;
-    size_t reserved;             /* by umptcp_send_reserve() */
-    utime last_send;             /* application wrote */
+    size_t reserved; /* by umptcp_send_reserve() */
+    utime last_send; /* application wrote */
 
     /* Receive */
     struct dsn remote_idsn;
     struct dsn read_seq, rcv_nxt;
-    struct dsn rcv_edge;         /* highest right edge advertised */
+    struct dsn rcv_edge; /* highest right edge advertised */
     struct dsn fin_dsn;
-    struct ssn rx_base_ssn;      /* plain TCP: this position of the subflow */
-    struct dsn rx_base_dsn;      /* is this position of the stream */
+    struct ssn rx_base_ssn; /* plain TCP: this position of the subflow */
+    struct dsn rx_base_dsn; /* is this position of the stream */
     struct bytebuf rcvbuf;
-    struct ranges rcv_ofo;       /* dsn beyond rcv_nxt */
+    struct ranges rcv_ofo; /* dsn beyond rcv_nxt */
     uint32_t rcvbuf_size;
-    uint64_t drs_copied;         /* read by the application in this round (auto-tuning) */
+    uint64_t drs_copied; /* read by the application in this round (auto-tuning) */
     utime drs_at;
     uint32_t drs_space;
 
     struct list subflows;
     struct conn_paths *paths;
     uint8_t sched_state[SCHED_STATE_SIZE];
-    struct deque path_events;    /* struct conn_path_event */
-    struct flow name;            /* of the first subflow */
+    struct deque path_events; /* struct conn_path_event */
+    struct flow name;         /* of the first subflow */
     struct tcp_keepalive keepalive;
     dur user_timeout;
     struct timer t_rtx, t_life, t_path;
@@ -261,17 +270,18 @@ struct conn {
 struct mp {
     struct env *env;
     struct tokens tokens;
-    struct hash_table flows;     /* struct subflow by 4-tuple */
+    struct hash_table flows; /* struct subflow by 4-tuple */
     struct list conns, ready, work;
     uint32_t nconns;
     const struct sched_ops *sched;
     const struct pm_ops *pm;
     const struct cc_ops *cc;
-    utime blackhole_until;       /* RFC 8684 3.9.3: MPTCP is not tried before */
+    utime blackhole_until; /* RFC 8684 3.9.3: MPTCP is not tried before */
     uint8_t blackholes;
 };
 
-/* ---- Life (conn.c, subflow.c) -------------------------------------------------------------------------------------- */
+/* ---- Life (conn.c, subflow.c) --------------------------------------------------------------------------------------
+ */
 
 int mp_init(struct mp *mp, struct env *env); /* 0 or -ENOMEM */
 void mp_free(struct mp *mp);
@@ -280,8 +290,9 @@ struct conn *conn_new(struct mp *mp);
 /* Frees everything at once. Only for the end of a public call and for the end of the stack. */
 void conn_free(struct conn *c);
 /*
- * For each connection on mp->work at the end of a public call: frees its dead subflows. True when the connection itself is
- * over too, nobody holds it (handle 0, listener NULL) and nothing of it is left to send: then the stack calls conn_free().
+ * For each connection on mp->work at the end of a public call: frees its dead subflows. True when the connection itself
+ * is over too, nobody holds it (handle 0, listener NULL) and nothing of it is left to send: then the stack calls
+ * conn_free().
  */
 bool conn_reap(struct conn *c);
 /* Marks for the stack's end-of-call work / for output. */
@@ -291,6 +302,8 @@ void conn_notify(struct conn *c, enum conn_notify what);
 /* Takes note of a path event for the application; lost (and counted) when too many wait. */
 void conn_path_event(struct conn *c, const struct conn_path_event *ev);
 void conn_pm_event(struct conn *c, const struct pm_event *ev);
+/* The only way to change c->state. */
+void conn_set_state(struct conn *c, enum umptcp_tcp_state state);
 /* The whole connection ends with `error` (0: in order): subflows are let go, the application is told. */
 void conn_finish(struct conn *c, int error);
 
@@ -304,7 +317,8 @@ struct subflow *subflow_new(struct conn *c, const struct path *path);
 void subflow_free(struct subflow *sf);
 /* The subflow of a 4-tuple, or NULL. */
 struct subflow *subflow_find(const struct mp *mp, const struct flow *flow);
-/* A segment for this subflow. Returns why it, or a part of it, was dropped. `*reply_rst`: answer with a RST made from it;
+/* A segment for this subflow. Returns why it, or a part of it, was dropped. `*reply_rst`: answer with a RST made from
+ * it;
  * `*reopen`: the subflow left TIME-WAIT for this SYN: treat it as a SYN to the listener. */
 enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_rst, bool *reopen);
 /* One of a subflow's timers. */
@@ -315,7 +329,8 @@ void subflow_reset(struct subflow *sf, enum mp_rst_reason reason, int error);
 /* Took its end (TCP is CLOSED or in TIME-WAIT with nothing left): moves data away, tells everyone. */
 void subflow_gone(struct subflow *sf, int error);
 
-/* ---- Handshakes (handshake.c) -------------------------------------------------------------------------------------- */
+/* ---- Handshakes (handshake.c) --------------------------------------------------------------------------------------
+ */
 
 /* Opens the first subflow. 0 or -ENOMEM. */
 int conn_connect(struct conn *c, const struct path *path, bool tcp_only);
@@ -324,8 +339,8 @@ struct conn *conn_accept_syn(struct mp *mp, const struct path *path, const struc
 /* Opens a further subflow. 0, or -ENOTCONN (not fully established or closing), -ENOMEM, -ERANGE (too many). */
 int conn_join(struct conn *c, const struct path *path, const struct pm_command *cmd);
 /*
- * A SYN with MP_JOIN. Makes a half-open subflow of the connection it names. DROP_NONE, or why not: then the SYN is to be
- * answered by a RST with `*reason`. `local_id`: of the address it came to. `backup`: we ask not to use it.
+ * A SYN with MP_JOIN. Makes a half-open subflow of the connection it names. DROP_NONE, or why not: then the SYN is to
+ * be answered by a RST with `*reason`. `local_id`: of the address it came to. `backup`: we ask not to use it.
  */
 enum drop conn_accept_join(struct mp *mp, const struct path *path, const struct seg *syn, uint8_t local_id, bool backup,
                            enum mp_rst_reason *reason);
@@ -338,7 +353,8 @@ void subflow_up(struct subflow *sf);
 /* The first DSS (or equivalent) was seen: joins are allowed. */
 void conn_fully_established(struct conn *c);
 
-/* ---- Data in (receive.c, mapping.c) -------------------------------------------------------------------------------- */
+/* ---- Data in (receive.c, mapping.c) --------------------------------------------------------------------------------
+ */
 
 /* DSS options, then the payload. */
 enum drop receive_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx);
@@ -364,7 +380,8 @@ void tx_map_clear(struct subflow *sf);
 
 /* Bytes that cannot be placed yet: unmapped, or of a mapping whose checksum is not complete. 0 or -ENOMEM. */
 int hold_store(struct subflow *sf, struct ssn ssn, const uint8_t *data, uint32_t len);
-/* Moves what is held and placeable into the stream. False when a checksum failed and the subflow or MPTCP ended by it. */
+/* Moves what is held and placeable into the stream. False when a checksum failed and the subflow or MPTCP ended by it.
+ */
 bool hold_drain(struct subflow *sf);
 /* In plain TCP everything that is held belongs to the stream as it is. */
 void hold_drain_plain(struct subflow *sf);
@@ -372,10 +389,11 @@ void hold_drain_plain(struct subflow *sf);
 bool hold_unmapped(const struct subflow *sf, struct ssn *ssn);
 void hold_free(struct subflow *sf);
 
-/* ---- Data out (output.c, options.c, reinject.c) -------------------------------------------------------------------- */
+/* ---- Data out (output.c, options.c, reinject.c) --------------------------------------------------------------------
+ */
 
-/* The next segment of this connection, IP header and all: fills `out` and returns true; false when there is none now. `caps`
- * says what an interface takes. */
+/* The next segment of this connection, IP header and all: fills `out` and returns true; false when there is none now.
+ * `caps` says what an interface takes. */
 struct netif_caps {
     bool csum, tso4, tso6;
 };
@@ -399,7 +417,8 @@ bool subflow_usable(const struct subflow *sf);
 /* The data sequence number of the first byte that TCP has not acknowledged. */
 struct dsn tx_una_dsn(const struct subflow *sf);
 
-/* ---- The application's bytes (buffer.c): as the calls of umptcp.h, with the connection's buffers ---------------------- */
+/* ---- The application's bytes (buffer.c): as the calls of umptcp.h, with the connection's buffers
+ * ---------------------- */
 
 /* Writable slices at write_seq: how many, or -EAGAIN (full; want_write is set), -ENOTCONN, -EPIPE, -ENOMEM, -error. */
 int conn_reserve(struct conn *c, size_t len, struct umptcp_slice *slices, int max);
@@ -410,7 +429,8 @@ int conn_peek(struct conn *c, struct umptcp_slice *slices, int max);
 /* `len` bytes of them were read. 0 or -EINVAL. */
 int conn_consume(struct conn *c, size_t len);
 
-/* ---- Windows (buffer.c) -------------------------------------------------------------------------------------------- */
+/* ---- Windows (buffer.c) --------------------------------------------------------------------------------------------
+ */
 
 /* Bytes beyond rcv_nxt that the receive buffer takes; never less than what was advertised. */
 uint64_t conn_window(const struct conn *c);
@@ -421,7 +441,8 @@ uint32_t conn_send_room(const struct conn *c);
 /* Send auto-tuning. */
 void conn_tune_sndbuf(struct conn *c);
 
-/* ---- End and fall-back (close.c, fallback.c) ----------------------------------------------------------------------- */
+/* ---- End and fall-back (close.c, fallback.c) -----------------------------------------------------------------------
+ */
 
 /* The application will not send any more. */
 void conn_shutdown(struct conn *c);
@@ -439,7 +460,8 @@ void close_subflow_gone(struct conn *c, int error);
 void close_fast(struct conn *c);
 /* May still become plain TCP: one subflow, never joined, nothing sent twice, no hole in what was received. */
 bool fallback_possible(const struct conn *c);
-/* Becomes plain TCP now. `mib` says why. False, and the subflow is reset with `otherwise`, when that is not possible any more. */
+/* Becomes plain TCP now. `mib` says why. False, and the subflow is reset with `otherwise`, when that is not possible
+ * any more. */
 bool fallback_now(struct subflow *sf, enum mib mib, enum mp_rst_reason otherwise);
 /* An infinite mapping came. False: the subflow was reset. */
 bool fallback_infinite(struct subflow *sf);
@@ -450,10 +472,11 @@ void fallback_unmapped(struct subflow *sf, struct ssn ssn, bool late);
 /* The peer's MP_FAIL. False: the subflow was reset. */
 bool fallback_fail_rcvd(struct subflow *sf);
 
-/* ---- Path signals (address.c) -------------------------------------------------------------------------------------- */
+/* ---- Path signals (address.c) --------------------------------------------------------------------------------------
+ */
 
-/* ADD_ADDR, REMOVE_ADDR, MP_PRIO, MP_FAIL, MP_FASTCLOSE and MP_TCPRST of an acceptable segment. False: the connection or
- * the subflow ended by it. */
+/* ADD_ADDR, REMOVE_ADDR, MP_PRIO, MP_FAIL, MP_FASTCLOSE and MP_TCPRST of an acceptable segment. False: the connection
+ * or the subflow ended by it. */
 bool signal_input(struct subflow *sf, const struct seg *seg, enum drop *drop);
 /* 0, or -EBUSY when one is being announced. */
 int conn_announce(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr);

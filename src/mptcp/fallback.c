@@ -3,8 +3,8 @@
  * Fall-back to plain TCP (RFC 8684 3.7): possible while one subflow has carried everything exactly once, because then
  * its sequence space and the connection's are the same stream. Once there, never back.
  *
- * Where the inspection of a segment finds that MPTCP cannot go on, it is decided here, in one place, whether the connection
- * becomes TCP or the subflow is reset.
+ * Where the inspection of a segment finds that MPTCP cannot go on, it is decided here, in one place, whether the
+ * connection becomes TCP or the subflow is reset.
  */
 #include <errno.h>
 
@@ -14,8 +14,7 @@
 
 static uint32_t living(const struct conn *c) {
     uint32_t n = 0;
-    list_for_each (node, &c->subflows)
-        n += subflow_of(node)->state != SF_DEAD;
+    list_for_each(node, &c->subflows) n += subflow_of(node)->state != SF_DEAD;
     return n;
 }
 
@@ -65,8 +64,8 @@ bool fallback_infinite(struct subflow *sf) {
 }
 
 /*
- * With another subflow the data can come again, so this one is reset and says from where on (MP_FAIL). Alone, the stream goes
- * on as TCP would have it, and the peer is asked to do the same.
+ * With another subflow the data can come again, so this one is reset and says from where on (MP_FAIL). Alone, the
+ * stream goes on as TCP would have it, and the peer is asked to do the same.
  */
 void fallback_checksum(struct subflow *sf, const struct rx_map *map) {
     struct conn *c = sf->conn;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Handshakes: MP_CAPABLE (RFC 8684 3.1) and MP_JOIN (3.2), in both roles. TCP has done its part when handshake_input() looks
- * at a segment; here is decided what the options make of it: MPTCP, plain TCP, or the end of the subflow.
+ * Handshakes: MP_CAPABLE (RFC 8684 3.1) and MP_JOIN (3.2), in both roles. TCP has done its part when handshake_input()
+ * looks at a segment; here is decided what the options make of it: MPTCP, plain TCP, or the end of the subflow.
  */
 #include <errno.h>
 #include <string.h>
@@ -66,17 +66,16 @@ static void stay_tcp(struct conn *c) {
 /* The first subflow is up; its handshake's window is the connection's first. */
 static void conn_established(struct subflow *sf) {
     struct conn *c = sf->conn;
-    struct env *env = c->mp->env;
     sf->state = SF_ACTIVE;
-    c->state = UMPTCP_ESTABLISHED;
+    conn_set_state(c, UMPTCP_ESTABLISHED);
     c->wnd_edge = dsn_add(c->snd_una, sf->tcb.snd_wnd);
-    mib_inc(&env->mib, MIB_TCP_CURR_ESTAB);
     conn_notify(c, c->server ? NOTIFY_ACCEPT : NOTIFY_CONNECTED | NOTIFY_WRITABLE);
     if (c->write_shut) /* shutdown() came before the handshake ended */
-        c->state = UMPTCP_FIN_WAIT_1;
+        conn_set_state(c, UMPTCP_FIN_WAIT_1);
 }
 
-/* ---- Opening ------------------------------------------------------------------------------------------------------- */
+/* ---- Opening -------------------------------------------------------------------------------------------------------
+ */
 
 int conn_connect(struct conn *c, const struct path *path, bool tcp_only) {
     struct mp *mp = c->mp;
@@ -86,7 +85,7 @@ int conn_connect(struct conn *c, const struct path *path, bool tcp_only) {
     if (!sf)
         return -ENOMEM;
     sf->initiator = true;
-    c->state = UMPTCP_SYN_SENT;
+    conn_set_state(c, UMPTCP_SYN_SENT);
     start_sending(c, (struct dsn){0});
     start_receiving(c, (struct dsn){0});
     if (!tcp_only && env->cfg.mptcp_enabled) {
@@ -97,12 +96,12 @@ int conn_connect(struct conn *c, const struct path *path, bool tcp_only) {
             mib_inc(&env->mib, MIB_MPC_SYN_TX);
         }
     }
-    mib_inc(&env->mib, MIB_TCP_ACTIVE_OPENS);
     tcp_connect(&sf->tcb);
     return 0;
 }
 
-/* What the flags of an MP_CAPABLE must be for us to take it (3.1): version 1, no extensions, HMAC-SHA256 among its algorithms. */
+/* What the flags of an MP_CAPABLE must be for us to take it (3.1): version 1, no extensions, HMAC-SHA256 among its
+ * algorithms. */
 static bool mpc_acceptable(const struct mpopt *mpc) {
     return mpc->mpc.version >= MP_VERSION && !(mpc->mpc.flags & MPC_EXT) && mpc->mpc.flags & MPC_HMAC_SHA256;
 }
@@ -118,7 +117,7 @@ struct conn *conn_accept_syn(struct mp *mp, const struct path *path, const struc
         return NULL;
     }
     c->server = true;
-    c->state = UMPTCP_SYN_RCVD;
+    conn_set_state(c, UMPTCP_SYN_RCVD);
     start_sending(c, (struct dsn){0});
     start_receiving(c, (struct dsn){0});
     if (mptcp && env->cfg.mptcp_enabled && mpc && mpc_acceptable(mpc) && !mpopts_find(&syn->mp, MPJ_SYN)) {
@@ -128,7 +127,6 @@ struct conn *conn_accept_syn(struct mp *mp, const struct path *path, const struc
             c->csum = mpc->mpc.flags & MPC_CSUM || c->csum_wanted;
         }
     }
-    mib_inc(&env->mib, MIB_TCP_PASSIVE_OPENS);
     tcp_open(&sf->tcb, syn);
     return c;
 }
@@ -195,7 +193,8 @@ enum drop conn_accept_join(struct mp *mp, const struct path *path, const struct 
     return DROP_NONE;
 }
 
-/* ---- Completing ---------------------------------------------------------------------------------------------------- */
+/* ---- Completing ----------------------------------------------------------------------------------------------------
+ */
 
 /* The plain SYN was answered where those with MP_CAPABLE were not: do not try for a while (3.9.3; the hold doubles). */
 static void note_blackhole(struct mp *mp) {
@@ -343,6 +342,5 @@ void conn_fully_established(struct conn *c) {
     if (c->mode != MP_PENDING)
         return;
     c->mode = MP_FULL;
-    mib_inc(&c->mp->env->mib, MIB_MP_CURR_ESTAB);
     conn_pm_event(c, &(struct pm_event){.type = PM_ESTABLISHED});
 }

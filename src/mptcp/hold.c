@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Bytes of a subflow that cannot be placed in the stream yet: their mapping has not come (RFC 8684 3.3.1 lets it come
- * later, even with a retransmission), or the checksum of their mapping is not complete. Most connections never hold a byte.
+ * later, even with a retransmission), or the checksum of their mapping is not complete. Most connections never hold a
+ * byte.
  */
 #include <errno.h>
 
@@ -43,18 +44,22 @@ int hold_store(struct subflow *sf, struct ssn ssn, const uint8_t *data, uint32_t
     return ranges_add(&h->have, &env->mem, ssn.v, end);
 }
 
-/* Takes [start, end) out; what is below both the first byte still held and the first that may still come is forgotten. */
-static void hold_release(struct subflow *sf, uint64_t start, uint64_t end) {
+/*
+ * Takes [start, end) out; what is below both the first byte still held and the first that may still come is forgotten.
+ * False without memory to split a range: the bytes stay until the next time.
+ */
+static bool hold_release(struct subflow *sf, uint64_t start, uint64_t end) {
     struct env *env = sf->conn->mp->env;
     struct hold *h = sf->hold;
     if (ranges_remove(&h->have, &env->mem, start, end))
-        return; /* no memory to split: the bytes stay and are placed, in vain, once more */
+        return false;
     if (ranges_empty(&h->have)) {
         hold_free(sf);
-        return;
+        return true;
     }
     uint64_t first = h->have.items[0].start, next = sf->tcb.rcv_nxt.v;
     bytebuf_advance(&h->bytes, &env->chunks, first < next ? first : next, h->have.items[h->have.count - 1].end);
+    return true;
 }
 
 /* Copies held bytes to their place in the stream. */
@@ -82,18 +87,21 @@ static bool hold_csum_ok(const struct subflow *sf, const struct rx_map *m) {
         csum_add(&sum, slice.base, slice.len);
         at += slice.len;
     }
-    sum.odd = false;
     mp_csum_add_pseudo(&sum, m->dsn, (uint32_t)m->ssn.v, m->option_len);
     return csum_finish(&sum) == m->csum;
 }
 
 /* One mapping: false when nothing of it can be placed now. `*failed`: its checksum is wrong. */
-static bool drain_map(struct subflow *sf, const struct rx_map *m, bool *failed) {
+static bool drain_map(struct subflow *sf, struct rx_map *m, bool *failed) {
     struct conn *c = sf->conn;
     uint64_t start = m->ssn.v, end = start + m->len;
     const struct range *r = ranges_next(&sf->hold->have, start);
     if (!r || r->start >= end)
         return false;
+    uint64_t from = r->start > start ? r->start : start;
+    uint64_t to = r->end < end ? r->end : end;
+    if (m->placed) /* a copy that came before the segment that had all of it */
+        return hold_release(sf, from, to);
     if (m->has_csum) {
         if (!ranges_cover(&sf->hold->have, start, end))
             return false;
@@ -101,21 +109,18 @@ static bool drain_map(struct subflow *sf, const struct rx_map *m, bool *failed) 
             *failed = true;
             return false;
         }
-        sf->csum_ok_seen = true;
     }
-    uint64_t from = r->start > start ? r->start : start;
-    uint64_t to = r->end < end ? r->end : end;
     if (hold_place(sf, from, to, dsn_add(m->dsn, from - start)))
         return false;
+    m->placed = m->has_csum;
     if (m->data_fin && m->has_csum)
         conn_receive_fin(c, dsn_add(m->dsn, m->len));
-    hold_release(sf, from, to);
-    return true;
+    return hold_release(sf, from, to);
 }
 
 bool hold_drain(struct subflow *sf) {
     for (uint32_t i = 0; sf->hold && i < sf->rx_maps.count;) {
-        const struct rx_map *m = deque_at(&sf->rx_maps, i);
+        struct rx_map *m = deque_at(&sf->rx_maps, i);
         bool failed = false;
         if (drain_map(sf, m, &failed))
             continue; /* perhaps there is another piece of it */
@@ -135,7 +140,8 @@ void hold_drain_plain(struct subflow *sf) {
         struct dsn dsn = {c->rx_base_dsn.v + (r.start - c->rx_base_ssn.v)};
         if (hold_place(sf, r.start, r.end, dsn))
             return;
-        hold_release(sf, r.start, r.end);
+        if (!hold_release(sf, r.start, r.end))
+            return;
     }
 }
 

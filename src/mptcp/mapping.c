@@ -2,9 +2,9 @@
 /*
  * Data sequence mappings (RFC 8684 3.3.1).
  *
- * TX: one mapping per super-segment, never changed once made; it holds a reference on its bytes in the connection's send
- * buffer until TCP acknowledged all of it, so that the subflow can always send the same bytes again (3.3.6).
- * RX: mappings wait in order of position until TCP has all of their bytes.
+ * TX: one mapping per super-segment, never changed once made; it holds a reference on its bytes in the connection's
+ * send buffer until TCP acknowledged all of it, so that the subflow can always send the same bytes again (3.3.6). RX:
+ * mappings wait in order of position until TCP has all of their bytes.
  */
 #include <assert.h>
 #include <errno.h>
@@ -12,7 +12,8 @@
 #include "mptcp/conn.h"
 #include "wire/mpcrypto.h"
 
-/* ---- Received ------------------------------------------------------------------------------------------------------ */
+/* ---- Received ------------------------------------------------------------------------------------------------------
+ */
 
 static struct rx_map *rx_map_at(const struct subflow *sf, uint32_t i) { return deque_at(&sf->rx_maps, i); }
 
@@ -77,7 +78,8 @@ void rx_map_drop_below(struct subflow *sf, struct ssn ssn) {
     }
 }
 
-/* ---- Sent ---------------------------------------------------------------------------------------------------------- */
+/* ---- Sent ----------------------------------------------------------------------------------------------------------
+ */
 
 static struct tx_map *tx_map_at(const struct subflow *sf, uint32_t i) { return deque_at(&sf->tx_maps, i); }
 
@@ -88,7 +90,6 @@ static uint16_t map_csum(const struct conn *c, const struct tx_map *m) {
     int n = bytebuf_slices(&c->sndbuf, m->dsn.v, m->len, slices, UMPTCP_SLICES_MAX);
     for (int i = 0; i < n; i++)
         csum_add(&sum, slices[i].base, slices[i].len);
-    sum.odd = false;
     mp_csum_add_pseudo(&sum, m->dsn, (uint32_t)m->ssn.v, (uint16_t)(m->len + m->data_fin));
     return csum_finish(&sum);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which MPTCP options a segment carries. The ledger is 40 bytes; timestamps take 12 of them. Handshake forms and mappings
- * come first, then signals, then what SACK can have (RFC 8684 appendix A). Signals ride on segments without payload only.
+ * Which MPTCP options a segment carries. The ledger is 40 bytes; timestamps take 12 of them. Handshake forms and
+ * mappings come first, then signals, then what SACK can have (RFC 8684 appendix A). Signals ride on segments without
+ * payload only.
  */
 #include <assert.h>
 #include <string.h>
@@ -31,7 +32,8 @@ static bool ledger_put(struct ledger *l, const struct mpopt *o) {
     return true;
 }
 
-/* ---- One option each ----------------------------------------------------------------------------------------------- */
+/* ---- One option each -----------------------------------------------------------------------------------------------
+ */
 
 static uint8_t mpc_flags(const struct conn *c, bool csum) {
     uint8_t flags = MPC_HMAC_SHA256;
@@ -152,7 +154,8 @@ static void put_prio(struct ledger *l, const struct subflow *sf) {
     ledger_put(l, &o);
 }
 
-/* ---- One kind of segment each -------------------------------------------------------------------------------------- */
+/* ---- One kind of segment each --------------------------------------------------------------------------------------
+ */
 
 static void fill_rst(struct ledger *l, const struct subflow *sf) {
     const struct conn *c = sf->conn;
@@ -177,7 +180,8 @@ static void fill_syn(struct ledger *l, const struct subflow *sf) {
         put_mpc(l, sf->conn, sf->initiator ? MPC_SYN : MPC_SYNACK, NULL);
 }
 
-/* The segment stays within the mapping that it starts in, and carries that mapping whole (a retransmission the same). */
+/* The segment stays within the mapping that it starts in, and carries that mapping whole (a retransmission the same).
+ */
 static void fill_data(struct ledger *l, const struct subflow *sf, struct tcp_plan *plan) {
     const struct conn *c = sf->conn;
     const struct tx_map *map = tx_map_find(sf, plan->ssn);
@@ -199,9 +203,11 @@ static void fill_data(struct ledger *l, const struct subflow *sf, struct tcp_pla
     }
 }
 
-/* The client says both keys until it has seen that the server has them. */
-static bool keys_unconfirmed(const struct subflow *sf, const struct tcp_plan *plan) {
-    return sf->conn->mode == MP_PENDING && sf->initiator && !sf->join && plan->ssn.v <= 1;
+/* The client says both keys until it has seen that the server has them; a DATA_FIN must not stand in for the third ACK.
+ */
+static bool says_keys(const struct subflow *sf, const struct tcp_plan *plan) {
+    bool unconfirmed = sf->conn->mode == MP_PENDING && sf->initiator && !sf->join && plan->ssn.v <= 1;
+    return unconfirmed && !(sf->keys_said && sf->signals & SIG_DATA_FIN);
 }
 
 static void fill_signals(struct ledger *l, const struct subflow *sf) {
@@ -226,7 +232,7 @@ static void fill_ack(struct ledger *l, const struct subflow *sf, const struct tc
         put_mpj(l, sf, MPJ_ACK);
         return;
     }
-    if (keys_unconfirmed(sf, plan) && !(sf->signals & SIG_DATA_FIN)) {
+    if (says_keys(sf, plan)) {
         put_mpc(l, c, MPC_ACK, NULL);
         return;
     }
@@ -260,7 +266,8 @@ void options_fill(const struct subflow *sf, struct tcp_plan *plan, struct mpopts
     }
 }
 
-/* ---- After it left ------------------------------------------------------------------------------------------------- */
+/* ---- After it left -------------------------------------------------------------------------------------------------
+ */
 
 static void add_addr_sent(struct conn *c, const struct mpopt *o) {
     struct env *env = c->mp->env;
@@ -286,6 +293,9 @@ static void option_sent(struct subflow *sf, const struct mpopt *o) {
             c->infinite_tx = false;
             mib_inc(mib, MIB_INFINITE_MAP_TX);
         }
+        break;
+    case MPC_ACK:
+        sf->keys_said = true;
         break;
     case MPJ_ACK:
         sf->join_acks++;
@@ -333,7 +343,7 @@ static void signals_dropped(struct subflow *sf) {
 
 void options_sent(struct subflow *sf, const struct tcp_plan *plan, const struct mpopts *mp) {
     uint16_t waiting = sf->signals & SIGNALS_ALONE;
-    bool signalled = false;
+    bool signalled = false, handshake = mpopts_find(mp, MPC_ACK) || mpopts_find(mp, MPJ_ACK);
     for (uint32_t i = 0; i < mp->n; i++) {
         option_sent(sf, &mp->opt[i]);
         signalled = signalled || mp->opt[i].type == MP_ADD_ADDR || mp->opt[i].type == MP_REMOVE_ADDR ||
@@ -343,7 +353,7 @@ void options_sent(struct subflow *sf, const struct tcp_plan *plan, const struct 
         sf->signal_acks = 0;
     else if (signalled)
         sf->signal_acks++; /* two such duplicates in a row are the most that may be sent (RFC 8684 3) */
-    if (plan->kind == TCP_PLAN_ACK && waiting && waiting == (sf->signals & SIGNALS_ALONE) &&
+    if (plan->kind == TCP_PLAN_ACK && waiting && waiting == (sf->signals & SIGNALS_ALONE) && !handshake &&
         sf->signal_acks < SIGNAL_ACKS_MAX)
         signals_dropped(sf);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Data out: the scheduler gives ranges of the stream to subflows, TCP plans segments of them, MPTCP options are added, and
- * the packet is a header plus slices of the connection's buffer. State moves only after the packet is complete.
+ * Data out: the scheduler gives ranges of the stream to subflows, TCP plans segments of them, MPTCP options are added,
+ * and the packet is a header plus slices of the connection's buffer. State moves only after the packet is complete.
  */
 #include <assert.h>
 #include <errno.h>
@@ -13,7 +13,8 @@
 
 enum { IP_TTL = 64, TCP_CSUM_OFFSET = 16 };
 
-/* ---- Scheduling ---------------------------------------------------------------------------------------------------- */
+/* ---- Scheduling ----------------------------------------------------------------------------------------------------
+ */
 
 /* Whether `sf` already carries byte `dsn`, and so is no help with it. */
 static bool carries(const struct subflow *sf, struct dsn dsn) {
@@ -25,9 +26,7 @@ static bool carries(const struct subflow *sf, struct dsn dsn) {
     return false;
 }
 
-static uint32_t map_option_bytes(const struct conn *c) {
-    return !conn_is_mptcp(c) ? 0 : c->csum || c->ack64 ? 28 : 24;
-}
+static uint32_t map_option_bytes(const struct conn *c) { return !conn_is_mptcp(c) ? 0 : c->csum || c->ack64 ? 28 : 24; }
 
 static struct sched_path path_snapshot(const struct subflow *sf, bool again, struct dsn dsn) {
     const struct tcb *t = &sf->tcb;
@@ -51,10 +50,10 @@ static uint32_t snapshot(const struct conn *c, bool again, struct dsn dsn, struc
                          struct subflow **subflows) {
     uint32_t n = 0;
     for (int desperate = 0; desperate < 2 && !n; desperate++)
-        list_for_each (node, &c->subflows) {
+        list_for_each(node, &c->subflows) {
             struct subflow *sf = subflow_of(node);
-            bool usable = sf->state == SF_ACTIVE && tcp_can_send(&sf->tcb) &&
-                          (desperate || (!sf->stale && !sf->timeouts));
+            bool usable =
+                sf->state == SF_ACTIVE && tcp_can_send(&sf->tcb) && (desperate || (!sf->stale && !sf->timeouts));
             if (!usable || n == CONN_SUBFLOWS_MAX)
                 continue;
             paths[n] = path_snapshot(sf, again, dsn);
@@ -64,8 +63,8 @@ static uint32_t snapshot(const struct conn *c, bool again, struct dsn dsn, struc
 }
 
 /*
- * Small segments wait for company (RFC 9293 3.7.4) at the connection, not on a subflow: while anything is unacknowledged, or, when
- * corked, for good until more comes.
+ * Small segments wait for company (RFC 9293 3.7.4) at the connection, not on a subflow: while anything is
+ * unacknowledged, or, when corked, for good until more comes.
  */
 static bool hold_back(const struct conn *c, uint64_t waiting, uint32_t mss) {
     if (waiting >= mss || c->write_shut)
@@ -78,8 +77,8 @@ static bool hold_back(const struct conn *c, uint64_t waiting, uint32_t mss) {
 /* Bytes to give out. */
 struct share {
     struct dsn dsn;
-    uint64_t len;   /* all that waits from there on */
-    bool again;     /* they were on another subflow, which lost them or is held up */
+    uint64_t len; /* all that waits from there on */
+    bool again;   /* they were on another subflow, which lost them or is held up */
 };
 
 static bool lost_share(const struct conn *c, struct share *s) {
@@ -183,7 +182,8 @@ static bool schedule(struct conn *c) {
     return (lost_share(c, &s) && deal(c, &s)) || (new_share(c, &s) && deal(c, &s));
 }
 
-/* ---- One packet ---------------------------------------------------------------------------------------------------- */
+/* ---- One packet ----------------------------------------------------------------------------------------------------
+ */
 
 static uint32_t options_bytes(const struct mpopts *mp) {
     uint32_t n = 0;
@@ -197,7 +197,8 @@ static void attach_payload(const struct subflow *sf, const struct tcp_plan *plan
         return;
     const struct tx_map *m = tx_map_find(sf, plan->ssn);
     struct dsn at = dsn_add(m->dsn, ssn_sub(plan->ssn, m->ssn));
-    out->nslices += (uint32_t)bytebuf_slices(&sf->conn->sndbuf, at.v, plan->len, out->slices + 1, UMPTCP_SLICES_MAX - 1);
+    out->nslices +=
+        (uint32_t)bytebuf_slices(&sf->conn->sndbuf, at.v, plan->len, out->slices + 1, UMPTCP_SLICES_MAX - 1);
     out->len += plan->len;
 }
 
@@ -285,13 +286,9 @@ static bool emit(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_
 
 bool conn_output(struct conn *c, struct umptcp_out *out, netif_caps_fn caps, const void *ctx) {
     do {
-        list_for_each (n, &c->subflows)
-            if (emit(subflow_of(n), out, caps, ctx))
-                return true;
+        list_for_each(n, &c->subflows) if (emit(subflow_of(n), out, caps, ctx)) return true;
     } while (schedule(c));
     close_advance(c);
-    list_for_each (n, &c->subflows)
-        if (emit(subflow_of(n), out, caps, ctx))
-            return true;
+    list_for_each(n, &c->subflows) if (emit(subflow_of(n), out, caps, ctx)) return true;
     return false;
 }

@@ -8,7 +8,8 @@
 #include "mptcp/conn.h"
 #include "wire/mpcrypto.h"
 
-/* ---- The stream ---------------------------------------------------------------------------------------------------- */
+/* ---- The stream ----------------------------------------------------------------------------------------------------
+ */
 
 /* In-order bytes up to `end` are there. */
 static void stream_advance(struct conn *c, struct dsn end) {
@@ -78,7 +79,8 @@ void conn_receive_fin(struct conn *c, struct dsn dsn) {
     close_advance(c);
 }
 
-/* ---- DSS ----------------------------------------------------------------------------------------------------------- */
+/* ---- DSS -----------------------------------------------------------------------------------------------------------
+ */
 
 /* A DATA_FIN without payload: SSN 0, length 1, checksum over the pseudo-header alone (3.3.3). */
 static void lone_data_fin(struct subflow *sf, const struct mpopt *dss, struct dsn dsn) {
@@ -177,14 +179,18 @@ static bool options_input(struct subflow *sf, const struct seg *seg, const struc
 }
 
 /*
- * Data of ours was acknowledged by a segment without any MPTCP option, before a DATA_ACK ever came on this subflow:
- * something on the path strips them (3.7). On the only subflow that means plain TCP from here.
+ * A segment without any MPTCP option acknowledges data of ours before a DATA_ACK ever came on this subflow, or is the
+ * server's first word: something on the path strips them (3.7). On the only subflow that means plain TCP from here.
  */
-static bool options_stripped(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx) {
-    return conn_is_mptcp(sf->conn) && rx->acked > 0 && !sf->confirmed && seg->mp.n == 0;
+static bool options_stripped(const struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx) {
+    if (!conn_is_mptcp(sf->conn) || seg->mp.n || seg->flags & TCP_SYN)
+        return false;
+    bool first_word = sf->initiator && !sf->dss_seen && (seg->len || seg->flags & TCP_FIN);
+    return first_word || (rx->acked > 0 && !sf->confirmed);
 }
 
-/* ---- Payload ------------------------------------------------------------------------------------------------------- */
+/* ---- Payload -------------------------------------------------------------------------------------------------------
+ */
 
 /* A mapping that this segment carries whole needs no detour through the hold buffer for its checksum. */
 static bool whole_map_ok(const struct rx_map *m, struct ssn ssn, const uint8_t *data, uint32_t len) {
@@ -192,22 +198,21 @@ static bool whole_map_ok(const struct rx_map *m, struct ssn ssn, const uint8_t *
         return false;
     struct csum sum = {0};
     csum_add(&sum, data, len);
-    sum.odd = false;
     mp_csum_add_pseudo(&sum, m->dsn, (uint32_t)m->ssn.v, m->option_len);
     return csum_finish(&sum) == m->csum;
 }
 
 /* Bytes from `ssn` on that mapping `m` covers. */
-static int mapped_input(struct subflow *sf, const struct rx_map *m, struct ssn ssn, const uint8_t *data, uint32_t len,
+static int mapped_input(struct subflow *sf, struct rx_map *m, struct ssn ssn, const uint8_t *data, uint32_t len,
                         enum drop *drop) {
     struct conn *c = sf->conn;
-    if (m->has_csum) {
-        if (sf->hold || !whole_map_ok(m, ssn, data, len))
-            return hold_store(sf, ssn, data, len);
-        sf->csum_ok_seen = true;
-    }
+    if (m->placed)
+        return 0;
+    if (m->has_csum && !whole_map_ok(m, ssn, data, len))
+        return hold_store(sf, ssn, data, len);
     int err = conn_receive(c, dsn_add(m->dsn, ssn_sub(ssn, m->ssn)), data, len, drop);
-    if (!err && m->has_csum && m->data_fin)
+    m->placed = !err && m->has_csum;
+    if (m->placed && m->data_fin)
         conn_receive_fin(c, dsn_add(m->dsn, m->len));
     return err;
 }
@@ -225,7 +230,7 @@ static uint32_t unmapped_run(const struct subflow *sf, struct ssn ssn, uint32_t 
 static int payload_mptcp(struct subflow *sf, const struct tcp_rx *rx, const uint8_t *data, enum drop *drop) {
     struct ssn ssn = rx->ssn;
     for (uint32_t left = rx->len; left;) {
-        const struct rx_map *m = rx_map_find(sf, ssn);
+        struct rx_map *m = rx_map_find(sf, ssn);
         uint64_t run = m ? ssn_sub(ssn_add(m->ssn, m->len), ssn) : unmapped_run(sf, ssn, left);
         uint32_t n = run < left ? (uint32_t)run : left;
         int err = m ? mapped_input(sf, m, ssn, data, n, drop) : hold_store(sf, ssn, data, n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reliability of the connection (RFC 8684 3.3.2, 3.3.6): DATA_ACKs free bytes, what a path holds up is sent on another, and
- * a timer over all of it sees to what subflows alone cannot know - a DATA_FIN, a closed window, bytes that a proxy
+ * Reliability of the connection (RFC 8684 3.3.2, 3.3.6): DATA_ACKs free bytes, what a path holds up is sent on another,
+ * and a timer over all of it sees to what subflows alone cannot know - a DATA_FIN, a closed window, bytes that a proxy
  * acknowledged and lost.
  */
 #include <errno.h>
@@ -75,7 +75,8 @@ void conn_data_ack(struct conn *c, struct dsn ack, uint64_t wnd) {
     }
 }
 
-/* ---- The timer ----------------------------------------------------------------------------------------------------- */
+/* ---- The timer -----------------------------------------------------------------------------------------------------
+ */
 
 static bool waits_for_data_ack(const struct conn *c) {
     return conn_is_mptcp(c) && (!dsn_eq(c->snd_una, c->snd_nxt) || (c->data_fin_sent && !c->data_fin_acked));
@@ -89,7 +90,7 @@ static bool waits_for_window(const struct conn *c) {
 static dur rtx_interval(const struct conn *c) {
     const struct umptcp_config *cfg = &c->mp->env->cfg;
     dur longest = cfg->rto_min;
-    list_for_each (n, &c->subflows) {
+    list_for_each(n, &c->subflows) {
         const struct subflow *sf = subflow_of(n);
         dur rto = rtt_rto_base(&sf->tcb.rtt, cfg->rto_min, cfg->rto_max);
         if (sf->state == SF_ACTIVE && !sf->stale && rto > longest)
@@ -107,7 +108,7 @@ void conn_arm_rtx(struct conn *c) {
 
 /* A subflow in good health has byte `dsn` in flight: it will see to it. */
 static bool in_good_hands(const struct conn *c, struct dsn dsn) {
-    list_for_each (n, &c->subflows) {
+    list_for_each(n, &c->subflows) {
         const struct subflow *sf = subflow_of(n);
         if ((sf->state != SF_ACTIVE && sf->state != SF_CLOSING) || sf->stale || sf->timeouts || !sf->tx_maps.count)
             continue;
@@ -130,11 +131,12 @@ static void data_timeout(struct conn *c) {
             (void)ranges_add(&c->reinject, mem, c->snd_una.v, c->snd_una.v + len); /* else the next time */
         return;
     }
-    list_for_each (n, &c->subflows) {
+    list_for_each(n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf->state != SF_ACTIVE)
             continue;
         if (c->data_fin_sent && !c->data_fin_acked) {
+            sf->keys_said = false; /* perhaps it was the third ACK that got lost */
             sf->signals |= SIG_DATA_FIN;
             tcp_ack_now(&sf->tcb);
         } else if (!sf->stale) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A subflow's life and input: TCP's facts are read here in order - handshake, signals, acknowledgment, data - and each gets
- * its meaning for the connection in the file that is named after it.
+ * A subflow's life and input: TCP's facts are read here in order - handshake, signals, acknowledgment, data - and each
+ * gets its meaning for the connection in the file that is named after it.
  */
 #include <assert.h>
 #include <errno.h>
@@ -92,9 +92,7 @@ struct subflow *subflow_find(const struct mp *mp, const struct flow *flow) {
     return NULL;
 }
 
-bool subflow_usable(const struct subflow *sf) {
-    return sf->state == SF_ACTIVE && !sf->stale && tcp_can_send(&sf->tcb);
-}
+bool subflow_usable(const struct subflow *sf) { return sf->state == SF_ACTIVE && !sf->stale && tcp_can_send(&sf->tcb); }
 
 void subflow_up(struct subflow *sf) {
     struct conn *c = sf->conn;
@@ -203,9 +201,21 @@ static void reset_input(struct subflow *sf, const struct seg *seg) {
     subflow_gone(sf, sf->tcb.error ? sf->tcb.error : ECONNRESET);
 }
 
+/*
+ * A DSS proves that the peer took our MP_CAPABLE, but not that its keys arrived: the third ACK, which has them, was
+ * lost or is late. The segment must not stand in for it, or the connection would be plain TCP at one end only.
+ */
+static bool overtook_keys(const struct subflow *sf, const struct seg *seg) {
+    return sf->tcb.state == UMPTCP_SYN_RCVD && sf->conn->mode == MP_ASKED && !sf->initiator &&
+           !(seg->flags & TCP_RST) && mpopts_find(&seg->mp, MP_DSS) && !mpopts_find(&seg->mp, MPC_DATA);
+}
+
 enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_rst, bool *reopen) {
     struct conn *c = sf->conn;
     struct tcp_rx rx;
+    *reply_rst = *reopen = false;
+    if (overtook_keys(sf, seg))
+        return DROP_MP_NOT_ESTABLISHED;
     tcp_input(&sf->tcb, seg, conn_window(c), &rx);
     *reply_rst = rx.reply_rst;
     *reopen = rx.reopen;
@@ -253,7 +263,7 @@ static void join_timeout(struct subflow *sf) {
 }
 
 static bool has_other_path(const struct subflow *sf) {
-    list_for_each (n, &sf->conn->subflows) {
+    list_for_each(n, &sf->conn->subflows) {
         const struct subflow *other = subflow_of(n);
         if (other != sf && subflow_usable(other) && !other->timeouts)
             return true;
@@ -261,17 +271,11 @@ static bool has_other_path(const struct subflow *sf) {
     return false;
 }
 
-/* A retransmission timeout: what is in flight here may go elsewhere, and after some of them new data avoids the path. */
+/* A retransmission timeout: what is in flight here may go elsewhere, and after some of them new data avoids the path.
+ */
 static void retransmission_timeout(struct subflow *sf) {
     struct conn *c = sf->conn;
     uint8_t limit = c->mp->env->cfg.stale_loss_cnt;
-    if (sf->tcb.state == UMPTCP_SYN_SENT) {
-        if (!sf->join)
-            handshake_syn_timeout(sf);
-        else if (sf->tcb.syn_sends > JOIN_SYNS)
-            subflow_reset(sf, MPRST_UNSPEC, ETIMEDOUT);
-        return;
-    }
     if (sf->timeouts < UINT8_MAX)
         sf->timeouts++;
     if (!conn_is_mptcp(c) || !has_other_path(sf))
@@ -279,6 +283,14 @@ static void retransmission_timeout(struct subflow *sf) {
     reinject_subflow(sf);
     if (limit && sf->timeouts >= limit)
         subflow_set_stale(sf, true);
+}
+
+/* A SYN got no answer: MPTCP may be what it fails for; a join is given up soon, the path manager tries again. */
+static void syn_timeout(struct subflow *sf) {
+    if (!sf->join)
+        handshake_syn_timeout(sf);
+    else if (sf->tcb.syn_sends > JOIN_SYNS)
+        subflow_reset(sf, MPRST_UNSPEC, ETIMEDOUT);
 }
 
 void subflow_timeout(struct subflow *sf, struct timer *timer) {
@@ -290,6 +302,8 @@ void subflow_timeout(struct subflow *sf, struct timer *timer) {
     }
     switch (tcp_timeout(&sf->tcb, timer)) {
     case TCP_TIMEOUT_NONE:
+        if (sf->tcb.state == UMPTCP_SYN_SENT && timer == &sf->tcb.t_rtx)
+            syn_timeout(sf);
         break;
     case TCP_TIMEOUT_RTO:
         retransmission_timeout(sf);

@@ -315,16 +315,18 @@ static bool source_usable(const struct pm_view *view, uint8_t local_id) {
     return e ? e->usable : local_id || view->initial_usable;
 }
 
-/* Where the peer's address of that id is. An id that was never announced came with the handshake to its first address.
- */
-static struct umptcp_sockaddr target(const struct pm_view *view, uint8_t remote_id) {
-    struct umptcp_sockaddr to = view->initial_remote;
-    for (uint32_t i = 0; remote_id && i < view->nremotes; i++)
+/* Where the peer's address of that id is. False: it does not want subflows there, or withdrew it. */
+static bool target(const struct pm_view *view, uint8_t remote_id, struct umptcp_sockaddr *to) {
+    *to = view->initial_remote;
+    if (remote_id == 0)
+        return !view->remote_denies_id0;
+    for (uint32_t i = 0; i < view->nremotes; i++)
         if (view->remotes[i].id == remote_id) {
-            to = view->remotes[i].addr;
-            to.port = to.port ? to.port : view->initial_remote.port;
+            to->addr = view->remotes[i].addr.addr;
+            to->port = view->remotes[i].addr.port ? view->remotes[i].addr.port : to->port;
+            return true;
         }
-    return to;
+    return false;
 }
 
 /* Opens it again, in place of an attempt that has waited for too long. */
@@ -332,8 +334,8 @@ static void retry_join(struct run *r, struct retry *t) {
     const struct pm_view *view = r->view;
     const struct pm_subflow *attempt = pair_find(view, t->local_id, t->remote_id);
     const struct pm_endpoint *from = source(view, t->local_id);
-    const struct umptcp_sockaddr to = target(view, t->remote_id);
-    if (!source_usable(view, t->local_id) || (attempt && attempt->established))
+    struct umptcp_sockaddr to;
+    if (!source_usable(view, t->local_id) || !target(view, t->remote_id, &to) || (attempt && attempt->established))
         return;
     if (attempt ? ++t->rounds < RETRY_ROUNDS : paired(r, t->local_id, t->remote_id) || !room_to_retry(r))
         return;
@@ -352,9 +354,10 @@ static void subflow_down(struct run *r, const struct pm_event *ev) {
     const struct pm_view *view = r->view;
     bool opening = pair_find(view, ev->local_id, ev->remote_id) != NULL; /* the next try is under way */
     int known = retry_find(k, ev->local_id, ev->remote_id);
-    bool denied = ev->remote_id == 0 && view->remote_denies_id0;
-    bool stands = ev->local_id == 0 || ev->remote_id || endpoint(view, ev->local_id);
-    bool again = stands && !denied && (ev->retry || !source_usable(view, ev->local_id));
+    struct umptcp_sockaddr to;
+    bool stands =
+        target(view, ev->remote_id, &to) && (ev->local_id == 0 || ev->remote_id || endpoint(view, ev->local_id));
+    bool again = stands && (ev->retry || !source_usable(view, ev->local_id));
     if (ev->subflow == 0 && !ev->retry)
         accepted_remove(k, ev->remote_id);
     if (!ev->initiated || opening)

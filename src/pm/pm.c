@@ -102,7 +102,8 @@ int pm_endpoints_add(struct pm_endpoints *t, const struct umptcp_endpoint *ep, i
     uint8_t id = imp ? imp->id : ep->id ? ep->id : free_id(t);
     if (imp)
         forget_implicit(t, imp);
-    note_id(t, id, !ep->id);
+    else
+        note_id(t, id, !ep->id);
     insert(t, &(struct pm_endpoint){.id = id, .flags = ep->flags, .netif = netif, .usable = usable, .addr = ep->addr});
     return id;
 }

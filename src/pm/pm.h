@@ -12,18 +12,19 @@
 enum { PM_STATE_SIZE = 64, PM_SUBFLOWS_MAX = 16, PM_REMOTES_MAX = 8, PM_COMMANDS_MAX = 40 };
 
 enum pm_event_type {
-    PM_ESTABLISHED = 1,   /* the connection may have more subflows now */
-    PM_SUBFLOW_UP,        /* subflow */
-    PM_SUBFLOW_DOWN,      /* local_id, remote_id, addr (local), error, retry: it died while data was moving. subflow 0: a join
-                             that this end could not even begin (no route, no port, no memory) */
-    PM_ADDR_ANNOUNCED,    /* remote_id, addr: valid and not known before, or refreshed */
-    PM_ADDR_REMOVED,      /* remote_id: subflows are closed already */
-    PM_ANNOUNCE_ECHOED,   /* local_id: our ADD_ADDR arrived */
-    PM_ANNOUNCE_FAILED,   /* local_id: given up */
-    PM_ENDPOINT_ADDED,    /* local_id */
-    PM_ENDPOINT_REMOVED,  /* local_id, addr: it is in the table no more */
-    PM_ENDPOINT_CHANGED,  /* local_id: its backup flag, or its address became usable or unusable. 0: the initial address */
-    PM_TIMER,             /* the timer of PM_CMD_TIMER */
+    PM_ESTABLISHED = 1,  /* the connection may have more subflows now */
+    PM_SUBFLOW_UP,       /* subflow */
+    PM_SUBFLOW_DOWN,     /* local_id, remote_id, addr (local), error, retry: it died while data was moving. subflow 0: a
+                            join     that this end could not even begin (no route, no port, no memory) */
+    PM_ADDR_ANNOUNCED,   /* remote_id, addr: valid and not known before, or refreshed */
+    PM_ADDR_REMOVED,     /* remote_id: forgotten; subflows to it are being probed or went */
+    PM_ANNOUNCE_ECHOED,  /* local_id: our ADD_ADDR arrived */
+    PM_ANNOUNCE_FAILED,  /* local_id: given up */
+    PM_ENDPOINT_ADDED,   /* local_id */
+    PM_ENDPOINT_REMOVED, /* local_id, addr: it is in the table no more */
+    PM_ENDPOINT_CHANGED, /* local_id: its backup flag, or its address became usable or unusable. 0: the initial address
+                          */
+    PM_TIMER,            /* the timer of PM_CMD_TIMER */
 };
 
 struct pm_event {
@@ -31,16 +32,16 @@ struct pm_event {
     uint32_t subflow;
     uint8_t local_id, remote_id;
     int error;
-    bool initiated;       /* SUBFLOW_*: by us */
+    bool initiated; /* SUBFLOW_*: by us */
     bool retry;
     struct umptcp_sockaddr addr;
 };
 
 struct pm_endpoint {
     uint8_t id;
-    uint32_t flags;       /* enum umptcp_endpoint_flag */
+    uint32_t flags; /* enum umptcp_endpoint_flag */
     int netif;
-    bool usable;          /* its address is ours and its interface is up */
+    bool usable; /* its address is ours and its interface is up */
     struct umptcp_sockaddr addr;
 };
 
@@ -62,15 +63,15 @@ struct pm_remote { /* an address the peer told us */
 
 struct pm_view {
     utime now;
-    bool server;          /* the peer opened the connection */
-    bool remote_denies_id0; /* C flag: no subflow to the peer's first address */
-    bool active;          /* data moved in the last few seconds */
-    bool rejoin;          /* configuration: try dead subflows again */
-    uint8_t extra_subflows; /* all but the first one of the connection, also those being opened */
-    bool announce_pending;  /* an ADD_ADDR waits to be sent or echoed */
+    bool server;              /* the peer opened the connection */
+    bool remote_denies_id0;   /* C flag: no subflow to the peer's first address */
+    bool active;              /* data moved in the last few seconds */
+    bool rejoin;              /* configuration: try dead subflows again */
+    uint8_t extra_subflows;   /* all but the first one of the connection, also those being opened */
+    bool announce_pending;    /* an ADD_ADDR waits to be sent or echoed */
     uint8_t initial_local_id; /* id of the endpoint whose address the first subflow has; 0: none */
     struct umptcp_sockaddr initial_local, initial_remote;
-    bool initial_usable;  /* initial_local is an address of ours and its interface is up */
+    bool initial_usable;                 /* initial_local is an address of ours and its interface is up */
     const struct pm_endpoint *endpoints; /* in order of insertion */
     uint32_t nendpoints;
     struct pm_limits limits;
@@ -81,12 +82,12 @@ struct pm_view {
 };
 
 enum pm_command_type {
-    PM_CMD_JOIN = 1,      /* open a subflow: local_id, local (address; any: by route), netif, remote_id, remote, backup */
-    PM_CMD_ANNOUNCE,      /* ADD_ADDR: local_id, local (port 0: none) */
-    PM_CMD_WITHDRAW,      /* REMOVE_ADDR: local_id */
-    PM_CMD_CLOSE,         /* close a subflow in order: subflow */
-    PM_CMD_PRIO,          /* MP_PRIO: subflow, backup */
-    PM_CMD_TIMER,         /* PM_TIMER at `at`, one per connection; UMPTCP_NEVER: none */
+    PM_CMD_JOIN = 1, /* open a subflow: local_id, local (address; any: by route), netif, remote_id, remote, backup */
+    PM_CMD_ANNOUNCE, /* ADD_ADDR: local_id, local (port 0: none) */
+    PM_CMD_WITHDRAW, /* REMOVE_ADDR: local_id */
+    PM_CMD_CLOSE,    /* close a subflow in order: subflow */
+    PM_CMD_PRIO,     /* MP_PRIO: subflow, backup */
+    PM_CMD_TIMER,    /* PM_TIMER at `at`, one per connection; UMPTCP_NEVER: none */
 };
 
 struct pm_command {
@@ -94,7 +95,7 @@ struct pm_command {
     uint32_t subflow;
     uint8_t local_id, remote_id;
     bool backup;
-    bool again;           /* JOIN: a subflow that died is tried again */
+    bool again; /* JOIN: a subflow that died is tried again */
     int netif;
     struct umptcp_sockaddr local, remote;
     utime at;
@@ -102,8 +103,8 @@ struct pm_command {
 
 struct pm_ops {
     const char *name;
-    /* What to do about `ev`: writes at most PM_COMMANDS_MAX commands and returns how many. `state`: PM_STATE_SIZE zeroed bytes
-     * per connection. */
+    /* What to do about `ev`: writes at most PM_COMMANDS_MAX commands and returns how many. `state`: PM_STATE_SIZE
+     * zeroed bytes per connection. */
     uint32_t (*event)(void *state, const struct pm_event *ev, const struct pm_view *view, struct pm_command *cmds);
     /* Whether a join that the peer opened is welcome. */
     bool (*accept)(const void *state, const struct pm_view *view);
@@ -136,8 +137,8 @@ int pm_endpoints_add(struct pm_endpoints *t, const struct umptcp_endpoint *ep, i
 int pm_endpoints_del(struct pm_endpoints *t, uint8_t id, struct pm_endpoint *removed);
 struct pm_endpoint *pm_endpoints_find(struct pm_endpoints *t, uint8_t id);
 struct pm_endpoint *pm_endpoints_by_addr(struct pm_endpoints *t, const struct umptcp_addr *addr);
-/* The id of a local address that is not the initial one: its endpoint's, or one that is made for it and then stays; -ERANGE
- * when there are too many such addresses. */
+/* The id of a local address that is not the initial one: its endpoint's, or one that is made for it and then stays;
+ * -ERANGE when there are too many such addresses. */
 int pm_endpoints_id_of(struct pm_endpoints *t, const struct umptcp_addr *addr);
 /* The address is no longer ours: its id may be made again for another. */
 void pm_endpoints_forget(struct pm_endpoints *t, const struct umptcp_addr *addr);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Packet schedulers: which subflow carries the next bytes. A scheduler is a function over an array of path snapshots: it sees
- * numbers, not the stack, keeps at most a small opaque state per connection, and is one file.
+ * Packet schedulers: which subflow carries the next bytes. A scheduler is a function over an array of path snapshots:
+ * it sees numbers, not the stack, keeps at most a small opaque state per connection, and is one file.
  */
 #ifndef UMPTCP_SCHED_SCHED_H
 #define UMPTCP_SCHED_SCHED_H
@@ -26,15 +26,15 @@ struct sched_path {
 
 struct sched_view {
     utime now;
-    uint32_t bytes;    /* that wait to be sent (at least 1) and that the peer's connection-level window takes */
-    bool again;        /* they were sent before on another subflow */
+    uint32_t bytes; /* that wait to be sent (at least 1) and that the peer's connection-level window takes */
+    bool again;     /* they were sent before on another subflow */
     const struct sched_path *paths; /* usable ones: established, not stale, not closing */
-    uint32_t npaths;   /* at least 1 */
+    uint32_t npaths;                /* at least 1 */
 };
 
 struct sched_choice {
-    uint32_t paths;    /* bit i: paths[i] carries them (several bits: each of them does); 0: wait */
-    uint32_t bytes;    /* how many; more than a path's room is cut by the caller */
+    uint32_t paths; /* bit i: paths[i] carries them (several bits: each of them does); 0: wait */
+    uint32_t bytes; /* how many; more than a path's room is cut by the caller */
 };
 
 struct sched_ops {

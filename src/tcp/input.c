@@ -17,6 +17,7 @@
 struct arrival {
     const struct seg *seg;
     struct ssn seq, end; /* of the segment's sequence space */
+    struct ssn edge;     /* of what we take: what was advertised, or the owner's window now */
     struct ssn ack;      /* valid from check_ack() on */
     struct tcp_rx *rx;
 };
@@ -87,12 +88,13 @@ static void measure_payload(struct tcb *t, struct arrival *a) {
         rx->skip = (uint32_t)ssn_sub(ssn_min(end, t->rcv_nxt), start);
         start = t->rcv_nxt;
     }
-    if (ssn_lt(t->rcv_edge, end)) {
-        end = ssn_max(start, t->rcv_edge);
+    if (ssn_lt(a->edge, end)) {
+        end = ssn_max(start, a->edge);
         fin = false;
         rx->drop = ssn_eq(start, end) ? DROP_TCP_SEQ : DROP_NONE;
         t->ack_need = TCP_ACK_NOW; /* the peer probes our window, or did not see it */
     }
+    t->rcv_edge = ssn_max(t->rcv_edge, end);
     rx->ssn = start;
     rx->len = (uint32_t)ssn_sub(ssn_max(end, start), start);
     rx->fin = fin;
@@ -124,7 +126,7 @@ static bool syn_sent_reset(struct tcb *t, struct arrival *a) {
     return reject(a, DROP_TCP_RST);
 }
 
-static void input_syn_sent(struct tcb *t, struct arrival *a, uint64_t wnd) {
+static void input_syn_sent(struct tcb *t, struct arrival *a) {
     if (!syn_sent_ack(t, a) || !syn_sent_reset(t, a))
         return;
     if (!flagged(a->seg, TCP_SYN)) {
@@ -132,7 +134,6 @@ static void input_syn_sent(struct tcb *t, struct arrival *a, uint64_t wnd) {
         return;
     }
     tcb_take_syn(t, a->seg);
-    t->rcv_edge = ssn_add(t->rcv_nxt, wnd);
     t->last_rx = t->env->now;
     t->stalled = false;
     a->rx->acceptable = true;
@@ -207,7 +208,7 @@ static bool check_timestamp(struct tcb *t, struct arrival *a) {
  */
 static bool check_sequence(struct tcb *t, struct arrival *a) {
     bool old = seg_space(a->seg) ? ssn_le(a->end, t->rcv_nxt) : ssn_lt(a->seq, t->rcv_nxt);
-    bool beyond = ssn_lt(t->rcv_edge, a->seq);
+    bool beyond = ssn_lt(a->edge, a->seq);
     if (!old && !beyond)
         return true;
     if (flagged(a->seg, TCP_RST | TCP_SYN))
@@ -240,7 +241,7 @@ static bool check_reset(struct tcb *t, struct arrival *a) {
         return true;
     if (rst_is_exact(t, a->seq))
         reset_by_peer(t, a->rx, reset_error(t));
-    else if (ssn_le(t->rcv_nxt, a->seq) && ssn_le(a->seq, t->rcv_edge))
+    else if (ssn_le(t->rcv_nxt, a->seq) && ssn_le(a->seq, a->edge))
         challenge_ack(t);
     return reject(a, DROP_TCP_RST);
 }
@@ -383,10 +384,11 @@ void tcp_input(struct tcb *t, const struct seg *seg, uint64_t wnd, struct tcp_rx
         return;
     }
     if (t->state == UMPTCP_SYN_SENT) {
-        input_syn_sent(t, &a, wnd);
+        a.edge = (struct ssn){1 + wnd};
+        input_syn_sent(t, &a);
         return;
     }
-    t->rcv_edge = ssn_max(t->rcv_edge, ssn_add(t->rcv_nxt, wnd));
+    a.edge = ssn_max(t->rcv_edge, ssn_add(t->rcv_nxt, wnd));
     a.seq = ssn_of(t->irs, t->rcv_nxt, seg->seq);
     a.end = ssn_add(a.seq, seg_space(seg));
     if (t->state == UMPTCP_TIME_WAIT)

@@ -249,10 +249,10 @@ static uint16_t emit_window(const struct tcb *t, struct tcp_plan *plan, uint64_t
  * probe is to end where it was planned to.
  */
 static void emit_pieces(const struct tcb *t, struct tcp_plan *plan, const struct seg *seg) {
-    const uint32_t piece = t->mss - tcp_options_len(seg);
     plan->gso_size = 0;
     if (plan->kind != TCP_PLAN_DATA)
         return;
+    const uint32_t piece = t->mss - tcp_options_len(seg);
     if (plan->len > piece) {
         const bool more = ssn_lt(ssn_add(plan->ssn, plan->len), t->snd_end);
         if (more && !plan->tlp)
@@ -327,10 +327,15 @@ static void sent_syn(struct tcb *t) {
     syn_timer_start(t);
 }
 
+/* Payload that goes this soon after payload came would have carried the acknowledgment. */
+static bool is_answer(const struct tcb *t) {
+    return t->rcv_nxt.v > 1 && time_since(t->env->now, t->last_rx) < USEC(t->ato_us);
+}
+
 /* The segment carried an acknowledgment of all that came. */
 static void sent_ack(struct tcb *t, const struct tcp_plan *plan) {
-    if (plan->len > 0 && t->ack_need == TCP_ACK_DELAYED)
-        t->quickacks = 0; /* a dialogue: acknowledgments ride on answers */
+    if (plan->len > 0 && is_answer(t))
+        t->quickacks = 0; /* a dialogue: from now on acknowledgments ride on answers */
     else if (t->quickacks > 0 && t->ack_need != TCP_ACK_NONE)
         t->quickacks--;
     t->ack_need = TCP_ACK_NONE;

@@ -240,14 +240,20 @@ static void undo(struct tcb *t) {
     x->undo_possible = false;
 }
 
-/* RFC 4015 3: as before, but without a burst, and with a timeout that has learnt. */
+/*
+ * RFC 4015 3: as before, but without a burst, and with a timeout that has learnt. What it learns is bounded by half the
+ * timeout that proved too short, which makes the next one half as long again: the sample also holds however long the
+ * acknowledgment was lost, and a path that loses some of them would drive the timeout to its maximum.
+ */
 static void undo_timeout(struct tcb *t, const struct tx_news *n) {
+    const struct umptcp_config *cfg = &t->env->cfg;
     uint32_t flight_before = t->tx.recover_flight;
+    dur bound = rtt_rto_base(&t->rtt, cfg->rto_min, cfg->rto_max) / 2;
 
     undo(t);
     t->cc.ssthresh = max_u32(t->cc.ssthresh, flight_before);
     t->cc.cwnd = max_u32(tx_outstanding(t) + min_u32(n->acked, tx_initial_window(t)), t->cc.mss);
-    rtt_spurious(&t->rtt, n->rtt);
+    rtt_spurious(&t->rtt, n->rtt < bound ? n->rtt : bound);
     mib_inc(&t->env->mib, MIB_TCP_SPURIOUS_RTOS);
 }
 

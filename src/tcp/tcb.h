@@ -108,7 +108,7 @@ struct tcb {
 
     /* Receive */
     struct ssn rcv_nxt;
-    struct ssn rcv_edge;      /* right edge of what was ever advertised; never moves left */
+    struct ssn rcv_edge;      /* right edge of what was ever advertised or taken; never moves left */
     struct ranges ofo;        /* received beyond rcv_nxt */
     struct ssn recent_ofo[3]; /* SACK order: a number in each of the last reported blocks, newest first (0: none) */
     struct range dsack;       /* to be reported once; empty: none */
@@ -233,8 +233,7 @@ void tcp_input(struct tcb *t, const struct seg *seg, uint64_t wnd, struct tcp_rx
  * with nothing changed, when the hole cannot be remembered (the payload then does not count as received).
  */
 int64_t tcp_receive(struct tcb *t, const struct seg *seg, struct ssn ssn, uint32_t len, bool fin, bool *eof);
-/* An ICMP error about this connection, already matched to `seq` in flight. Hard errors end SYN-SENT. Returns true then.
- */
+/* An ICMP error that quotes `seq` of ours. A hard one ends SYN-SENT, and true is returned; others are remembered. */
 bool tcp_icmp(struct tcb *t, bool hard, int error, struct seq seq);
 /* True when `seq`, quoted in an ICMP error, is something we have in flight (RFC 5927 4). */
 bool tcp_seq_in_flight(const struct tcb *t, struct seq seq);

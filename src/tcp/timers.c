@@ -146,7 +146,7 @@ static utime keepalive_due(const struct tcb *t) {
     if (tcb_waits_for_peer(t))
         return time_add(t->env->now, MSEC(t->keep_idle_ms));
     dur idle = MSEC(t->keep_idle_ms) + t->keep_sent * MSEC(t->keep_intvl_ms);
-    return time_add(time_max(t->last_rx, t->progress), idle);
+    return time_add(t->last_rx, idle);
 }
 
 static utime user_timeout_due(const struct tcb *t) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Thousands of seeded transfers between two stacks over bad links: random sizes, buffers, 1 to 4 paths that come and go, loss,
- * disorder, duplication, damage and hostile packets. Every byte must arrive exactly, both ends must close, and
- * afterwards no timer runs and no memory is held.
+ * Thousands of seeded transfers between two stacks over bad links: random sizes, buffers, 1 to 4 paths that come and
+ * go, loss, disorder, duplication, damage and hostile packets. Every byte must arrive exactly, both ends must close,
+ * and afterwards no timer runs and no memory is held.
  *
  * UMPTCP_SEED=n runs that seed alone (and UMPTCP_PCAP=file records it); UMPTCP_RUNS=n that many from UMPTCP_FIRST on.
  */
@@ -13,9 +13,10 @@
 #include "transfer.h"
 
 enum { RUNS = 2000, PPM_PERCENT = 10000, HOSTILE_PPM = 1000 };
-#define MS 1000000ull
-#define S 1000000000ull
-#define PATIENCE (1200 * S) /* of virtual time, for one transfer */
+#define MS            1000000ull
+#define S             1000000000ull
+#define LONGEST_RETRY (1200 * S) /* an orphan's last FIN may take that */
+#define PATIENCE      (1200 * S) /* of virtual time, for one transfer */
 
 struct scenario {
     struct world_config world;
@@ -59,6 +60,7 @@ static void link_random(uint64_t *rng, struct fault_link *l) {
     if (sim_below(rng, 3) == 0) {
         l->corrupt_header = percent(rng, 1);
         l->corrupt_payload = percent(rng, 2);
+        l->corrupt_bits = 1; /* what TCP's checksum is sure to see */
     }
     l->replace = HOSTILE_PPM;
 }
@@ -170,7 +172,7 @@ static const char *carry(struct world *w, struct transfer *t, const struct scena
 /* Nothing is left of it. */
 static const char *clean(struct world *w, const struct transfer *t) {
     umptcp_close(w->host[SERVER].s, t->listener, w->now);
-    world_run(w, 400 * S);
+    world_run(w, LONGEST_RETRY);
     for (int h = 0; h < 2; h++) {
         if (umptcp_sockets(w->host[h].s))
             return "a connection is left";
@@ -193,7 +195,8 @@ static const char *run(uint64_t seed) {
     transfer_start(&t, &w, seed, sc.to_server, sc.to_client, sc.piece);
     const char *wrong = carry(&w, &t, &sc, &rng);
     if (wrong)
-        fprintf(stderr, "  sent %llu/%llu %llu/%llu received %llu %llu, errors %d %d, at %.3f s, %d paths, %u subflows\n",
+        fprintf(stderr,
+                "  sent %llu/%llu %llu/%llu received %llu %llu, errors %d %d, at %.3f s, %d paths, %u subflows\n",
                 (unsigned long long)t.end[0].sent, (unsigned long long)t.end[0].to_send,
                 (unsigned long long)t.end[1].sent, (unsigned long long)t.end[1].to_send,
                 (unsigned long long)t.end[0].received, (unsigned long long)t.end[1].received, t.end[0].error,

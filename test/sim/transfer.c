@@ -53,8 +53,7 @@ void transfer_start(struct transfer *t, struct world *w, uint64_t seed, uint64_t
     t->end[SERVER].to_send = t->end[CLIENT].to_receive = to_client;
     w->on_event = on_event;
     w->arg = t;
-    const struct umptcp_listen l = {
-        .local.port = TRANSFER_PORT, .backlog = 16, .tcp_only = t->tcp_only[SERVER]};
+    const struct umptcp_listen l = {.local.port = TRANSFER_PORT, .backlog = 16, .tcp_only = t->tcp_only[SERVER]};
     int err = umptcp_listen(w->host[SERVER].s, &l, &t->listener);
     assert(!err);
     const struct umptcp_connect c = {.remote = world_addr(w, SERVER, 0, TRANSFER_PORT),

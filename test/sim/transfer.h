@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One connection that carries bytes both ways in a world, with an application at each end that writes and reads in random
- * pieces, ends its direction when it is done, and compares every byte with what it must be.
+ * One connection that carries bytes both ways in a world, with an application at each end that writes and reads in
+ * random pieces, ends its direction when it is done, and compares every byte with what it must be.
  */
 #ifndef UMPTCP_TEST_SIM_TRANSFER_H
 #define UMPTCP_TEST_SIM_TRANSFER_H

@@ -94,7 +94,7 @@ void world_init(struct world *w, const struct world_config *cfg) {
     }
     for (int i = 0; i < cfg->paths; i++) {
         uint32_t flags = cfg->bare ? UMPTCP_IF_CSUM | UMPTCP_IF_TSO4 | UMPTCP_IF_TSO6 : 0;
-        char name[2][16];
+        char name[2][24];
         snprintf(name[0], sizeof name[0], "client%d", i);
         snprintf(name[1], sizeof name[1], "server%d", i);
         uint32_t mtu = cfg->mtu ? cfg->mtu : 1500;
@@ -107,6 +107,7 @@ void world_init(struct world *w, const struct world_config *cfg) {
             if (!cfg->bare) {
                 err = fault_wrap(ends[h], sim_random(&w->rng), &ends[h]);
                 assert(!err);
+                w->host[h].link[i] = ends[h];
             }
             if (h == 0 && w->pcap) {
                 err = pcapng_wrap(w->pcap, ends[h], &ends[h]);
@@ -131,7 +132,8 @@ void world_free(struct world *w) {
 }
 
 void world_link(struct world *w, int host, int path, const struct fault_link *link) {
-    fault_set(w->host[host].driver[path], FAULT_OUT, link, w->now);
+    assert(w->host[host].link[path]);
+    fault_set(w->host[host].link[path], FAULT_OUT, link, w->now);
 }
 
 static bool host_input(struct world *w, struct host *h) {

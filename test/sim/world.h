@@ -17,7 +17,7 @@ struct world_config {
     uint64_t seed;
     int paths;
     bool v6;
-    bool bare; /* no fault wrapper: super-segments and partial checksums pass from stack to stack as they are */
+    bool bare;    /* no fault wrapper: super-segments and partial checksums pass from stack to stack as they are */
     uint32_t mtu; /* 0: 1500 */
     struct umptcp_config host[2];
     const char *pcap; /* of the first host; NULL: none */
@@ -26,6 +26,7 @@ struct world_config {
 struct host {
     struct umptcp *s;
     struct driver *driver[WORLD_PATHS_MAX];
+    struct driver *link[WORLD_PATHS_MAX]; /* the fault wrapper within it; NULL when bare */
     int netif[WORLD_PATHS_MAX];
     size_t idle_memory; /* of the stack when nothing happened yet */
     size_t allocated;   /* through the test's allocator */

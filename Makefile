@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# umptcp: `make help` lists the targets.
+#
+# A file of src/ is built because a list below names it; programs of test/, examples/ and bench/ are built because they are
+# there. Objects come in three variants, each with its own folder in $B: `lib` for what is installed, `san` with the
+# sanitizers for the tests, `fuzz` with clang's coverage for libFuzzer.
+
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+CLANG ?= clang
+B ?= build
+PREFIX ?= /usr/local
+CFLAGS ?= -O2 -g
+WERROR ?= -Werror
+JOBS ?= $(shell nproc)
+# Seconds per target of `make fuzz`, and the seed of everything random in the tests.
+T ?= 60
+export UMPTCP_SEED ?= 1
+
+# ---- Sources, one list per layer, sorted -----------------------------------------------------------------------------
+
+src_base = \
+	src/base/bytebuf.c \
+	src/base/deque.c \
+	src/base/drop.c \
+	src/base/hash.c \
+	src/base/mem.c \
+	src/base/mib.c \
+	src/base/random.c \
+	src/base/ranges.c \
+	src/base/timer.c
+
+src_wire = \
+	src/wire/addr.c \
+	src/wire/checksum.c \
+	src/wire/gso.c \
+	src/wire/icmp.c \
+	src/wire/ip.c \
+	src/wire/mpcrypto.c \
+	src/wire/mpopt.c \
+	src/wire/segment.c
+
+src_cc = \
+	src/cc/cc.c \
+	src/cc/cubic.c \
+	src/cc/hystart.c \
+	src/cc/newreno.c
+
+src_tcp = \
+	src/tcp/ack.c \
+	src/tcp/input.c \
+	src/tcp/output.c \
+	src/tcp/rack.c \
+	src/tcp/receive.c \
+	src/tcp/recovery.c \
+	src/tcp/rtt.c \
+	src/tcp/tcb.c \
+	src/tcp/timers.c \
+	src/tcp/tx.c
+
+src_sched = \
+	src/sched/default.c \
+	src/sched/sched.c
+
+src_pm = \
+	src/pm/kernel.c \
+	src/pm/pm.c
+
+src_mptcp = \
+	src/mptcp/address.c \
+	src/mptcp/buffer.c \
+	src/mptcp/check.c \
+	src/mptcp/close.c \
+	src/mptcp/conn.c \
+	src/mptcp/fallback.c \
+	src/mptcp/handshake.c \
+	src/mptcp/hold.c \
+	src/mptcp/mapping.c \
+	src/mptcp/options.c \
+	src/mptcp/output.c \
+	src/mptcp/receive.c \
+	src/mptcp/reinject.c \
+	src/mptcp/subflow.c \
+	src/mptcp/token.c
+
+src_stack = \
+	src/stack/check.c \
+	src/stack/endpoint.c \
+	src/stack/event.c \
+	src/stack/frag.c \
+	src/stack/handle.c \
+	src/stack/icmp.c \
+	src/stack/info.c \
+	src/stack/input.c \
+	src/stack/listener.c \
+	src/stack/net.c \
+	src/stack/netif.c \
+	src/stack/output.c \
+	src/stack/paths.c \
+	src/stack/reply.c \
+	src/stack/socket.c \
+	src/stack/sockopt.c \
+	src/stack/stack.c \
+	src/stack/timers.c \
+	src/stack/way.c
+
+src_io = \
+	src/io/clock.c \
+	src/io/entropy.c \
+	src/io/fault.c \
+	src/io/fault_parse.c \
+	src/io/loop.c \
+	src/io/memory.c \
+	src/io/pcapng.c \
+	src/io/raw.c \
+	src/io/rtnl.c \
+	src/io/tun.c
+
+ENGINE = $(foreach l,base wire cc tcp sched pm mptcp stack,$(src_$l))
+SRC = $(ENGINE) $(src_io)
+
+# A program is NAME.c with NAME_*.c, which hold its parts.
+PARTS = $(wildcard examples/*_*.c bench/*_*.c)
+EXAMPLES = $(filter-out $(PARTS),$(wildcard examples/*.c))
+BENCH = $(filter-out $(PARTS),$(wildcard bench/*.c))
+DEMO = $(wildcard demo/*.c)
+UNIT = $(wildcard test/unit/test_*.c)
+SIM = $(wildcard test/sim/test_*.c)
+INTEROP = $(wildcard test/interop/test_*.c)
+FUZZ = $(wildcard test/fuzz/fuzz_*.c)
+unit_help = $(filter-out $(UNIT),$(wildcard test/unit/*.c))
+sim_help = $(filter-out $(SIM),$(wildcard test/sim/*.c))
+interop_help = $(filter-out $(INTEROP),$(wildcard test/interop/*.c))
+fuzz_help = $(filter-out $(FUZZ),$(wildcard test/fuzz/*.c))
+ALL_C = $(SRC) $(EXAMPLES) $(BENCH) $(PARTS) $(DEMO) $(wildcard $(foreach d,unit sim interop fuzz,test/$d/*.c))
+
+# ---- Flags -----------------------------------------------------------------------------------------------------------
+
+W = -std=c11 -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
+	-Wcast-qual -Wundef -Wformat=2
+INC = -Iinclude -Isrc
+LIBS = -lnettle
+SAN = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+cflags_lib = $(CFLAGS) -fPIC -fvisibility=hidden
+# Sanitized code hides ranges from gcc: it would warn of texts that cannot get so long. (clang does not know the warning.)
+cflags_san = -O1 -g $(SAN) -Wno-format-truncation -Wno-unknown-warning-option
+cflags_fuzz = -O1 -g $(SAN) -fsanitize=fuzzer-no-link
+VERSION = $(shell sed -n 's/^\#define UMPTCP_VERSION "\(.*\)"/\1/p' include/umptcp.h)
+
+V ?= 0
+ifeq ($V,0)
+Q = @
+say = @printf '  %-4s %s\n' $1 $2
+endif
+# $(call build,name,targets): the part of `name` that compiles, on all processors unless the user said how many.
+build = +@$(MAKE) $(if $Q,-s) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS)) $2 || \
+	{ echo '$1: FAILED (it does not build)'; exit 1; }
+
+# ---- What is installed -----------------------------------------------------------------------------------------------
+
+programs = $(EXAMPLES:examples/%.c=$B/%) $(BENCH:%.c=$B/%) $B/demo/demo
+libs = $B/libumptcp.a $B/libumptcp.so.0 $B/libumptcpio.a
+
+.DEFAULT_GOAL = all
+all: $(libs) $(programs) ## the library, the examples, the demo and the benchmarks (default)
+
+lib = $(patsubst %.c,$B/lib/%.o,$1)
+san = $(patsubst %.c,$B/san/%.o,$1)
+fuz = $(patsubst %.c,$B/fuzz/%.o,$1)
+
+# One relocatable object in which everything but umptcp_* became local: internal names never clash with a program's.
+$B/lib/umptcp.o: $(call lib,$(ENGINE))
+	$(call say,LD,$@)
+	$Q$(LD) -r -o $@.tmp $^
+	$Qobjcopy --localize-hidden $@.tmp $@ && rm $@.tmp
+
+$B/libumptcp.a: $B/lib/umptcp.o
+	$(call say,AR,$@)
+	$Qrm -f $@ && $(AR) rcs $@ $^
+
+$B/libumptcp.so.0: $(call lib,$(ENGINE))
+	$(call say,LD,$@)
+	$Q$(CC) -shared -Wl,-soname,libumptcp.so.0 -Wl,-z,defs -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Drivers, loop, recorder: not installed. It brings its own copy of the codecs that it uses; what they have of the public
+# functions gives way to the library's.
+$B/lib/umptcpio.o: $(call lib,$(src_io) $(src_base) $(src_wire))
+	$(call say,LD,$@)
+	$Q$(LD) -r -o $@.tmp $^
+	$Qobjcopy --wildcard --weaken-symbol='umptcp_*' $@.tmp $@ && rm $@.tmp
+
+$B/libumptcpio.a: $B/lib/umptcpio.o
+	$(call say,AR,$@)
+	$Qrm -f $@ && $(AR) rcs $@ $^
+
+$(foreach p,$(EXAMPLES),$(eval $(p:examples/%.c=$B/%): $(call lib,$p $(wildcard $(p:.c=_*.c)))))
+$(foreach p,$(EXAMPLES),$(eval $(p:examples/%.c=$B/san/%): $(call san,$p $(wildcard $(p:.c=_*.c)))))
+$(foreach p,$(BENCH),$(eval $(p:%.c=$B/%): $(call lib,$p $(wildcard $(p:.c=_*.c)))))
+$B/demo/demo: $(call lib,$(DEMO))
+$(programs): $(libs)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $B/libumptcpio.a $B/libumptcp.a $(LIBS)
+
+# ---- Tests -----------------------------------------------------------------------------------------------------------
+
+unit = $(UNIT:%.c=$B/san/%)
+sim = $(SIM:%.c=$B/san/%)
+interop = $(INTEROP:%.c=$B/san/%) $(EXAMPLES:examples/%.c=$B/san/%)
+fuzzers = $(FUZZ:%.c=$B/fuzz/%)
+
+$B/san/all.a: $(call san,$(SRC))
+$B/fuzz/all.a: $(call fuz,$(SRC))
+$B/san/all.a $B/fuzz/all.a:
+	$(call say,AR,$@)
+	$Qrm -f $@ && $(AR) rcs $@ $^
+
+$(unit): $(call san,$(unit_help))
+$(sim): $(call san,$(sim_help))
+$(INTEROP:%.c=$B/san/%): $(call san,$(interop_help))
+$(unit) $(sim) $(INTEROP:%.c=$B/san/%): $B/san/%: $B/san/%.o
+$(unit) $(sim) $(interop): $B/san/all.a
+	$(call say,LD,$@)
+	$Q$(CC) $(SAN) -o $@ $(filter %.o,$^) $B/san/all.a -lcmocka $(LIBS)
+
+$(fuzzers): $B/fuzz/%: $B/fuzz/%.o $(call fuz,$(fuzz_help)) $B/fuzz/all.a
+	$(call say,LD,$@)
+	$Q$(CLANG) $(SAN) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+run = B=$B JOBS=$(JOBS) MAKE='$(MAKE)' test/run
+
+check: deps ## everything: build with sanitizers, tests, fuzzing, lint, interop with the kernel (root)
+	$(call build,check,all $(unit) $(sim) $(interop) $(fuzzers))
+	+@$(run) --title check unit sim fuzz layers lint interop
+
+check-core: ## the tests that need neither root nor network nor lint tools
+	$(call build,check-core,$(unit) $(sim) $(fuzzers))
+	+@$(run) --title check-core unit sim replay
+
+fuzz: ## each fuzz target for T=60 seconds; what it learns stays in $B/corpus
+	$(call build,fuzz,$(fuzzers))
+	+@$(run) --title fuzz --fuzz-time $T fuzz
+
+deps: ## installs the packages that are missing (as root), or says which
+	@scripts/deps
+
+demo: deps ## builds and shows the stack at work
+	$(call build,demo,all)
+	@B=$B demo/run
+
+bench: all ## measures against the kernel on this machine
+	@B=$B bench/run
+
+# ---- Lint ------------------------------------------------------------------------------------------------------------
+
+layers_checks = sources layers headers symbols
+lint_checks = selftest style format docs man shell install cppcheck tidy
+LLVM_FORMAT = 14
+
+lint: ## layers, symbols, style, formatting, documents, cppcheck, clang-tidy
+	$(call build,lint,all $(call san,$(ALL_C)))
+	+@$(run) --title lint layers lint
+
+format: ## formats the C sources
+	clang-format -i $$(python3 test/lint/tree.py c)
+
+lint-sources:
+	@test/lint/sources
+
+lint-layers:
+	@test/lint/layers
+
+# Each header can be included first.
+lint-headers:
+	@for h in include/*.h src/*/*.h; do $(CC) $(W) $(INC) -include $$h -fsyntax-only -x c /dev/null || exit 1; done
+
+lint-symbols: $(libs)
+	@test/lint/symbols --lib $B/libumptcp.so.0 --archive $B/libumptcp.a $(call lib,$(ENGINE))
+
+lint-selftest:
+	@test/lint/selftest
+
+lint-style:
+	@test/lint/style
+
+lint-docs:
+	@test/lint/docs
+
+lint-install: all
+	@B=$B MAKE='$(MAKE)' test/lint/install
+
+lint-format:
+	@test/lint/format $(LLVM_FORMAT)
+
+lint-man:
+	@mandoc -T lint -W warning docs/man/*
+
+lint-shell:
+	@shellcheck -S warning $$(python3 test/lint/tree.py shell)
+
+# Off: it takes a pointer one past the end, and an index that a loop bounds, for mistakes (the sanitizers know better); and
+# it cannot read a compound literal within a conditional, nor follow a structure that is returned. Formats are -Wformat's.
+cppcheck_off = missingIncludeSystem pointerOutOfBounds arrayIndexThenCheck internalAstError invalidLifetime \
+	returnDanglingLifetime invalidPrintfArgType_sint invalidPrintfArgType_uint
+lint-cppcheck:
+	@mkdir -p $B/lint/cppcheck
+	@cppcheck --quiet -j$(JOBS) --std=c11 --cppcheck-build-dir=$B/lint/cppcheck --enable=warning,performance,portability \
+		--inline-suppr --error-exitcode=1 $(cppcheck_off:%=--suppress=%) $(INC) $(ALL_C)
+
+# clang-tidy is slow, so a stamp per source remembers that it was clean; the object is newer when the source or a header of
+# it changed.
+lint-tidy: $(ALL_C:%.c=$B/lint/%.tidy)
+
+$B/lint/%.tidy: %.c $B/san/%.o .clang-tidy test/.clang-tidy
+	@mkdir -p $(@D)
+	$(call say,TIDY,$<)
+	$Qclang-tidy --quiet $< -- $(filter-out -Werror,$(W)) $(INC) 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
+
+# ---- Install ---------------------------------------------------------------------------------------------------------
+
+D = $(DESTDIR)$(PREFIX)
+
+install: all ## headers, libraries, pkg-config file, umptcp-nc and man pages to DESTDIR/PREFIX
+	install -d $D/include $D/lib/pkgconfig $D/bin $D/share/man/man1 $D/share/man/man3
+	install -m 644 include/umptcp.h $D/include/
+	install -m 644 $B/libumptcp.a $D/lib/
+	install -m 755 $B/libumptcp.so.0 $D/lib/
+	ln -sf libumptcp.so.0 $D/lib/libumptcp.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' umptcp.pc.in >$D/lib/pkgconfig/umptcp.pc
+	install -m 755 $B/nc $D/bin/umptcp-nc
+	install -m 644 docs/man/umptcp-nc.1 $D/share/man/man1/
+	install -m 644 docs/man/umptcp.3 $D/share/man/man3/
+
+uninstall: ## removes what install put there
+	rm -f $D/include/umptcp.h $D/lib/libumptcp.a $D/lib/libumptcp.so $D/lib/libumptcp.so.0 $D/lib/pkgconfig/umptcp.pc \
+		$D/bin/umptcp-nc $D/share/man/man1/umptcp-nc.1 $D/share/man/man3/umptcp.3
+
+clean: ## removes the build folder
+	rm -rf $B
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | sort | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+# ---- Objects ---------------------------------------------------------------------------------------------------------
+
+# $(call variant,name,compiler): an object is made again when a header of it, or the compiler's command line, changed.
+define variant
+$B/$1/%.o: %.c $B/$1/flags
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)
+	$$Q$2 $$(W) $$(INC) $$(CPPFLAGS) $$(cflags_$1) -MMD -MP -c $$< -o $$@
+
+$B/$1/flags: FORCE
+	@mkdir -p $$(@D)
+	@echo '$2 $$(W) $$(INC) $$(CPPFLAGS) $$(cflags_$1)' | cmp -s - $$@ || \
+		echo '$2 $$(W) $$(INC) $$(CPPFLAGS) $$(cflags_$1)' >$$@
+endef
+
+$(eval $(call variant,lib,$$(CC)))
+$(eval $(call variant,san,$$(CC)))
+$(eval $(call variant,fuzz,$$(CLANG)))
+
+-include $(wildcard $(foreach v,lib san fuzz,$(ALL_C:%.c=$B/$v/%.d)))
+
+FORCE:
+.PRECIOUS: $B/san/%.o
+.DELETE_ON_ERROR:
+.PHONY: all check check-core fuzz deps demo bench lint format install uninstall clean help FORCE lint-sources lint-layers \
+	lint-headers lint-symbols lint-selftest lint-style lint-docs lint-format lint-man lint-shell lint-install lint-cppcheck lint-tidy

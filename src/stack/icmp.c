@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What ICMP says: echo requests are answered; an error counts only when it quotes a segment that is in flight, so that
+ * it cannot be made up by someone who does not see the traffic (RFC 5927 4).
+ */
+#include <errno.h>
+
+#include "stack/stack.h"
+#include "wire/icmp.h"
+
+enum { MTU_FLOOR_V4 = 576 };
+
+/* What a packet of that size got into next, probably: for routers that do not say it (RFC 1191 7.1). */
+static uint32_t plateau_below(uint32_t mtu) {
+    static const uint16_t plateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006};
+    for (size_t i = 0; i < sizeof plateaus / sizeof *plateaus; i++)
+        if (plateaus[i] < mtu)
+            return plateaus[i];
+    return MTU_FLOOR_V4;
+}
+
+/* RFC 1191, RFC 8201: the path takes less than we thought; never more, and not less than hosts must take. */
+static enum drop too_big(struct subflow *sf, bool v6, uint32_t mtu) {
+    const uint32_t headers = ip_hdr_len(v6) + TCP_HDR_LEN, present = sf->tcb.mss + headers;
+    if (v6 && mtu < NETIF_MTU_MIN_V6)
+        return DROP_ICMP_BAD;
+    if (!v6 && mtu == 0)
+        mtu = plateau_below(present);
+    if (!v6 && mtu < MTU_FLOOR_V4)
+        mtu = MTU_FLOOR_V4;
+    if (mtu < present)
+        tcp_set_path_mss(&sf->tcb, (uint16_t)(mtu - headers));
+    conn_ready(sf->conn);
+    return DROP_NONE;
+}
+
+/* As Linux has it: which error a connection attempt fails with. */
+static int error_of(const struct icmp_msg *msg, bool v6) {
+    enum { V4_NET = 0, V4_PROTOCOL = 2, V4_PORT = 3, V6_NO_ROUTE = 0, V6_PROHIBITED = 1, V6_PORT = 4 };
+    enum { V4_UNREACHABLE = 3, V6_UNREACHABLE = 1 };
+    if (msg->type != (v6 ? V6_UNREACHABLE : V4_UNREACHABLE))
+        return EHOSTUNREACH;
+    if (v6)
+        return msg->code == V6_PORT         ? ECONNREFUSED
+               : msg->code == V6_NO_ROUTE   ? ENETUNREACH
+               : msg->code == V6_PROHIBITED ? EACCES
+                                            : EHOSTUNREACH;
+    return msg->code == V4_PORT       ? ECONNREFUSED
+           : msg->code == V4_NET      ? ENETUNREACH
+           : msg->code == V4_PROTOCOL ? ENOPROTOOPT
+                                      : EHOSTUNREACH;
+}
+
+static enum drop error_input(struct umptcp *s, const struct icmp_msg *msg, bool v6) {
+    struct subflow *sf = subflow_find(&s->mp, &msg->flow);
+    if (!sf || !tcp_seq_in_flight(&sf->tcb, msg->seq))
+        return DROP_ICMP_NO_SOCKET;
+    if (msg->kind == ICMP_TOO_BIG)
+        return too_big(sf, v6, msg->mtu);
+    int error = error_of(msg, v6);
+    if (tcp_icmp(&sf->tcb, msg->kind == ICMP_UNREACH_HARD, error, msg->seq))
+        subflow_gone(sf, error);
+    return DROP_NONE;
+}
+
+enum drop icmp_input(struct umptcp *s, int netif, const struct ip_hdr *ip, bool csum_valid) {
+    struct icmp_msg msg;
+    mib_inc(&s->env.mib, MIB_ICMP_IN);
+    enum drop drop = icmp_parse(ip, csum_valid, &msg);
+    if (drop)
+        return drop;
+    if (msg.kind == ICMP_ECHO)
+        return reply_echo(&s->replies, netif, net_find(&s->net, netif)->mtu, ip);
+    return error_input(s, &msg, ip->v6);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Listeners. A connection is made by the SYN and belongs to its listener until it is accepted; those in handshake and
+ * those that wait to be accepted together fill the backlog, so a flood of SYNs takes bounded memory. The queue has room
+ * for all of them from the start: a handshake that succeeded cannot fail here.
+ */
+#include <assert.h>
+#include <errno.h>
+
+#include "stack/stack.h"
+
+/* ---- Finding ----------------------------------------------------------------------------------------------------- */
+
+static uint64_t port_hash(const struct umptcp *s, uint16_t port) {
+    return siphash13(&s->env.hash_key, &port, sizeof port);
+}
+
+static const struct umptcp_addr any_addr;
+
+/* How well an address of a listener fits: not at all, as any address, as any of the family, exactly. */
+enum fit { FIT_NOT, FIT_ANY, FIT_FAMILY, FIT_EXACT };
+
+static enum fit fit(const struct umptcp_addr *of_listener, const struct umptcp_addr *addr) {
+    if (addr_eq(of_listener, addr))
+        return FIT_EXACT;
+    if (addr_eq(of_listener, &any_addr))
+        return FIT_ANY;
+    return addr_is_any(of_listener) && addr_is_v4(addr) ? FIT_FAMILY : FIT_NOT;
+}
+
+struct listener *listener_find(const struct umptcp *s, const struct umptcp_sockaddr *local) {
+    struct listener *best = NULL;
+    enum fit best_fit = FIT_NOT;
+    for (struct hash_node *n = hash_table_first(&s->listeners, port_hash(s, local->port)); n; n = hash_node_next(n)) {
+        struct listener *l = container_of(n, struct listener, node);
+        enum fit f = l->local.port == local->port ? fit(&l->local.addr, &local->addr) : FIT_NOT;
+        if (f > best_fit) {
+            best = l;
+            best_fit = f;
+        }
+    }
+    return best;
+}
+
+/* There is a listener whose addresses overlap these. */
+static bool in_use(const struct umptcp *s, const struct umptcp_sockaddr *local) {
+    for (struct hash_node *n = hash_table_first(&s->listeners, port_hash(s, local->port)); n; n = hash_node_next(n)) {
+        const struct listener *l = container_of(n, struct listener, node);
+        if (l->local.port == local->port && (fit(&l->local.addr, &local->addr) || fit(&local->addr, &l->local.addr)))
+            return true;
+    }
+    return false;
+}
+
+/* ---- Life -------------------------------------------------------------------------------------------------------- */
+
+static struct listener *listener_new(struct umptcp *s, const struct umptcp_listen *what) {
+    struct mem *mem = &s->env.mem;
+    struct listener *l = mem_alloc(mem, sizeof *l);
+    uint32_t backlog = what->backlog < BACKLOG_MAX ? what->backlog : BACKLOG_MAX;
+    if (!l)
+        return NULL;
+    l->local = what->local;
+    l->tcp_only = what->tcp_only;
+    l->backlog = backlog ? backlog : 1;
+    l->queue = mem_alloc(mem, l->backlog * sizeof *l->queue);
+    l->sock = l->queue ? handle_new(&s->handles, HANDLE_LISTENER, l) : (umptcp_sock){0};
+    if (l->sock.v)
+        return l;
+    mem_free(mem, l->queue, l->backlog * sizeof *l->queue);
+    mem_free(mem, l, sizeof *l);
+    return NULL;
+}
+
+int umptcp_listen(struct umptcp *s, const struct umptcp_listen *what, umptcp_sock *sock) {
+    const struct umptcp_addr *addr = &what->local.addr;
+    if (!what->local.port)
+        return -EINVAL;
+    if (!addr_is_any(addr) && !net_owner(&s->net, addr))
+        return -EADDRNOTAVAIL;
+    if (in_use(s, &what->local))
+        return -EADDRINUSE;
+    struct listener *l = listener_new(s, what);
+    if (!l)
+        return -ENOMEM;
+    hash_table_add(&s->listeners, &s->env.mem, &l->node, port_hash(s, l->local.port));
+    *sock = l->sock;
+    return 0;
+}
+
+void listener_free(struct umptcp *s, struct listener *l) {
+    struct mem *mem = &s->env.mem;
+    list_for_each_safe(n, &s->mp.conns) {
+        struct conn *c = container_of(n, struct conn, node);
+        if (c->listener != l)
+            continue;
+        listener_forget(c);
+        conn_abort(c, ECONNABORTED);
+    }
+    assert(!l->pending && !l->count);
+    hash_table_remove(&s->listeners, &l->node);
+    mem_free(mem, l->queue, l->backlog * sizeof *l->queue);
+    mem_free(mem, l, sizeof *l);
+}
+
+/* ---- Connections ------------------------------------------------------------------------------------------------- */
+
+static struct conn **queue_at(const struct listener *l, uint32_t i) { return &l->queue[(l->head + i) % l->backlog]; }
+
+enum drop listener_syn(struct umptcp *s, struct listener *l, int netif, const struct seg *syn) {
+    if (l->pending >= l->backlog) {
+        mib_inc(&s->env.mib, MIB_TCP_LISTEN_DROPS);
+        return DROP_TCP_BACKLOG;
+    }
+    const struct path path = path_back(s, netif, &syn->flow);
+    struct conn *c = conn_accept_syn(&s->mp, &path, syn, !l->tcp_only);
+    if (!c) {
+        mib_inc(&s->env.mib, MIB_TCP_LISTEN_DROPS);
+        return DROP_NO_MEMORY;
+    }
+    c->listener = l;
+    l->pending++;
+    sockopt_inherit(c, l);
+    return DROP_NONE;
+}
+
+void listener_ready(struct umptcp *s, struct conn *c) {
+    struct listener *l = c->listener;
+    if (!l || c->state == UMPTCP_CLOSED)
+        return;
+    assert(l->count < l->pending && l->pending <= l->backlog);
+    *queue_at(l, l->count++) = c;
+    l->notify = true;
+    event_listener(s, l);
+}
+
+void listener_forget(struct conn *c) {
+    struct listener *l = c->listener;
+    uint32_t i = 0;
+    while (i < l->count && *queue_at(l, i) != c)
+        i++;
+    if (i == 0 && l->count) {
+        l->head = (l->head + 1) % l->backlog;
+        l->count--;
+    } else if (i < l->count) {
+        for (l->count--; i < l->count; i++)
+            *queue_at(l, i) = *queue_at(l, i + 1);
+    }
+    l->pending--;
+    c->listener = NULL;
+    conn_work(c);
+}
+
+int umptcp_accept(struct umptcp *s, umptcp_sock listener, umptcp_sock *sock) {
+    enum handle_kind kind = handle_kind_of(&s->handles, listener);
+    if (kind != HANDLE_LISTENER)
+        return kind == HANDLE_FREE ? -EBADF : -EINVAL;
+    struct listener *l = handle_get(&s->handles, listener, HANDLE_LISTENER);
+    if (!l->count)
+        return -EAGAIN;
+    struct conn *c = *queue_at(l, 0);
+    umptcp_sock new = handle_new(&s->handles, HANDLE_CONN, c);
+    if (!new.v)
+        return -ENOMEM;
+    c->handle = new.v;
+    listener_forget(c);
+    *sock = new;
+    stack_finish(s);
+    return 0;
+}

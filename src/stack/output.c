@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Packets out: stateless answers first, they are small and few; then one packet of each connection that is ready, in
+ * turns. */
+#include "stack/stack.h"
+
+static struct netif_caps caps_of(const void *ctx, int netif) {
+    const struct umptcp *s = ctx;
+    return net_find(&s->net, netif)->caps;
+}
+
+/* A connection that has nothing more to send leaves the list. What it sends through an interface that is down is lost.
+ */
+static bool conns_output(struct umptcp *s, struct umptcp_out *out) {
+    struct list *n;
+    while ((n = list_first(&s->mp.ready))) {
+        struct conn *c = container_of(n, struct conn, ready);
+        bool any = conn_output(c, out, caps_of, s);
+        list_remove(n);
+        if (!any)
+            continue;
+        conn_ready(c);
+        if (net_is_up(&s->net, out->netif))
+            return true;
+    }
+    return false;
+}
+
+bool umptcp_output(struct umptcp *s, struct umptcp_out *out, struct umptcp_time now) {
+    stack_enter(s, now);
+    bool any = replies_output(&s->replies, out) || conns_output(s, out);
+    if (any)
+        mib_inc(&s->env.mib, MIB_IP_OUT);
+    stack_finish(s);
+    return any;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Socket options: one table. What is set on a listener is what its connections begin with. */
+#include <errno.h>
+
+#include "stack/stack.h"
+
+enum { BUFFER_MIN = 2304, BUFFER_MAX = 1 << 30, KEEPCNT_MAX = 127 };
+#define KEEP_TIME_MIN MSEC(1)
+#define KEEP_TIME_MAX SEC(32767)
+
+/* ---- What they do ------------------------------------------------------------------------------------------------ */
+
+static int64_t nodelay_get(const struct conn *c) { return c->nodelay; }
+static void nodelay_set(struct conn *c, int64_t v) {
+    c->nodelay = v;
+    conn_ready(c);
+}
+
+static int64_t cork_get(const struct conn *c) { return c->cork; }
+static void cork_set(struct conn *c, int64_t v) {
+    c->cork = v;
+    conn_ready(c);
+}
+
+static void apply_keepalive(struct conn *c) {
+    list_for_each(n, &c->subflows) tcp_set_keepalive(&subflow_of(n)->tcb, &c->keepalive);
+}
+
+static int64_t keepalive_get(const struct conn *c) { return c->keepalive.on; }
+static void keepalive_set(struct conn *c, int64_t v) {
+    c->keepalive.on = v;
+    apply_keepalive(c);
+}
+
+static int64_t keepidle_get(const struct conn *c) { return (int64_t)c->keepalive.idle; }
+static void keepidle_set(struct conn *c, int64_t v) {
+    c->keepalive.idle = (dur)v;
+    apply_keepalive(c);
+}
+
+static int64_t keepintvl_get(const struct conn *c) { return (int64_t)c->keepalive.intvl; }
+static void keepintvl_set(struct conn *c, int64_t v) {
+    c->keepalive.intvl = (dur)v;
+    apply_keepalive(c);
+}
+
+static int64_t keepcnt_get(const struct conn *c) { return c->keepalive.probes; }
+static void keepcnt_set(struct conn *c, int64_t v) {
+    c->keepalive.probes = (uint8_t)v;
+    apply_keepalive(c);
+}
+
+static int64_t rcvbuf_get(const struct conn *c) { return c->rcvbuf_size; }
+static void rcvbuf_set(struct conn *c, int64_t v) {
+    c->rcvbuf_size = (uint32_t)v;
+    c->rcvbuf_fixed = true;
+}
+
+static int64_t sndbuf_get(const struct conn *c) { return c->sndbuf_size; }
+static void sndbuf_set(struct conn *c, int64_t v) {
+    c->sndbuf_size = (uint32_t)v;
+    c->sndbuf_fixed = true;
+    if (c->want_write && conn_send_room(c)) {
+        c->want_write = false;
+        conn_notify(c, NOTIFY_WRITABLE);
+    }
+}
+
+static int64_t user_timeout_get(const struct conn *c) { return (int64_t)c->user_timeout; }
+static void user_timeout_set(struct conn *c, int64_t v) {
+    c->user_timeout = (dur)v;
+    list_for_each(n, &c->subflows) subflow_of(n)->tcb.user_timeout = (dur)v;
+}
+
+/* ---- The table --------------------------------------------------------------------------------------------------- */
+
+static const struct sockopt {
+    int64_t min, max;
+    int64_t (*get)(const struct conn *c);
+    void (*set)(struct conn *c, int64_t v);
+} options[OPT_COUNT] = {
+    [UMPTCP_OPT_NODELAY] = {0, 1, nodelay_get, nodelay_set},
+    [UMPTCP_OPT_CORK] = {0, 1, cork_get, cork_set},
+    [UMPTCP_OPT_KEEPALIVE] = {0, 1, keepalive_get, keepalive_set},
+    [UMPTCP_OPT_KEEPIDLE] = {KEEP_TIME_MIN, KEEP_TIME_MAX, keepidle_get, keepidle_set},
+    [UMPTCP_OPT_KEEPINTVL] = {KEEP_TIME_MIN, KEEP_TIME_MAX, keepintvl_get, keepintvl_set},
+    [UMPTCP_OPT_KEEPCNT] = {1, KEEPCNT_MAX, keepcnt_get, keepcnt_set},
+    [UMPTCP_OPT_RCVBUF] = {BUFFER_MIN, BUFFER_MAX, rcvbuf_get, rcvbuf_set},
+    [UMPTCP_OPT_SNDBUF] = {BUFFER_MIN, BUFFER_MAX, sndbuf_get, sndbuf_set},
+    [UMPTCP_OPT_USER_TIMEOUT] = {0, INT64_MAX, user_timeout_get, user_timeout_set},
+};
+
+/* NULL when there is no such option. */
+static const struct sockopt *option(enum umptcp_opt opt) {
+    size_t i = (size_t)opt;
+    return i < OPT_COUNT && options[i].get ? &options[i] : NULL;
+}
+
+/* What a connection begins with when nothing was set. */
+static int64_t initial_value(const struct umptcp *s, enum umptcp_opt opt) {
+    const struct umptcp_config *cfg = &s->env.cfg;
+    switch (opt) {
+    case UMPTCP_OPT_KEEPIDLE:
+        return (int64_t)cfg->keepalive_time;
+    case UMPTCP_OPT_KEEPINTVL:
+        return (int64_t)cfg->keepalive_intvl;
+    case UMPTCP_OPT_KEEPCNT:
+        return cfg->keepalive_probes;
+    case UMPTCP_OPT_RCVBUF:
+        return cfg->rmem_default;
+    case UMPTCP_OPT_SNDBUF:
+        return cfg->wmem_default;
+    default:
+        return 0;
+    }
+}
+
+void sockopt_inherit(struct conn *c, const struct listener *l) {
+    for (unsigned i = 0; i < OPT_COUNT; i++)
+        if (l->opts_set >> i & 1)
+            options[i].set(c, l->opts[i]);
+}
+
+int umptcp_setopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t value) {
+    struct conn *c = handle_get(&s->handles, sock, HANDLE_CONN);
+    struct listener *l = handle_get(&s->handles, sock, HANDLE_LISTENER);
+    const struct sockopt *o = option(opt);
+    if (!c && !l)
+        return -EBADF;
+    if (!o)
+        return -ENOPROTOOPT;
+    if (value < o->min || value > o->max)
+        return -EINVAL;
+    if (c) {
+        o->set(c, value);
+    } else {
+        l->opts[opt] = value;
+        l->opts_set |= (uint16_t)(1u << opt);
+    }
+    stack_finish(s);
+    return 0;
+}
+
+int umptcp_getopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t *value) {
+    const struct conn *c = handle_get(&s->handles, sock, HANDLE_CONN);
+    const struct listener *l = handle_get(&s->handles, sock, HANDLE_LISTENER);
+    const struct sockopt *o = option(opt);
+    if (!c && !l)
+        return -EBADF;
+    if (!o)
+        return -ENOPROTOOPT;
+    if (c)
+        *value = o->get(c);
+    else
+        *value = l->opts_set >> opt & 1 ? l->opts[opt] : initial_value(s, opt);
+    return 0;
+}

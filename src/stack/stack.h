@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The stack as one object: what umptcp.h offers, over the connections of mptcp/.
+ *
+ * Each public call that may change something enters (stack_enter: the time of the call), does its part, and finishes
+ * (stack_finish): work that was left on connections is done there - path manager events, notes for the application -
+ * and what died is freed. So nothing is freed under a caller's feet, and the application hears of everything after the
+ * call.
+ *
+ * Files: stack.c life; net.c interfaces and routes, way.c where a new subflow runs; input.c packets in, icmp.c what
+ * ICMP says, frag.c reassembly; output.c packets out, reply.c stateless answers; timers.c time; listener.c, socket.c,
+ * sockopt.c, handle.c and event.c the application's side; paths.c the path manager's; endpoint.c its configuration;
+ * info.c and check.c looking inside.
+ */
+#ifndef UMPTCP_STACK_STACK_H
+#define UMPTCP_STACK_STACK_H
+
+#include "mptcp/conn.h"
+#include "stack/frag.h"
+#include "stack/handle.h"
+#include "stack/net.h"
+#include "stack/reply.h"
+
+enum stack_limit {
+    BACKLOG_MAX = 4096,
+    CHUNKS_KEPT = 64, /* free chunks of buffers for the next connection */
+};
+
+/* Kinds of timers that belong to the stack itself. */
+enum stack_timer_kind { TIMER_FRAGS = TIMER_MPTCP_COUNT, TIMER_KINDS };
+
+enum { OPT_COUNT = UMPTCP_OPT_USER_TIMEOUT + 1 };
+
+struct listener {
+    struct hash_node node; /* umptcp.listeners, by port */
+    umptcp_sock sock;
+    struct umptcp_sockaddr local;
+    bool tcp_only;
+    bool notify;         /* someone can be accepted, and the application was not told */
+    uint32_t backlog;    /* room of `queue` */
+    uint32_t pending;    /* connections in handshake, and those in the queue */
+    struct conn **queue; /* a ring of those that can be accepted */
+    uint32_t head, count;
+    uint16_t opts_set;       /* bit per option that was set: */
+    int64_t opts[OPT_COUNT]; /* its connections begin with these */
+};
+
+struct umptcp {
+    struct env env;
+    struct mp mp;
+    struct net net;
+    struct pm_endpoints endpoints;
+    struct handles handles;
+    struct hash_table listeners;
+    struct replies replies;
+    struct frags frags;
+};
+
+/* ---- Calls (stack.c, socket.c) ----------------------------------------------------------------------------------- */
+
+void stack_enter(struct umptcp *s, utime now);
+void stack_finish(struct umptcp *s);
+
+/* The connection of a handle; NULL, and why: -EBADF, or -ENOTCONN for a listener. */
+struct conn *stack_conn(const struct umptcp *s, umptcp_sock sock, int *err);
+
+/* ---- Ways (way.c) ------------------------------------------------------------------------------------------------ */
+
+struct way { /* what is wanted */
+    struct umptcp_sockaddr remote;
+    struct umptcp_sockaddr local; /* unspecified address: by route; port 0: ephemeral */
+    int netif;                    /* 0: any */
+};
+/* 0, -EINVAL, -ENETUNREACH, -EADDRNOTAVAIL or -EADDRINUSE as umptcp_connect(). */
+int path_make(struct umptcp *s, const struct way *way, struct path *path);
+/* Of a segment that came: back where it came from. */
+struct path path_back(const struct umptcp *s, int netif, const struct flow *flow);
+
+/* ---- Packets (icmp.c) -------------------------------------------------------------------------------------------- */
+
+enum drop icmp_input(struct umptcp *s, int netif, const struct ip_hdr *ip, bool csum_valid);
+
+/* ---- Listeners (listener.c) -------------------------------------------------------------------------------------- */
+
+/* The listener for a local address and port: the most specific one; NULL when there is none. */
+struct listener *listener_find(const struct umptcp *s, const struct umptcp_sockaddr *local);
+/* A SYN came for it. */
+enum drop listener_syn(struct umptcp *s, struct listener *l, int netif, const struct seg *syn);
+/* A connection of it got through its handshake. */
+void listener_ready(struct umptcp *s, struct conn *c);
+/* A connection that was not accepted is over, or is accepted now: its listener forgets it. */
+void listener_forget(struct conn *c);
+/* Aborts what was not accepted, and frees the listener. Its handle is the caller's. */
+void listener_free(struct umptcp *s, struct listener *l);
+
+/* ---- Options (sockopt.c) ----------------------------------------------------------------------------------------- */
+
+/* Gives a new connection what was set on its listener. */
+void sockopt_inherit(struct conn *c, const struct listener *l);
+
+/* ---- Events (event.c) -------------------------------------------------------------------------------------------- */
+
+/* The application will hear what the connection, or the listener, has to tell. */
+void event_conn(struct umptcp *s, struct conn *c);
+void event_listener(struct umptcp *s, struct listener *l);
+
+/* ---- Paths (paths.c) --------------------------------------------------------------------------------------------- */
+
+/* Does what the path manager wants after the events that wait on a connection. */
+void paths_run(struct umptcp *s, struct conn *c);
+/* All connections hear of an event. */
+void paths_event(struct umptcp *s, const struct pm_event *ev);
+/* A join came for a connection: is it welcome? If so, the id of the address it came to, and whether that is a backup.
+ */
+bool paths_accept(struct umptcp *s, struct conn *c, const struct umptcp_addr *local, uint8_t *local_id, bool *backup);
+/* The application writes again after a pause: dead subflows may be worth another try. */
+void paths_resume(struct conn *c);
+/* `addr` became usable, or is no longer (net_usable() says which). */
+void paths_addr_changed(struct umptcp *s, const struct umptcp_addr *addr);
+bool paths_endpoint_usable(const struct umptcp *s, const struct umptcp_addr *addr, int netif);
+
+#endif

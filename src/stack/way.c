@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The way of a new subflow: addresses, interface, port, segment size. */
+#include <errno.h>
+
+#include "stack/stack.h"
+
+static bool port_free(const struct umptcp *s, const struct flow *flow) {
+    return !subflow_find(&s->mp, flow) && !listener_find(s, &flow->local);
+}
+
+/* RFC 6056 3.3.1: from a random port on, the first that is free to this peer. */
+static int choose_port(struct umptcp *s, struct flow *flow) {
+    const struct umptcp_config *cfg = &s->env.cfg;
+    uint32_t ports = cfg->port_max - cfg->port_min + 1u, start = rng_below(&s->env.rng, ports);
+    for (uint32_t i = 0; i < ports; i++) {
+        flow->local.port = (uint16_t)(cfg->port_min + (start + i) % ports);
+        if (port_free(s, flow))
+            return 0;
+    }
+    return -EADDRNOTAVAIL;
+}
+
+int path_make(struct umptcp *s, const struct way *way, struct path *path) {
+    struct path p = {.flow = {way->local, way->remote}, .netif = way->netif};
+    const struct umptcp_addr *remote = &p.flow.remote.addr;
+    if (!addr_is_usable(remote) || net_is_broadcast(&s->net, remote) || !p.flow.remote.port)
+        return -EINVAL;
+    int err = net_route(&s->net, remote, &p.flow.local.addr, &p.netif);
+    if (err)
+        return err;
+    if (!p.flow.local.port)
+        err = choose_port(s, &p.flow);
+    else if (!port_free(s, &p.flow))
+        err = -EADDRINUSE;
+    if (err)
+        return err;
+    p.mss = net_mss(&s->net, p.netif, !addr_is_v4(remote));
+    *path = p;
+    return 0;
+}
+
+struct path path_back(const struct umptcp *s, int netif, const struct flow *flow) {
+    return (struct path){*flow, netif, net_mss(&s->net, netif, !addr_is_v4(&flow->remote.addr))};
+}
