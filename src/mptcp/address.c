@@ -274,24 +274,35 @@ static bool conn_active(const struct conn *c) {
     return time_since(env->now, last) < ACTIVE_PROBE_INTERVALS * env->cfg.probe_interval;
 }
 
+/* How long a path may be silent before its next probe: the configured time, or longer when its round trips are. */
+static dur probe_patience(const struct subflow *sf) {
+    dur interval = sf->conn->mp->env->cfg.probe_interval, slow = 2 * sf->tcb.rtt.srtt;
+    return (interval > slow ? interval : slow) * (sf->probes + 1u);
+}
+
 /*
  * A path that says nothing while others speak may be dead, and waiting for its retransmissions to find out takes longer
- * each time. So it is asked; without an answer it goes, and the path manager may try it anew.
+ * each time. So it is asked; without an answer it goes, and the path manager may try it anew. Stores when to look
+ * again.
  */
-static void probe_path(struct subflow *sf) {
+static void probe_path(struct subflow *sf, utime *again) {
     struct conn *c = sf->conn;
     struct env *env = c->mp->env;
-    dur silent = time_since(env->now, sf->tcb.last_rx);
     bool wanted = sf->withdrawn ? sf->probes > 0 : c->nsubflows > 1 && !(sf->local_backup || sf->remote_backup);
-    if (sf->state != SF_ACTIVE || !wanted || silent < env->cfg.probe_interval)
+    if (sf->state != SF_ACTIVE || !wanted)
         return;
-    if (sf->probes >= env->cfg.probe_count) {
-        subflow_reset(sf, MPRST_PERFORMANCE, ETIMEDOUT);
-        return;
+    utime due = time_add(sf->tcb.last_rx, probe_patience(sf));
+    if (!time_before(env->now, due)) {
+        if (sf->probes >= env->cfg.probe_count) {
+            subflow_reset(sf, MPRST_PERFORMANCE, ETIMEDOUT);
+            return;
+        }
+        sf->probes++;
+        mib_inc(&env->mib, MIB_UMPTCP_PROBES);
+        tcp_probe(&sf->tcb);
+        due = time_max(time_add(sf->tcb.last_rx, probe_patience(sf)), time_add(env->now, env->cfg.probe_interval));
     }
-    sf->probes++;
-    mib_inc(&env->mib, MIB_UMPTCP_PROBES);
-    tcp_probe(&sf->tcb);
+    *again = time_min(*again, due);
 }
 
 static void give_up_unmapped(struct conn *c) {
@@ -310,13 +321,17 @@ static bool any_withdrawn(const struct conn *c) {
     return false;
 }
 
+/* Its paths are to be probed when they fall silent. */
+static bool conn_watched(const struct conn *c) {
+    return c->mp->env->cfg.probe_interval && ((c->nsubflows > 1 && conn_active(c)) || any_withdrawn(c));
+}
+
 void conn_arm_path(struct conn *c) {
     struct env *env = c->mp->env;
     struct conn_paths *p = c->paths;
     if (!p || c->mode != MP_FULL || conn_closed(c))
         return;
-    bool watch = env->cfg.probe_interval && ((c->nsubflows > 1 && conn_active(c)) || any_withdrawn(c));
-    if (watch && time_is_never(p->probe_at))
+    if (time_is_never(p->probe_at) && conn_watched(c))
         p->probe_at = time_add(env->now, env->cfg.probe_interval);
     utime at = time_min(time_min(p->probe_at, p->unmapped_at), time_min(p->add.at, p->pm_at));
     timer_set(&env->timers, &c->t_path, at);
@@ -334,8 +349,9 @@ void conn_path_timeout(struct conn *c) {
         conn_pm_event(c, &(struct pm_event){.type = PM_TIMER});
     }
     if (!time_before(now, p->probe_at)) {
-        p->probe_at = UMPTCP_NEVER;
-        list_for_each_safe(n, &c->subflows) probe_path(subflow_of(n));
+        utime again = UMPTCP_NEVER;
+        list_for_each_safe(n, &c->subflows) probe_path(subflow_of(n), &again);
+        p->probe_at = conn_watched(c) ? again : UMPTCP_NEVER;
     }
     conn_arm_path(c);
 }

@@ -217,9 +217,10 @@ struct conn {
     bool ack64;      /* the peer uses 64-bit DSNs: 64-bit DATA_ACKs */
     bool want_write; /* a send came short: say when there is room */
     bool window_limited;
-    bool fail_sent, fail_rcvd; /* MP_FAIL exchange */
-    bool infinite_tx;          /* next new data carries the infinite mapping */
-    bool syn_without;          /* MP_CAPABLE was dropped from the SYN after it got no answer */
+    bool fail_sent;   /* MP_FAIL went out: no subflow joins any more */
+    bool unchecked;   /* a checksum failed on the only subflow: bytes are taken as they come */
+    bool infinite_tx; /* next new data carries the infinite mapping */
+    bool syn_without; /* MP_CAPABLE was dropped from the SYN after it got no answer */
     uint8_t rtx_backoff;
     uint8_t notify; /* enum conn_notify */
     uint32_t subflow_counter;
@@ -367,6 +368,10 @@ void conn_receive_fin(struct conn *c, struct dsn dsn);
 enum drop rx_map_add(struct subflow *sf, const struct rx_map *map);
 /* The mapping that covers `ssn`, or NULL. */
 struct rx_map *rx_map_find(const struct subflow *sf, struct ssn ssn);
+/* Its bytes count only when its checksum was right. */
+bool rx_map_checked(const struct conn *c, const struct rx_map *map);
+/* All bytes of a checked mapping are in the stream; its DATA_FIN counts now. */
+void rx_map_placed(struct conn *c, struct rx_map *map);
 /* Forgets mappings wholly before `ssn`. */
 void rx_map_drop_below(struct subflow *sf, struct ssn ssn);
 /* Gives [dsn, dsn + len) to a subflow: a new mapping at its tcb.snd_end, queued in TCP. 0 or -ENOMEM. */
@@ -380,7 +385,7 @@ void tx_map_clear(struct subflow *sf);
 
 /* Bytes that cannot be placed yet: unmapped, or of a mapping whose checksum is not complete. 0 or -ENOMEM. */
 int hold_store(struct subflow *sf, struct ssn ssn, const uint8_t *data, uint32_t len);
-/* Moves what is held and placeable into the stream. False when a checksum failed and the subflow or MPTCP ended by it.
+/* Moves what is held and placeable into the stream. False when a checksum failed and the subflow was reset for it.
  */
 bool hold_drain(struct subflow *sf);
 /* In plain TCP everything that is held belongs to the stream as it is. */
@@ -465,6 +470,8 @@ bool fallback_possible(const struct conn *c);
 bool fallback_now(struct subflow *sf, enum mib mib, enum mp_rst_reason otherwise);
 /* An infinite mapping came. False: the subflow was reset. */
 bool fallback_infinite(struct subflow *sf);
+/* Our infinite mapping left. */
+void fallback_infinite_sent(struct subflow *sf);
 /* The checksum of a mapping is wrong. */
 void fallback_checksum(struct subflow *sf, const struct rx_map *map);
 /* Bytes from `ssn` on have no mapping; `late`: and were given time to get one. */

@@ -22,12 +22,15 @@ bool fallback_possible(const struct conn *c) {
     return conn_is_mptcp(c) && !c->joined && !c->reinjected && ranges_empty(&c->rcv_ofo) && living(c) == 1;
 }
 
-/* From here on position n of the subflow is position n of the stream, in both directions. */
-static void become_plain(struct subflow *sf) {
+/*
+ * From here on position n of the subflow is position n of the stream, in both directions. `announce`: the peer does not
+ * know yet, so the next new data says so by an infinite mapping.
+ */
+static void become_plain(struct subflow *sf, bool announce) {
     struct conn *c = sf->conn;
     struct env *env = c->mp->env;
     c->mode = MP_FALLBACK;
-    c->infinite_tx = true;
+    c->infinite_tx = announce;
     c->rx_base_ssn = sf->tcb.rcv_nxt;
     if (sf->hold && sf->hold->have.items[0].start < c->rx_base_ssn.v)
         c->rx_base_ssn.v = sf->hold->have.items[0].start;
@@ -54,34 +57,56 @@ bool fallback_now(struct subflow *sf, enum mib mib, enum mp_rst_reason otherwise
         return false;
     }
     mib_inc(&c->mp->env->mib, mib);
-    become_plain(sf);
+    become_plain(sf, true);
     return true;
 }
 
 bool fallback_infinite(struct subflow *sf) {
-    mib_inc(&sf->conn->mp->env->mib, MIB_INFINITE_MAP_RX);
-    return fallback_now(sf, MIB_DSS_FALLBACK, MPRST_MPTCP);
+    struct conn *c = sf->conn;
+    mib_inc(&c->mp->env->mib, MIB_INFINITE_MAP_RX);
+    if (!fallback_now(sf, MIB_DSS_FALLBACK, MPRST_MPTCP))
+        return false;
+    c->infinite_tx = false; /* the peer is plain TCP already */
+    return true;
+}
+
+void fallback_infinite_sent(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    struct mib_table *mib = &c->mp->env->mib;
+    mib_inc(mib, MIB_INFINITE_MAP_TX);
+    c->infinite_tx = false;
+    if (!conn_is_mptcp(c))
+        return;
+    mib_inc(mib, MIB_DSS_FALLBACK);
+    become_plain(sf, false);
+}
+
+/* MP_FAIL with the next ACK of this subflow, or with its RST. */
+static void say_fail(struct subflow *sf, struct dsn dsn) {
+    sf->fail_dsn = dsn;
+    sf->signals |= SIG_FAIL;
+    sf->conn->fail_sent = true;
+    tcp_ack_now(&sf->tcb);
+    conn_ready(sf->conn);
 }
 
 /*
  * With another subflow the data can come again, so this one is reset and says from where on (MP_FAIL). Alone, the
- * stream goes on as TCP would have it, and the peer is asked to do the same.
+ * stream goes on as TCP would have it: the peer is asked to do without checksums, and from the bad mapping on bytes are
+ * taken as they come. Until its infinite mapping is here the peer still speaks MPTCP, and so do we.
  */
 void fallback_checksum(struct subflow *sf, const struct rx_map *map) {
     struct conn *c = sf->conn;
     struct mib_table *mib = &c->mp->env->mib;
     mib_inc(mib, MIB_DATA_CSUM_ERR);
     mib->drops[DROP_MP_CSUM]++;
-    sf->fail_dsn = map->dsn;
-    sf->signals |= SIG_FAIL;
-    c->fail_sent = true;
-    if (!fallback_possible(c)) {
-        subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);
+    say_fail(sf, map->dsn);
+    if (fallback_possible(c)) {
+        c->unchecked = true;
         return;
     }
-    mib_inc(mib, MIB_DSS_FALLBACK);
-    tcp_ack_now(&sf->tcb);
-    become_plain(sf);
+    mib_inc(mib, MIB_FALLBACK_FAILED);
+    subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);
 }
 
 void fallback_unmapped(struct subflow *sf, struct ssn ssn, bool late) {
@@ -105,14 +130,15 @@ void fallback_unmapped(struct subflow *sf, struct ssn ssn, bool late) {
 bool fallback_fail_rcvd(struct subflow *sf) {
     struct conn *c = sf->conn;
     mib_inc(&c->mp->env->mib, MIB_MP_FAIL_RX);
-    c->fail_rcvd = true;
-    if (!conn_is_mptcp(c))
+    if (!conn_is_mptcp(c) || c->fail_sent) /* the answer to ours: its infinite mapping follows */
         return true;
-    if (!c->fail_sent) { /* both directions go back together */
-        sf->fail_dsn = c->rcv_nxt;
-        sf->signals |= SIG_FAIL;
-        c->fail_sent = true;
-        tcp_ack_now(&sf->tcb);
+    if (!fallback_possible(c)) {
+        mib_inc(&c->mp->env->mib, MIB_FALLBACK_FAILED);
+        subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);
+        return false;
     }
-    return fallback_now(sf, MIB_DSS_FALLBACK, MPRST_MIDDLEBOX);
+    c->unchecked = true;
+    c->infinite_tx = true; /* with the next new data; then it is plain TCP */
+    say_fail(sf, c->rcv_nxt);
+    return true;
 }

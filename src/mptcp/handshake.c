@@ -132,8 +132,9 @@ struct conn *conn_accept_syn(struct mp *mp, const struct path *path, const struc
 }
 
 static bool conn_takes_joins(const struct conn *c) {
-    return c->mode == MP_FULL && (c->state == UMPTCP_ESTABLISHED || c->state == UMPTCP_CLOSE_WAIT ||
-                                  c->state == UMPTCP_FIN_WAIT_1 || c->state == UMPTCP_FIN_WAIT_2);
+    return c->mode == MP_FULL && !c->fail_sent &&
+           (c->state == UMPTCP_ESTABLISHED || c->state == UMPTCP_CLOSE_WAIT || c->state == UMPTCP_FIN_WAIT_1 ||
+            c->state == UMPTCP_FIN_WAIT_2);
 }
 
 int conn_join(struct conn *c, const struct path *path, const struct pm_command *cmd) {

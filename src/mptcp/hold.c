@@ -102,7 +102,7 @@ static bool drain_map(struct subflow *sf, struct rx_map *m, bool *failed) {
     uint64_t to = r->end < end ? r->end : end;
     if (m->placed) /* a copy that came before the segment that had all of it */
         return hold_release(sf, from, to);
-    if (m->has_csum) {
+    if (rx_map_checked(c, m)) {
         if (!ranges_cover(&sf->hold->have, start, end))
             return false;
         if (!hold_csum_ok(sf, m)) {
@@ -112,9 +112,7 @@ static bool drain_map(struct subflow *sf, struct rx_map *m, bool *failed) {
     }
     if (hold_place(sf, from, to, dsn_add(m->dsn, from - start)))
         return false;
-    m->placed = m->has_csum;
-    if (m->data_fin && m->has_csum)
-        conn_receive_fin(c, dsn_add(m->dsn, m->len));
+    rx_map_placed(c, m);
     return hold_release(sf, from, to);
 }
 
@@ -126,7 +124,9 @@ bool hold_drain(struct subflow *sf) {
             continue; /* perhaps there is another piece of it */
         if (failed) {
             fallback_checksum(sf, m);
-            return false;
+            if (sf->state == SF_DEAD)
+                return false;
+            continue; /* as it is */
         }
         i++;
     }

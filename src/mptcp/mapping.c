@@ -68,6 +68,14 @@ enum drop rx_map_add(struct subflow *sf, const struct rx_map *map) {
     return DROP_NONE;
 }
 
+bool rx_map_checked(const struct conn *c, const struct rx_map *map) { return map->has_csum && !c->unchecked; }
+
+void rx_map_placed(struct conn *c, struct rx_map *map) {
+    map->placed = map->has_csum;
+    if (map->has_csum && map->data_fin)
+        conn_receive_fin(c, dsn_add(map->dsn, map->len));
+}
+
 void rx_map_drop_below(struct subflow *sf, struct ssn ssn) {
     struct mem *mem = &sf->conn->mp->env->mem;
     while (sf->rx_maps.count) {

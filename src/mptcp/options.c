@@ -192,7 +192,7 @@ static void fill_data(struct ledger *l, const struct subflow *sf, struct tcp_pla
         plan->fin = false;
         plan->flags &= (uint8_t)~TCP_FIN;
     }
-    if (c->mode == MP_FALLBACK && c->infinite_tx && !plan->again) { /* 3.7: one last mapping, without end */
+    if (c->infinite_tx && !plan->again && !map->mpc) { /* 3.7: one last mapping, without end */
         struct mpopt o = {.type = MP_DSS};
         dss_map(&o, c, map->dsn, (uint32_t)map->ssn.v, 0, 0);
         ledger_put(l, &o);
@@ -289,10 +289,8 @@ static void option_sent(struct subflow *sf, const struct mpopt *o) {
     switch (o->type) {
     case MP_DSS:
         sf->signals &= (uint16_t) ~(o->dss.data_fin && o->dss.len == 1 ? SIG_DATA_FIN | SIG_DATA_ACK : SIG_DATA_ACK);
-        if (o->dss.has_map && o->dss.len == 0) {
-            c->infinite_tx = false;
-            mib_inc(mib, MIB_INFINITE_MAP_TX);
-        }
+        if (o->dss.has_map && o->dss.len == 0)
+            fallback_infinite_sent(sf);
         break;
     case MPC_ACK:
         sf->keys_said = true;

@@ -106,7 +106,7 @@ static bool mapping_input(struct subflow *sf, struct rx_map *map, enum drop *dro
         return fallback_now(sf, MIB_DSS_FALLBACK, MPRST_MPTCP);
     }
     enum drop d = rx_map_add(sf, map);
-    if (d == DROP_NONE && map->data_fin && !map->has_csum)
+    if (d == DROP_NONE && map->data_fin && !rx_map_checked(c, map))
         conn_receive_fin(c, dsn_add(map->dsn, map->len));
     if (d != DROP_NONE)
         *drop = d;
@@ -208,12 +208,12 @@ static int mapped_input(struct subflow *sf, struct rx_map *m, struct ssn ssn, co
     struct conn *c = sf->conn;
     if (m->placed)
         return 0;
-    if (m->has_csum && !whole_map_ok(m, ssn, data, len))
+    bool checked = rx_map_checked(c, m);
+    if (checked && !whole_map_ok(m, ssn, data, len))
         return hold_store(sf, ssn, data, len);
     int err = conn_receive(c, dsn_add(m->dsn, ssn_sub(ssn, m->ssn)), data, len, drop);
-    m->placed = !err && m->has_csum;
-    if (m->placed && m->data_fin)
-        conn_receive_fin(c, dsn_add(m->dsn, m->len));
+    if (checked && !err)
+        rx_map_placed(c, m);
     return err;
 }
 

@@ -17,11 +17,13 @@
  * Beyond Linux: a subflow that we opened and that died while data was moving is tried again, after 250 ms, then 500 ms,
  * then every second, until it is up, is refused for good, or its endpoint goes. Only while data moves: an idle
  * connection has no timer. When its address comes back it is tried at once, else with the first event after data moves
- * again.
+ * again. And a subflow that died of silence has its address withdrawn on another, so that the peer need not wait for
+ * it.
  */
 #include "pm/pm.h"
 
 #include <assert.h>
+#include <errno.h>
 
 enum {
     RETRY_ROUNDS = 2,    /* that an attempt gets before it is replaced: its SYN may wait for long by then */
@@ -29,7 +31,8 @@ enum {
 };
 #define RETRY_FIRST MSEC(250)
 
-enum use { USE_SUBFLOW = 1, USE_ANNOUNCED = 2 }; /* neither: it is the initial address */
+/* Neither of the first two: it is the initial address. */
+enum use { USE_SUBFLOW = 1, USE_ANNOUNCED = 2, USE_UP = 4 /* a subflow has it, or had it until it died */ };
 
 struct used { /* an endpoint that this connection made use of */
     uint8_t id, how;
@@ -219,7 +222,8 @@ static void announce(struct run *r) {
 /* May be the source of a new subflow: also when it was announced before, but not when it is the initial address. */
 static bool unused_source(const struct run *r, const struct pm_endpoint *e) {
     const struct used *u = used_find(r->k, e->id);
-    return e->flags & UMPTCP_EP_SUBFLOW && e->usable && (!u || u->how == USE_ANNOUNCED);
+    bool unused = !u || (u->how & (USE_SUBFLOW | USE_ANNOUNCED)) == USE_ANNOUNCED;
+    return e->flags & UMPTCP_EP_SUBFLOW && e->usable && unused;
 }
 
 /* One subflow to `remote` from each source that is left. */
@@ -348,6 +352,28 @@ static void retry_join(struct run *r, struct retry *t) {
         c->local.addr = view->initial_local.addr;
 }
 
+/*
+ * A path fell silent and was given up. The peer may not have noticed: that our address is gone (RFC 8684 3.4.2) makes
+ * it send elsewhere at once what it has in flight there. Said once, when another subflow can carry it, and none lives
+ * from that address, which did work before.
+ */
+static void tell_dead(struct run *r, const struct pm_event *ev) {
+    struct used *u = used_find(r->k, ev->local_id);
+    bool worked = !u || u->how & USE_UP, other = false;
+    for (uint32_t i = 0; i < r->view->nsubflows; i++) {
+        const struct pm_subflow *s = &r->view->subflows[i];
+        if (s->closing)
+            continue;
+        worked = worked && s->local_id != ev->local_id;
+        other = other || s->established;
+    }
+    if (!worked || !other || ev->error != ETIMEDOUT)
+        return;
+    withdraw(r, ev->local_id);
+    if (u)
+        u->how &= (uint8_t)~USE_UP;
+}
+
 /* A subflow went, or could not even begin. */
 static void subflow_down(struct run *r, const struct pm_event *ev) {
     struct kernel *k = r->k;
@@ -360,6 +386,8 @@ static void subflow_down(struct run *r, const struct pm_event *ev) {
     bool again = stands && (ev->retry || !source_usable(view, ev->local_id));
     if (ev->subflow == 0 && !ev->retry)
         accepted_remove(k, ev->remote_id);
+    if (known < 0)
+        tell_dead(r, ev);
     if (!ev->initiated || opening)
         return;
     if (!again) {
@@ -372,8 +400,11 @@ static void subflow_down(struct run *r, const struct pm_event *ev) {
 
 static void subflow_up(struct run *r, const struct pm_event *ev) {
     int known = retry_find(r->k, ev->local_id, ev->remote_id);
+    struct used *u = used_find(r->k, ev->local_id);
     if (known >= 0)
         retry_remove(r->k, (uint8_t)known);
+    if (u)
+        u->how |= USE_UP;
 }
 
 static bool retry_wanted(const struct run *r) {

@@ -7,10 +7,10 @@
  * and what died is freed. So nothing is freed under a caller's feet, and the application hears of everything after the
  * call.
  *
- * Files: stack.c life; net.c interfaces and routes, way.c where a new subflow runs; input.c packets in, icmp.c what
- * ICMP says, frag.c reassembly; output.c packets out, reply.c stateless answers; timers.c time; listener.c, socket.c,
- * sockopt.c, handle.c and event.c the application's side; paths.c the path manager's; endpoint.c its configuration;
- * info.c and check.c looking inside.
+ * Files: stack.c life; net.c and netif.c interfaces and routes, way.c where a new subflow runs; input.c packets in,
+ * icmp.c what ICMP says, frag.c reassembly; output.c packets out, reply.c stateless answers; timers.c time; listener.c,
+ * socket.c, sockopt.c, handle.c and event.c the application's side; paths.c the path manager's; endpoint.c its
+ * configuration; info.c and check.c looking inside.
  */
 #ifndef UMPTCP_STACK_STACK_H
 #define UMPTCP_STACK_STACK_H

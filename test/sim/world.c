@@ -140,7 +140,6 @@ static bool host_input(struct world *w, struct host *h) {
     struct umptcp_packet pkt;
     bool any = false;
     for (int i = 0; i < w->paths; i++) {
-        driver_tick(h->driver[i], w->now);
         while (driver_recv(h->driver[i], &pkt, w->now)) {
             driver_verdict(h->driver[i], umptcp_input(h->s, h->netif[i], &pkt, w->now));
             w->packets++;
@@ -167,6 +166,8 @@ void world_settle(struct world *w) {
     for (int rounds = 0; any; rounds++) {
         assert(rounds < SETTLE_ROUNDS_MAX);
         any = false;
+        for (int i = 0; i < 2 * w->paths; i++) /* what is due arrives at the other end before anyone looks */
+            driver_tick(w->host[i % 2].driver[i / 2], w->now);
         for (int h = 0; h < 2; h++) {
             struct umptcp_event ev;
             any |= host_input(w, &w->host[h]);
