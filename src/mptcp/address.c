@@ -114,6 +114,20 @@ bool conn_remote_addr(const struct conn *c, uint8_t id, struct umptcp_sockaddr *
     return false;
 }
 
+/* Room for exactly `n`. False without memory. */
+static bool remotes_resize(struct conn *c, uint32_t n) {
+    struct conn_paths *p = c->paths;
+    struct mem *mem = &c->mp->env->mem;
+    struct pm_remote *r = NULL;
+    if (n && !(r = mem_realloc(mem, p->remotes, p->nremotes * sizeof *r, n * sizeof *r)))
+        return false;
+    if (!n)
+        mem_free(mem, p->remotes, p->nremotes * sizeof *r);
+    p->remotes = r;
+    p->nremotes = (uint8_t)n;
+    return true;
+}
+
 /* Remembers an address under its id. False: it contradicts what is known, or there is no room. */
 static bool learn_remote(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr) {
     struct conn_paths *p = c->paths;
@@ -127,9 +141,9 @@ static bool learn_remote(struct conn *c, uint8_t id, const struct umptcp_sockadd
         p->remotes[i].addr.port = addr->port;
         return true;
     }
-    if (p->nremotes == REMOTE_ADDRS_MAX)
+    if (p->nremotes == REMOTE_ADDRS_MAX || !remotes_resize(c, p->nremotes + 1u))
         return false;
-    p->remotes[p->nremotes++] = (struct pm_remote){id, *addr};
+    p->remotes[p->nremotes - 1] = (struct pm_remote){id, *addr};
     return true;
 }
 
@@ -185,7 +199,8 @@ static void remove_input(struct conn *c, uint8_t id, enum drop *drop) {
     bool known = false;
     for (uint32_t i = 0; i < p->nremotes; i++)
         if (p->remotes[i].id == id) {
-            p->remotes[i] = p->remotes[--p->nremotes];
+            p->remotes[i] = p->remotes[p->nremotes - 1];
+            (void)remotes_resize(c, p->nremotes - 1u); /* at worst the last one stays, twice */
             known = true;
             break;
         }
@@ -334,7 +349,8 @@ void conn_arm_path(struct conn *c) {
     if (time_is_never(p->probe_at) && conn_watched(c))
         p->probe_at = time_add(env->now, env->cfg.probe_interval);
     utime at = time_min(time_min(p->probe_at, p->unmapped_at), time_min(p->add.at, p->pm_at));
-    timer_set(&env->timers, &c->t_path, at);
+    list_for_each(n, &c->subflows) at = time_min(at, subflow_of(n)->join_at);
+    conn_set_due(c, DUE_PATH, at);
 }
 
 void conn_path_timeout(struct conn *c) {
@@ -347,6 +363,11 @@ void conn_path_timeout(struct conn *c) {
     if (!time_before(now, p->pm_at)) {
         p->pm_at = UMPTCP_NEVER;
         conn_pm_event(c, &(struct pm_event){.type = PM_TIMER});
+    }
+    list_for_each_safe(n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        if (sf->state == SF_PRE && !time_before(now, sf->join_at))
+            handshake_join_timeout(sf);
     }
     if (!time_before(now, p->probe_at)) {
         utime again = UMPTCP_NEVER;

@@ -51,7 +51,7 @@ static void set_state(struct conn *c, enum umptcp_tcp_state state) {
     struct env *env = c->mp->env;
     conn_set_state(c, state);
     if (state == UMPTCP_FIN_WAIT_2 && c->orphan) /* nobody waits for what the peer may still say */
-        timer_set(&env->timers, &c->t_life, time_add(env->now, env->cfg.time_wait));
+        conn_set_due(c, DUE_LIFE, time_add(env->now, env->cfg.time_wait));
 }
 
 /* Both directions are done: the subflows end in order, with FINs of their own. */
@@ -165,6 +165,6 @@ void close_subflow_gone(struct conn *c, int error) {
         return;
     }
     /* Break before make: another subflow may come (3.3.3); until then the connection waits. */
-    timer_cancel(&env->timers, &c->t_rtx);
-    timer_set(&env->timers, &c->t_life, time_add(env->now, env->cfg.close_timeout));
+    conn_set_due(c, DUE_RTX, UMPTCP_NEVER);
+    conn_set_due(c, DUE_LIFE, time_add(env->now, env->cfg.close_timeout));
 }

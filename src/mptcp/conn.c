@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 
-enum { FLOW_BUCKETS = 16, CONN_TIMERS = 3 };
+enum { FLOW_BUCKETS = 16, CONN_TIMERS = 1 };
 
 int mp_init(struct mp *mp, struct env *env) {
     mp->env = env;
@@ -42,9 +42,9 @@ struct conn *conn_new(struct mp *mp) {
     list_init(&c->work);
     list_init(&c->subflows);
     deque_init(&c->path_events, sizeof(struct conn_path_event));
-    timer_init(&c->t_rtx, TIMER_CONN_RTX);
-    timer_init(&c->t_life, TIMER_CONN_LIFE);
-    timer_init(&c->t_path, TIMER_CONN_PATH);
+    timer_init(&c->timer, TIMER_CONN);
+    for (int i = 0; i < DUE_COUNT; i++)
+        c->due[i] = UMPTCP_NEVER;
     list_push_back(&mp->conns, &c->node);
     mp->nconns++;
     return c;
@@ -54,9 +54,7 @@ void conn_free(struct conn *c) {
     struct env *env = c->mp->env;
     struct mem *mem = &env->mem;
     list_for_each_safe(n, &c->subflows) subflow_free(subflow_of(n));
-    timer_cancel(&env->timers, &c->t_rtx);
-    timer_cancel(&env->timers, &c->t_life);
-    timer_cancel(&env->timers, &c->t_path);
+    timer_cancel(&env->timers, &c->timer);
     timers_reserve(&env->timers, -CONN_TIMERS);
     token_release(&c->mp->tokens, &c->token);
     bytebuf_free(&c->sndbuf, &env->chunks);
@@ -66,6 +64,7 @@ void conn_free(struct conn *c) {
     deque_free(&c->path_events, mem);
     if (c->paths) {
         deque_free(&c->paths->events, mem);
+        mem_free(mem, c->paths->remotes, c->paths->nremotes * sizeof *c->paths->remotes);
         mem_free(mem, c->paths, sizeof *c->paths);
     }
     list_remove(&c->ready);
@@ -119,6 +118,13 @@ void conn_pm_event(struct conn *c, const struct pm_event *ev) {
     conn_work(c);
 }
 
+void conn_set_due(struct conn *c, enum conn_due what, utime at) {
+    utime nearest = c->due[what] = at;
+    for (int i = 0; i < DUE_COUNT; i++)
+        nearest = time_min(nearest, c->due[i]);
+    timer_set(&c->mp->env->timers, &c->timer, nearest);
+}
+
 void conn_set_state(struct conn *c, enum umptcp_tcp_state state) {
     struct mib_table *mib = &c->mp->env->mib;
     bool was = c->state == UMPTCP_ESTABLISHED || c->state == UMPTCP_CLOSE_WAIT;
@@ -127,7 +133,7 @@ void conn_set_state(struct conn *c, enum umptcp_tcp_state state) {
         c->counted = conn_is_mptcp(c); /* Linux counts it also when it falls back later */
     if (is != was && c->counted)
         mib_add(mib, MIB_MP_CURR_ESTAB, is ? 1 : (uint64_t)-1);
-    c->state = state;
+    c->state = (uint8_t)state;
 }
 
 void conn_finish(struct conn *c, int error) {
@@ -135,10 +141,9 @@ void conn_finish(struct conn *c, int error) {
     if (c->state == UMPTCP_CLOSED)
         return;
     conn_set_state(c, UMPTCP_CLOSED);
-    c->error = error;
-    timer_cancel(&env->timers, &c->t_rtx);
-    timer_cancel(&env->timers, &c->t_life);
-    timer_cancel(&env->timers, &c->t_path);
+    c->error = (int16_t)error;
+    for (int i = 0; i < DUE_COUNT; i++)
+        conn_set_due(c, i, UMPTCP_NEVER);
     token_release(&c->mp->tokens, &c->token);
     ranges_free(&c->reinject, &env->mem);
     conn_notify(c, NOTIFY_CLOSED);

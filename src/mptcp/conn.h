@@ -44,11 +44,16 @@ enum mptcp_limit {
 };
 
 enum mptcp_timer_kind {
-    TIMER_CONN_RTX = TIMER_TCP_COUNT, /* data-level retransmission; DATA_FIN; window probe */
-    TIMER_CONN_LIFE,                  /* no subflow left; orphan's end */
-    TIMER_CONN_PATH,    /* ADD_ADDR retransmission, path probes, unmapped data, path manager: the nearest */
-    TIMER_SUBFLOW_JOIN, /* third ACK of MP_JOIN again */
+    TIMER_CONN = TIMER_TCP_COUNT, /* the nearest of enum conn_due */
     TIMER_MPTCP_COUNT
+};
+
+/* What a connection waits for. One timer stands for all of them. */
+enum conn_due {
+    DUE_RTX,  /* data-level retransmission; DATA_FIN; window probe */
+    DUE_LIFE, /* no subflow left; orphan's end */
+    DUE_PATH, /* ADD_ADDR or MP_JOIN's third ACK again, path probes, unmapped data, path manager: the nearest */
+    DUE_COUNT
 };
 
 /* How far MPTCP has come. */
@@ -111,18 +116,19 @@ struct subflow {
     struct list node;           /* conn->subflows */
     struct hash_node flow_node; /* mp->flows */
     struct flow flow;
-    int netif;
     uint32_t number; /* 1, 2, ... within the connection */
-    enum subflow_state state;
-    bool initiator;                   /* we sent the SYN */
-    bool join;                        /* opened by MP_JOIN */
-    bool local_backup, remote_backup; /* we asked; the peer asked */
-    bool stale;
-    bool confirmed; /* a DSS with DATA_ACK came for data sent here: RFC 8684 3.7 */
-    bool keys_said; /* the third ACK with both keys left */
-    bool dss_seen;  /* any DSS came on it */
-    bool got_data;
-    bool registered; /* in mp->flows */
+    uint16_t netif;
+    uint8_t state;         /* enum subflow_state */
+    bool initiator : 1;    /* we sent the SYN */
+    bool join : 1;         /* opened by MP_JOIN */
+    bool local_backup : 1; /* we asked */
+    bool remote_backup : 1;
+    bool stale : 1;
+    bool confirmed : 1;  /* a DSS with DATA_ACK came for data sent here: RFC 8684 3.7 */
+    bool keys_said : 1;  /* the third ACK with both keys left */
+    bool dss_seen : 1;   /* any DSS came on it */
+    bool registered : 1; /* in mp->flows */
+    bool withdrawn : 1;  /* the peer removed its address: it must prove that it lives */
     uint8_t local_id, remote_id;
     uint8_t rst_reason;  /* MP_TCPRST to send with a RST */
     uint8_t peer_reason; /* that came */
@@ -130,20 +136,17 @@ struct subflow {
     uint8_t probes;      /* path probes without answer */
     uint8_t signal_acks; /* duplicate ACKs in a row that only carried signals */
     uint8_t timeouts;    /* RTOs in a row */
-    bool withdrawn;      /* the peer removed its address: it must prove that it lives */
     uint16_t signals;    /* enum subflow_signal */
     uint32_t local_nonce, remote_nonce;
-    struct dsn fail_dsn;  /* for SIG_FAIL */
     struct deque tx_maps; /* struct tx_map, in order of ssn, from the first not yet acknowledged */
     struct deque rx_maps; /* struct rx_map, in order of ssn */
     struct hold *hold;    /* bytes without usable mapping; NULL: none */
-    struct timer t_join;
+    utime join_at;        /* third ACK of MP_JOIN again */
 };
 
 struct hold {             /* bytes of a subflow that cannot be placed yet */
     struct bytebuf bytes; /* by ssn */
     struct ranges have;   /* ssn */
-    utime since;          /* the oldest unmapped byte came */
 };
 
 struct add_addr { /* the one announcement that is being made */
@@ -172,7 +175,7 @@ enum conn_notify {
 
 /* Rarely needed parts, made when MPTCP is negotiated. */
 struct conn_paths {
-    struct pm_remote remotes[REMOTE_ADDRS_MAX];
+    struct pm_remote *remotes; /* what the peer announced; exactly as many as there are */
     uint8_t nremotes;
     bool echo_pending;
     struct pm_remote echo; /* to be echoed */
@@ -184,6 +187,7 @@ struct conn_paths {
     struct deque events; /* struct pm_event: for the path manager */
     utime probe_at;      /* next look at silent paths */
     utime unmapped_at;
+    struct dsn fail_dsn; /* for SIG_FAIL */
 };
 
 struct mp;
@@ -196,39 +200,41 @@ struct conn {
     uint64_t handle;   /* of the application; 0: none (orphan, or not yet accepted) */
     void *listener;    /* of the stack: not yet accepted */
 
-    enum umptcp_tcp_state state; /* of the connection */
-    enum mp_mode mode;
-    int error; /* positive errno */
-    bool server;
-    bool csum;              /* DSS checksums */
-    bool csum_wanted;       /* by our configuration */
-    bool deny_join0_remote; /* the peer's C flag */
-    bool orphan;            /* the application gave it up */
-    bool joined;            /* had a second subflow: no fall-back from then on */
-    bool reinjected;        /* sent data a second time: no fall-back either */
-    bool counted;           /* in MPTcpExtMPCurrEstab */
-    bool nodelay, cork;
-    bool rcvbuf_fixed, sndbuf_fixed;
-    bool write_shut; /* DATA_FIN stands at write_seq */
-    bool data_fin_sent;
-    bool data_fin_acked;
-    bool fin_rcvd;   /* fin_dsn is known */
-    bool eof;        /* all before the peer's end arrived */
-    bool ack64;      /* the peer uses 64-bit DSNs: 64-bit DATA_ACKs */
-    bool want_write; /* a send came short: say when there is room */
-    bool window_limited;
-    bool fail_sent;   /* MP_FAIL went out: no subflow joins any more */
-    bool unchecked;   /* a checksum failed on the only subflow: bytes are taken as they come */
-    bool infinite_tx; /* next new data carries the infinite mapping */
-    bool syn_without; /* MP_CAPABLE was dropped from the SYN after it got no answer */
+    uint8_t state; /* enum umptcp_tcp_state, of the connection; changed by conn_set_state() only */
+    uint8_t mode;  /* enum mp_mode */
+    int16_t error; /* positive errno */
+    bool server : 1;
+    bool csum : 1;              /* DSS checksums */
+    bool csum_wanted : 1;       /* by our configuration */
+    bool deny_join0_remote : 1; /* the peer's C flag */
+    bool orphan : 1;            /* the application gave it up */
+    bool joined : 1;            /* had a second subflow: no fall-back from then on */
+    bool reinjected : 1;        /* sent data a second time: no fall-back either */
+    bool counted : 1;           /* in MPTcpExtMPCurrEstab */
+    bool nodelay : 1;
+    bool cork : 1;
+    bool rcvbuf_fixed : 1;
+    bool sndbuf_fixed : 1;
+    bool write_shut : 1; /* DATA_FIN stands at write_seq */
+    bool data_fin_sent : 1;
+    bool data_fin_acked : 1;
+    bool fin_rcvd : 1;   /* fin_dsn is known */
+    bool eof : 1;        /* all before the peer's end arrived */
+    bool ack64 : 1;      /* the peer uses 64-bit DSNs: 64-bit DATA_ACKs */
+    bool want_write : 1; /* a send came short: say when there is room */
+    bool window_limited : 1;
+    bool fail_sent : 1;   /* MP_FAIL went out: no subflow joins any more */
+    bool unchecked : 1;   /* a checksum failed on the only subflow: bytes are taken as they come */
+    bool infinite_tx : 1; /* next new data carries the infinite mapping */
+    bool syn_without : 1; /* MP_CAPABLE was dropped from the SYN after it got no answer */
     uint8_t rtx_backoff;
     uint8_t notify; /* enum conn_notify */
+    uint16_t nsubflows;
     uint32_t subflow_counter;
-    uint32_t nsubflows;
 
     uint64_t local_key, remote_key;
-    uint32_t local_token, remote_token;
-    struct token_node token;
+    struct token_node token; /* ours */
+    uint32_t remote_token;
 
     /* Send */
     struct dsn local_idsn;
@@ -237,8 +243,8 @@ struct conn {
     struct bytebuf sndbuf;
     struct ranges reinject; /* dsn: to be sent on another subflow */
     uint32_t sndbuf_size;
-    size_t reserved; /* by umptcp_send_reserve() */
-    utime last_send; /* application wrote */
+    uint32_t reserved; /* by umptcp_send_reserve() */
+    utime last_send;   /* application wrote */
 
     /* Receive */
     struct dsn remote_idsn;
@@ -250,7 +256,7 @@ struct conn {
     struct bytebuf rcvbuf;
     struct ranges rcv_ofo; /* dsn beyond rcv_nxt */
     uint32_t rcvbuf_size;
-    uint64_t drs_copied; /* read by the application in this round (auto-tuning) */
+    uint32_t drs_copied; /* read by the application in this round (auto-tuning) */
     utime drs_at;
     uint32_t drs_space;
 
@@ -261,9 +267,10 @@ struct conn {
     struct flow name;         /* of the first subflow */
     struct tcp_keepalive keepalive;
     dur user_timeout;
-    struct timer t_rtx, t_life, t_path;
+    struct timer timer;
+    utime due[DUE_COUNT]; /* by enum conn_due */
 
-    uint64_t bytes_received, bytes_sent, bytes_acked, bytes_reinjected;
+    uint64_t bytes_reinjected;
     utime last_progress, last_rx_data;
 };
 
@@ -322,7 +329,7 @@ struct subflow *subflow_find(const struct mp *mp, const struct flow *flow);
  * it;
  * `*reopen`: the subflow left TIME-WAIT for this SYN: treat it as a SYN to the listener. */
 enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_rst, bool *reopen);
-/* One of a subflow's timers. */
+/* One of a subflow's TCP timers. */
 void subflow_timeout(struct subflow *sf, struct timer *timer);
 /* Lets a subflow go: with a FIN, or with a RST carrying `reason`. Its data goes to others. */
 void subflow_close(struct subflow *sf);
@@ -347,6 +354,9 @@ enum drop conn_accept_join(struct mp *mp, const struct path *path, const struct 
                            enum mp_rst_reason *reason);
 /* Facts of TCP meet MP_CAPABLE and MP_JOIN. False: the subflow was reset, the segment is done with. */
 bool handshake_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx, enum drop *drop);
+/* The third ACK of a join is repeated until the fourth comes (RFC 8684 3.2). */
+void handshake_schedule_join_ack(struct subflow *sf);
+void handshake_join_timeout(struct subflow *sf);
 /* The SYN timed out: MPTCP may be dropped from the next one (RFC 8684 3.1). */
 void handshake_syn_timeout(struct subflow *sf);
 /* A subflow may carry data now. */
@@ -415,7 +425,10 @@ void reinject_subflow(struct subflow *sf);
 void conn_data_ack(struct conn *c, struct dsn ack, uint64_t wnd);
 /* What lies between snd_una and the data-level timer. */
 void conn_arm_rtx(struct conn *c);
-void conn_timeout(struct conn *c, struct timer *timer);
+/* c->timer came up. */
+void conn_timeout(struct conn *c);
+/* Sets one of its deadlines; UMPTCP_NEVER: none. */
+void conn_set_due(struct conn *c, enum conn_due what, utime at);
 void subflow_set_stale(struct subflow *sf, bool stale);
 /* A subflow that may be given new data. */
 bool subflow_usable(const struct subflow *sf);
@@ -491,7 +504,7 @@ void conn_withdraw(struct conn *c, uint8_t id);
 void subflow_prio(struct subflow *sf, bool backup);
 /* The address of a remote id; false when it is not known. */
 bool conn_remote_addr(const struct conn *c, uint8_t id, struct umptcp_sockaddr *addr);
-/* t_path came up: retransmit ADD_ADDR, probe silent paths, give up on unmapped data. */
+/* DUE_PATH came up: retransmit ADD_ADDR, probe silent paths, give up on unmapped data. */
 void conn_path_timeout(struct conn *c);
 void conn_arm_path(struct conn *c);
 
@@ -503,6 +516,10 @@ static inline struct subflow *subflow_of(struct list *node) { return container_o
 static inline struct subflow *conn_first(const struct conn *c) {
     return list_empty(&c->subflows) ? NULL : subflow_of(c->subflows.next);
 }
+/* Bytes of the stream, by their positions. */
+static inline uint64_t conn_bytes_sent(const struct conn *c) { return c->snd_nxt.v - c->local_idsn.v - 1; }
+static inline uint64_t conn_bytes_acked(const struct conn *c) { return c->snd_una.v - c->local_idsn.v - 1; }
+static inline uint64_t conn_bytes_received(const struct conn *c) { return c->rcv_nxt.v - c->remote_idsn.v - 1; }
 static inline bool conn_is_mptcp(const struct conn *c) { return c->mode == MP_PENDING || c->mode == MP_FULL; }
 
 #endif

@@ -39,7 +39,7 @@ static void become_plain(struct subflow *sf, bool announce) {
     deque_init(&sf->rx_maps, sizeof(struct rx_map));
     hold_drain_plain(sf);
     token_release(&c->mp->tokens, &c->token);
-    timer_cancel(&env->timers, &c->t_path);
+    conn_set_due(c, DUE_PATH, UMPTCP_NEVER);
     sf->signals &= SIG_FAIL;
     conn_data_ack(c, tx_una_dsn(sf), sf->tcb.snd_wnd);
     conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_FALLBACK, .subflow = sf->number});
@@ -83,7 +83,7 @@ void fallback_infinite_sent(struct subflow *sf) {
 
 /* MP_FAIL with the next ACK of this subflow, or with its RST. */
 static void say_fail(struct subflow *sf, struct dsn dsn) {
-    sf->fail_dsn = dsn;
+    sf->conn->paths->fail_dsn = dsn;
     sf->signals |= SIG_FAIL;
     sf->conn->fail_sent = true;
     tcp_ack_now(&sf->tcb);

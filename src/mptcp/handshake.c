@@ -32,7 +32,7 @@ static void start_receiving(struct conn *c, struct dsn idsn) {
 static bool take_key(struct conn *c) {
     struct mp *mp = c->mp;
     struct dsn idsn;
-    if (token_new_key(&mp->tokens, mp->env, &c->token, &c->local_key, &c->local_token, &idsn)) {
+    if (token_new_key(&mp->tokens, mp->env, &c->token, &c->local_key, &idsn)) {
         mib_inc(&mp->env->mib, MIB_MP_FALLBACK_TOKEN);
         return false;
     }
@@ -256,6 +256,23 @@ static void refuse_join(struct subflow *sf, enum drop why, enum mib mib, enum dr
     subflow_reset(sf, MPRST_MPTCP, ECONNREFUSED);
 }
 
+void handshake_schedule_join_ack(struct subflow *sf) {
+    const struct env *env = sf->conn->mp->env;
+    dur rto = rtt_rto_base(&sf->tcb.rtt, env->cfg.rto_min, env->cfg.rto_max);
+    sf->join_at = time_add(env->now, rto << sf->join_acks);
+    conn_arm_path(sf->conn);
+}
+
+void handshake_join_timeout(struct subflow *sf) {
+    if (sf->join_acks > JOIN_ACK_RETRIES) {
+        subflow_reset(sf, MPRST_UNSPEC, ETIMEDOUT);
+        return;
+    }
+    tcp_ack_now(&sf->tcb);
+    handshake_schedule_join_ack(sf);
+    conn_ready(sf->conn);
+}
+
 /* The SYN/ACK of a join that we opened: the peer must prove that it knows both keys. */
 static bool join_synack(struct subflow *sf, const struct seg *seg, enum drop *drop) {
     struct conn *c = sf->conn;
@@ -280,8 +297,7 @@ static bool join_synack(struct subflow *sf, const struct seg *seg, enum drop *dr
         sf->remote_id = mpj->mpj.addr_id;
     sf->state = SF_PRE;
     tcp_ack_now(&sf->tcb);
-    dur rto = rtt_rto_base(&sf->tcb.rtt, env->cfg.rto_min, env->cfg.rto_max);
-    timer_set(&env->timers, &sf->t_join, time_add(env->now, rto));
+    handshake_schedule_join_ack(sf);
     return true;
 }
 

@@ -115,7 +115,7 @@ static void put_data_fin(struct ledger *l, const struct conn *c) {
 
 static void put_fail(struct ledger *l, const struct subflow *sf) {
     struct mpopt o = {.type = MP_FAIL};
-    o.fail.dsn = sf->fail_dsn.v;
+    o.fail.dsn = sf->conn->paths->fail_dsn.v;
     ledger_put(l, &o);
 }
 

@@ -141,7 +141,6 @@ static void account(struct conn *c, const struct share *s, uint32_t n) {
         mib_inc(&env->mib, MIB_MPTCP_RETRANS);
     } else {
         c->snd_nxt = dsn_add(c->snd_nxt, n);
-        c->bytes_sent += n;
     }
     conn_arm_rtx(c);
 }

@@ -17,7 +17,6 @@ static void stream_advance(struct conn *c, struct dsn end) {
     const struct range *r = ranges_find(&c->rcv_ofo, end.v);
     if (r)
         end.v = r->end;
-    c->bytes_received += dsn_sub(end, c->rcv_nxt);
     c->rcv_nxt = end;
     ranges_remove_below(&c->rcv_ofo, &env->mem, end.v);
     c->last_progress = env->now;
@@ -274,7 +273,6 @@ static enum drop payload_input(struct subflow *sf, const struct seg *seg, const 
         const uint8_t *data = seg->data + rx->skip;
         if (plain ? payload_plain(sf, rx, data, &drop) : payload_mptcp(sf, rx, data, &drop))
             return DROP_NO_MEMORY;
-        sf->got_data = true;
     }
     if (tcp_receive(&sf->tcb, seg, rx->ssn, rx->len, rx->fin, &eof) < 0)
         return DROP_NO_MEMORY;

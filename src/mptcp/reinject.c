@@ -38,7 +38,6 @@ void subflow_set_stale(struct subflow *sf, bool stale) {
 /* [snd_una, ack) was received by the other end. */
 static void data_acked(struct conn *c, struct dsn ack) {
     struct env *env = c->mp->env;
-    c->bytes_acked += dsn_sub(ack, c->snd_una);
     c->snd_una = ack;
     bytebuf_advance(&c->sndbuf, &env->chunks, ack.v, c->write_seq.v + c->reserved);
     ranges_remove_below(&c->reinject, &env->mem, ack.v);
@@ -103,7 +102,7 @@ static dur rtx_interval(const struct conn *c) {
 void conn_arm_rtx(struct conn *c) {
     struct env *env = c->mp->env;
     bool needed = c->state != UMPTCP_CLOSED && (waits_for_data_ack(c) || waits_for_window(c));
-    timer_set(&env->timers, &c->t_rtx, needed ? time_add(env->now, rtx_interval(c)) : UMPTCP_NEVER);
+    conn_set_due(c, DUE_RTX, needed ? time_add(env->now, rtx_interval(c)) : UMPTCP_NEVER);
 }
 
 /* A subflow in good health has byte `dsn` in flight: it will see to it. */
@@ -146,17 +145,27 @@ static void data_timeout(struct conn *c) {
     }
 }
 
-void conn_timeout(struct conn *c, struct timer *timer) {
-    if (timer == &c->t_path) {
-        conn_path_timeout(c);
-    } else if (timer == &c->t_life) {
-        conn_abort(c, ETIMEDOUT);
-    } else {
+/* Takes a deadline off the list when it is due. */
+static bool take_due(struct conn *c, enum conn_due what) {
+    if (time_before(c->mp->env->now, c->due[what]))
+        return false;
+    conn_set_due(c, what, UMPTCP_NEVER);
+    return true;
+}
+
+void conn_timeout(struct conn *c) {
+    if (take_due(c, DUE_RTX)) {
         data_timeout(c);
         if (c->rtx_backoff < RTX_BACKOFF_MAX)
             c->rtx_backoff++;
         conn_arm_rtx(c);
     }
+    if (take_due(c, DUE_PATH))
+        conn_path_timeout(c);
+    if (take_due(c, DUE_LIFE))
+        conn_abort(c, ETIMEDOUT);
+    else /* the timer stood for the nearest: the others wait on */
+        conn_set_due(c, DUE_LIFE, c->due[DUE_LIFE]);
     conn_ready(c);
     close_advance(c);
 }

@@ -8,7 +8,7 @@
 
 #include "mptcp/conn.h"
 
-enum { SUBFLOW_TIMERS = 1, JOIN_SYNS = 2, WINDOW_UNSCALED_MAX = 65535 };
+enum { JOIN_SYNS = 2, WINDOW_UNSCALED_MAX = 65535 };
 
 static uint64_t flow_hash(const struct mp *mp, const struct flow *flow) {
     static_assert(sizeof *flow == 36, "no padding: the bytes are the value");
@@ -38,7 +38,7 @@ struct subflow *subflow_new(struct conn *c, const struct path *path) {
         .isn = tcp_isn(env, &path->flow),
         .ts_offset = tcp_ts_offset(env, &path->flow),
     };
-    if (timers_reserve(&env->timers, SUBFLOW_TIMERS) || tcp_init(&sf->tcb, &setup)) {
+    if (tcp_init(&sf->tcb, &setup)) {
         mem_free(&env->mem, sf, sizeof *sf);
         return NULL;
     }
@@ -46,11 +46,11 @@ struct subflow *subflow_new(struct conn *c, const struct path *path) {
     sf->tcb.user_timeout = c->user_timeout;
     sf->conn = c;
     sf->flow = path->flow;
-    sf->netif = path->netif;
+    sf->netif = (uint16_t)path->netif;
     sf->number = ++c->subflow_counter;
     deque_init(&sf->tx_maps, sizeof(struct tx_map));
     deque_init(&sf->rx_maps, sizeof(struct rx_map));
-    timer_init(&sf->t_join, TIMER_SUBFLOW_JOIN);
+    sf->join_at = UMPTCP_NEVER;
     hash_table_add(&mp->flows, &env->mem, &sf->flow_node, flow_hash(mp, &sf->flow));
     sf->registered = true;
     list_push_back(&c->subflows, &sf->node);
@@ -75,8 +75,6 @@ void subflow_free(struct subflow *sf) {
     tx_map_clear(sf);
     deque_free(&sf->rx_maps, &env->mem);
     hold_free(sf);
-    timer_cancel(&env->timers, &sf->t_join);
-    timers_reserve(&env->timers, -SUBFLOW_TIMERS);
     tcp_destroy(&sf->tcb);
     list_remove(&sf->node);
     c->nsubflows--;
@@ -97,8 +95,8 @@ bool subflow_usable(const struct subflow *sf) { return sf->state == SF_ACTIVE &&
 void subflow_up(struct subflow *sf) {
     struct conn *c = sf->conn;
     sf->state = SF_ACTIVE;
-    timer_cancel(&c->mp->env->timers, &sf->t_join);
-    timer_cancel(&c->mp->env->timers, &c->t_life);
+    sf->join_at = UMPTCP_NEVER;
+    conn_set_due(c, DUE_LIFE, UMPTCP_NEVER);
     if (sf->join)
         c->joined = true;
     conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_SUBFLOW_UP, .subflow = sf->number});
@@ -119,14 +117,13 @@ static bool worth_retry(const struct subflow *sf, int error) {
 
 void subflow_gone(struct subflow *sf, int error) {
     struct conn *c = sf->conn;
-    struct env *env = c->mp->env;
     if (sf->state == SF_DEAD)
         return;
     bool retry = worth_retry(sf, error);
     reinject_subflow(sf);
     tx_map_clear(sf);
     hold_free(sf);
-    timer_cancel(&env->timers, &sf->t_join);
+    sf->join_at = UMPTCP_NEVER;
     sf->state = SF_DEAD;
     subflow_unregister(sf);
     conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_SUBFLOW_DOWN,
@@ -247,21 +244,6 @@ enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_r
     return drop;
 }
 
-/* The third ACK of a join is repeated until the fourth comes (RFC 8684 3.2). */
-static void join_timeout(struct subflow *sf) {
-    struct env *env = sf->conn->mp->env;
-    if (sf->state != SF_PRE)
-        return;
-    if (sf->join_acks > JOIN_ACK_RETRIES) {
-        subflow_reset(sf, MPRST_UNSPEC, ETIMEDOUT);
-        return;
-    }
-    tcp_ack_now(&sf->tcb);
-    dur rto = rtt_rto_base(&sf->tcb.rtt, env->cfg.rto_min, env->cfg.rto_max);
-    timer_set(&env->timers, &sf->t_join, time_add(env->now, rto << sf->join_acks));
-    conn_ready(sf->conn);
-}
-
 static bool has_other_path(const struct subflow *sf) {
     list_for_each(n, &sf->conn->subflows) {
         const struct subflow *other = subflow_of(n);
@@ -296,10 +278,6 @@ static void syn_timeout(struct subflow *sf) {
 void subflow_timeout(struct subflow *sf, struct timer *timer) {
     if (sf->state == SF_DEAD)
         return;
-    if (timer == &sf->t_join) {
-        join_timeout(sf);
-        return;
-    }
     switch (tcp_timeout(&sf->tcb, timer)) {
     case TCP_TIMEOUT_NONE:
         if (sf->tcb.state == UMPTCP_SYN_SENT && timer == &sf->tcb.t_rtx)

@@ -24,8 +24,7 @@ struct token_node *token_find(const struct tokens *t, const struct hash_key *key
     return NULL;
 }
 
-int token_new_key(struct tokens *t, struct env *env, struct token_node *n, uint64_t *key, uint32_t *token,
-                  struct dsn *idsn) {
+int token_new_key(struct tokens *t, struct env *env, struct token_node *n, uint64_t *key, struct dsn *idsn) {
     for (int tries = 0; tries < TOKEN_TRIES; tries++) {
         uint64_t k = rng_u64(&env->rng);
         uint32_t tok;
@@ -34,7 +33,7 @@ int token_new_key(struct tokens *t, struct env *env, struct token_node *n, uint6
         if (!k || !tok || token_find(t, &env->hash_key, tok))
             continue;
         *key = k;
-        *token = n->token = tok;
+        n->token = tok;
         *idsn = first;
         n->registered = true;
         hash_table_add(&t->table, &env->mem, &n->node, token_hash(&env->hash_key, tok));

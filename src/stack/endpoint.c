@@ -49,9 +49,14 @@ static const struct pm_endpoint *next_by_id(const struct pm_endpoints *t, uint8_
 }
 
 int umptcp_endpoints(const struct umptcp *s, struct umptcp_endpoint *eps, int max) {
-    const struct pm_endpoint *e = NULL;
-    for (int i = 0; i < max && (e = next_by_id(&s->endpoints, e ? e->id : 0)); i++)
+    uint8_t last = 0;
+    for (int i = 0; i < max; i++) {
+        const struct pm_endpoint *e = next_by_id(&s->endpoints, last);
+        if (!e)
+            break;
         eps[i] = (struct umptcp_endpoint){.id = e->id, .flags = e->flags, .netif = e->netif, .addr = e->addr};
+        last = e->id;
+    }
     return (int)s->endpoints.count;
 }
 

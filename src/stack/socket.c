@@ -38,13 +38,10 @@ int umptcp_connect(struct umptcp *s, const struct umptcp_connect *what, umptcp_s
 
 /* ---- Sending ----------------------------------------------------------------------------------------------------- */
 
-static const void *fill(const struct umptcp_slice *slices, int n, const uint8_t *from) {
+/* Copies into slices that conn_reserve() handed out (they are writable); returns what follows in `from`. */
+static const uint8_t *fill(const struct umptcp_slice *slices, int n, const uint8_t *from) {
     for (int i = 0; i < n; i++) {
-        union {
-            const void *given;
-            void *writable; /* what conn_reserve() hands out is its own buffer */
-        } to = {slices[i].base};
-        memcpy(to.writable, from, slices[i].len);
+        memcpy((void *)(uintptr_t)slices[i].base, from, slices[i].len);
         from += slices[i].len;
     }
     return from;

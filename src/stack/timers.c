@@ -13,10 +13,7 @@ static const struct {
     [TIMER_TCP_RTX] = {OWNER_SUBFLOW, offsetof(struct subflow, tcb.t_rtx)},
     [TIMER_TCP_ACK] = {OWNER_SUBFLOW, offsetof(struct subflow, tcb.t_ack)},
     [TIMER_TCP_LONG] = {OWNER_SUBFLOW, offsetof(struct subflow, tcb.t_long)},
-    [TIMER_SUBFLOW_JOIN] = {OWNER_SUBFLOW, offsetof(struct subflow, t_join)},
-    [TIMER_CONN_RTX] = {OWNER_CONN, offsetof(struct conn, t_rtx)},
-    [TIMER_CONN_LIFE] = {OWNER_CONN, offsetof(struct conn, t_life)},
-    [TIMER_CONN_PATH] = {OWNER_CONN, offsetof(struct conn, t_path)},
+    [TIMER_CONN] = {OWNER_CONN, offsetof(struct conn, timer)},
     [TIMER_FRAGS] = {OWNER_FRAGS, offsetof(struct frags, timer)},
 };
 
@@ -28,7 +25,7 @@ static void timeout(struct timer *t) {
         subflow_timeout(owner, t);
         break;
     case OWNER_CONN:
-        conn_timeout(owner, t);
+        conn_timeout(owner);
         break;
     case OWNER_FRAGS:
         frags_timeout(owner);
