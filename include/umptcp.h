@@ -304,8 +304,8 @@ UMPTCP_API int umptcp_recv_consume(struct umptcp *s, umptcp_sock sock, size_t le
 UMPTCP_API int umptcp_shutdown(struct umptcp *s, umptcp_sock sock, struct umptcp_time now);
 /*
  * Gives the handle up. Bytes already sent are still delivered and the connection ends in order by itself; when bytes
- * that came were not received, it is aborted instead (RFC 9293 3.6.1, RFC 2525 2.17). On a listener: connections not
- * yet accepted are aborted. Returns 0 or -EBADF.
+ * that came were not received, or it is still being opened, it is aborted instead (RFC 9293 3.6.1 and 3.10.4, RFC 2525
+ * 2.17). On a listener: connections not yet accepted are aborted. Returns 0 or -EBADF.
  */
 UMPTCP_API int umptcp_close(struct umptcp *s, umptcp_sock sock, struct umptcp_time now);
 /* Resets: MP_FASTCLOSE on every subflow (RST in plain TCP), nothing more is delivered. Gives the handle up. */

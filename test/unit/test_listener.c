@@ -199,6 +199,7 @@ static void test_closed_before_accept(void **state) {
     test_world_init(&w, 1, NULL, NULL);
     umptcp_sock l = test_listen(&w, 80, 8), c = test_connect(&w, "10.0.1.2", 80);
     assert_int_equal(umptcp_send(w.host[CLIENT], c, "bye", 3, w.now), 3);
+    test_await(&w, CLIENT, c, UMPTCP_EV_CONNECTED, SEC(1));
     assert_int_equal(umptcp_close(w.host[CLIENT], c, w.now), 0);
     test_run(&w, SEC(1));
     assert_int_equal(accept_one(&w, l, &a), 0);

@@ -253,9 +253,15 @@ static struct pm_event down(struct world *w, uint32_t number, bool retry) {
                              .subflow = number,
                              .local_id = s.local_id,
                              .remote_id = s.remote_id,
-                             .error = ETIMEDOUT,
+                             .error = ECONNRESET,
                              .initiated = s.initiated,
                              .retry = retry};
+}
+
+static struct pm_event silent(struct world *w, uint32_t number) {
+    struct pm_event ev = down(w, number, true);
+    ev.error = ETIMEDOUT;
+    return ev;
 }
 
 static struct pm_event echoed(struct world *w, uint8_t id) {
@@ -635,6 +641,37 @@ static void test_rejoin_announced(void **state) {
     EXPECT_EVENT(&w, "", down(&w, 4, true));
 }
 
+/* M-REM-01: the peer hears that a path is dead, unless another subflow lives at the address or none is left to say it.
+ */
+static void test_withdraws_the_dead(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, false);
+    add(&w.table, "10.0.2.1", 0, 0, UMPTCP_EP_SUBFLOW);
+    add(&w.table, "10.0.3.1", 0, 0, UMPTCP_EP_SUBFLOW);
+    EXPECT(&w, "join 1>0, join 2>0", .type = PM_ESTABLISHED);
+    EXPECT_EVENT(&w, "", up(&w, 2));
+    EXPECT_EVENT(&w, "timer 250", silent(&w, 3)); /* never worked */
+    EXPECT_EVENT(&w, "withdraw 1", silent(&w, 2));
+    pass(&w, MSEC(250));
+    EXPECT(&w, "join 2>0 again, join 1>0 again, timer 500", .type = PM_TIMER);
+    EXPECT_EVENT(&w, "", silent(&w, 5)); /* said before */
+    EXPECT_EVENT(&w, "", silent(&w, 1)); /* the last one */
+
+    world_init(&w, true);
+    open_subflow(&w, 0, 1, false)->established = true;
+    open_subflow(&w, 0, 2, false)->established = true;
+    EXPECT_EVENT(&w, "", silent(&w, 1));
+    EXPECT_EVENT(&w, "", down(&w, 2, false));
+
+    world_init(&w, true);
+    add(&w.table, "10.9.2.1", 0, 0, UMPTCP_EP_SIGNAL);
+    EXPECT(&w, "announce 1", .type = PM_ESTABLISHED);
+    open_subflow(&w, 1, 1, false);
+    EXPECT_EVENT(&w, "", up(&w, 2));
+    EXPECT_EVENT(&w, "withdraw 0", silent(&w, 1));
+}
+
 /* The address went and came back: no timer meanwhile, and no delay then. */
 static void test_address_comes_back(void **state) {
     (void)state;
@@ -733,6 +770,7 @@ int main(void) {
         cmocka_unit_test(test_rejoin_needs),
         cmocka_unit_test(test_rejoin_initial),
         cmocka_unit_test(test_rejoin_announced),
+        cmocka_unit_test(test_withdraws_the_dead),
         cmocka_unit_test(test_address_comes_back),
         cmocka_unit_test(test_any_order),
     };

@@ -155,8 +155,7 @@ static void test_extremes(void **state) {
             }
 }
 
-/* ---- Simulation ----------------------------------------------------------------------------------------------------
- */
+/* ---- Simulation -------------------------------------------------------------------------------------------------- */
 
 /*
  * A bulk transfer of `total` bytes with at most `window` of them not yet acknowledged in order. A link serves segments
@@ -199,10 +198,11 @@ static struct sched_path snapshot(const struct link *l, uint32_t i) {
                                .rttvar = (dur)(l->rttvar * 1e9)};
 }
 
-static void give(struct transfer *t, uint32_t i, double bytes) {
+static void give(struct transfer *t, uint32_t i, uint32_t bytes) {
     struct link *l = &t->links[i];
-    for (; bytes > 0; bytes -= MSS) {
-        double n = bytes < MSS ? bytes : MSS;
+    while (bytes) {
+        uint32_t n = bytes < MSS ? bytes : MSS;
+        bytes -= n;
         l->busy = (l->busy > t->now ? l->busy : t->now) + n / l->rate;
         assert_true(t->nsegments < t->capacity);
         t->segments[t->nsegments++] = (struct segment){i, n, t->now, l->busy + 2 * l->delay};

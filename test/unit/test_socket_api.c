@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The calls of umptcp.h: what they do, what they refuse, what they tell. */
+#include "teststack.h"
+
+/* ---- Stack ------------------------------------------------------------------------------------------------------- */
+
+static void test_new(void **state) {
+    (void)state;
+    struct testmem tm = {0};
+    struct umptcp_config good = test_config(&tm), bad;
+    utime now = {1};
+    bad = good;
+    bad.congestion_control = "nobody";
+    assert_null(umptcp_new(&bad, now));
+    bad.congestion_control = NULL;
+    assert_null(umptcp_new(&bad, now));
+    bad = good;
+    bad.scheduler = "nobody";
+    assert_null(umptcp_new(&bad, now));
+    bad = good;
+    bad.path_manager = "";
+    assert_null(umptcp_new(&bad, now));
+    bad = good;
+    bad.rmem_default = 0;
+    assert_null(umptcp_new(&bad, now));
+    bad = good;
+    bad.wmem_default = 0;
+    assert_null(umptcp_new(&bad, now));
+    bad = good;
+    bad.mem_limit = 100;
+    assert_null(umptcp_new(&bad, now));
+    TESTMEM_EACH_FAILURE(&tm) {
+        struct umptcp *s = umptcp_new(&good, now);
+        assert_int_equal(s == NULL, testmem_refused(&tm));
+        umptcp_free(s);
+        assert_int_equal(tm.blocks, 0);
+    }
+    umptcp_free(NULL);
+}
+
+static void test_empty(void **state) {
+    (void)state;
+    struct testmem tm = {0};
+    struct umptcp_config cfg = test_config(&tm);
+    struct umptcp *s = test_stack(&cfg, (utime){SEC(1)});
+    struct umptcp_out out;
+    struct umptcp_event ev;
+    uint64_t value;
+    assert_true(umptcp_quiet(s));
+    assert_int_equal(umptcp_sockets(s), 0);
+    assert_int_equal(umptcp_mem_used(s), tm.bytes);
+    assert_true(time_is_never(umptcp_next(s)));
+    assert_false(umptcp_output(s, &out, (utime){SEC(1)}));
+    assert_false(umptcp_event(s, &ev));
+    umptcp_tick(s, (utime){SEC(100)});
+    umptcp_tick(s, (utime){SEC(1)}); /* time does not go back */
+    assert_null(umptcp_check(s));
+    unsigned n = 0;
+    while (umptcp_counter(s, n, NULL))
+        n++;
+    assert_true(n > 100);
+    assert_string_equal(umptcp_counter(s, 0, &value), "IpInReceives");
+    assert_int_equal(value, 0);
+    assert_int_equal(umptcp_counter_get(s, "NoSuchCounter"), 0);
+    assert_string_equal(umptcp_drop_name(UMPTCP_DROP_NONE), "None");
+    umptcp_free(s);
+    assert_int_equal(tm.blocks, 0);
+}
+
+/* ---- Handles ----------------------------------------------------------------------------------------------------- */
+
+static void expect_bad(struct test_world *w, umptcp_sock sock) {
+    struct umptcp *s = w->host[CLIENT];
+    struct umptcp_slice slices[2];
+    struct umptcp_sockaddr a, b;
+    struct umptcp_info info;
+    int64_t v;
+    char buf[4] = "";
+    assert_int_equal(umptcp_send(s, sock, buf, 4, w->now), -EBADF);
+    assert_int_equal(umptcp_send_reserve(s, sock, 4, slices, 2), -EBADF);
+    assert_int_equal(umptcp_send_commit(s, sock, 4, w->now), -EBADF);
+    assert_int_equal(umptcp_recv(s, sock, buf, 4, w->now), -EBADF);
+    assert_int_equal(umptcp_recv_peek(s, sock, slices, 2), -EBADF);
+    assert_int_equal(umptcp_recv_consume(s, sock, 4, w->now), -EBADF);
+    assert_int_equal(umptcp_shutdown(s, sock, w->now), -EBADF);
+    assert_int_equal(umptcp_close(s, sock, w->now), -EBADF);
+    assert_int_equal(umptcp_abort(s, sock, w->now), -EBADF);
+    assert_int_equal(umptcp_setopt(s, sock, UMPTCP_OPT_NODELAY, 1), -EBADF);
+    assert_int_equal(umptcp_getopt(s, sock, UMPTCP_OPT_NODELAY, &v), -EBADF);
+    assert_int_equal(umptcp_getname(s, sock, &a, &b), -EBADF);
+    assert_int_equal(umptcp_info(s, sock, &info), -EBADF);
+    assert_int_equal(umptcp_subflows(s, sock, NULL, 0), -EBADF);
+    assert_int_equal(umptcp_subflow_set_backup(s, sock, 1, true, w->now), -EBADF);
+    assert_int_equal(umptcp_accept(s, sock, &sock), -EBADF);
+}
+
+/* A handle that was closed stays harmless, also when its place has a new owner. */
+static void test_bad_handles(void **state) {
+    (void)state;
+    struct test_world w;
+    test_world_init(&w, 1, NULL, NULL);
+    umptcp_sock old = test_connect(&w, "10.0.1.2", 80);
+    assert_int_equal(umptcp_close(w.host[CLIENT], old, w.now), 0);
+    expect_bad(&w, old);
+    umptcp_sock new = test_connect(&w, "10.0.1.2", 80);
+    assert_int_equal((uint32_t) new.v, (uint32_t)old.v); /* the same place */
+    expect_bad(&w, old);
+    expect_bad(&w, (umptcp_sock){0});
+    expect_bad(&w, (umptcp_sock){UINT64_MAX});
+    expect_bad(&w, (umptcp_sock){new.v ^ 1});
+    expect_bad(&w, (umptcp_sock){new.v + 100});
+    assert_int_equal(test_info(&w, CLIENT, new).state, UMPTCP_SYN_SENT);
+    test_world_free(&w);
+}
+
+static void test_listener_is_no_connection(void **state) {
+    (void)state;
+    struct test_world w;
+    struct umptcp_info info;
+    struct umptcp_slice slices[1];
+    struct umptcp_sockaddr a, b;
+    char buf[4] = "";
+    test_world_init(&w, 1, NULL, NULL);
+    struct umptcp *s = w.host[SERVER];
+    umptcp_sock l = test_listen(&w, 80, 1);
+    assert_int_equal(umptcp_send(s, l, buf, 4, w.now), -ENOTCONN);
+    assert_int_equal(umptcp_send_reserve(s, l, 4, slices, 1), -ENOTCONN);
+    assert_int_equal(umptcp_recv(s, l, buf, 4, w.now), -ENOTCONN);
+    assert_int_equal(umptcp_recv_peek(s, l, slices, 1), -ENOTCONN);
+    assert_int_equal(umptcp_shutdown(s, l, w.now), -ENOTCONN);
+    assert_int_equal(umptcp_getname(s, l, &a, &b), -ENOTCONN);
+    assert_int_equal(umptcp_info(s, l, &info), -ENOTCONN);
+    assert_int_equal(umptcp_subflows(s, l, NULL, 0), -ENOTCONN);
+    assert_int_equal(umptcp_abort(s, l, w.now), 0);
+    assert_true(umptcp_quiet(s));
+    test_world_free(&w);
+}
+
+/* Hundreds of sockets that come and go in any order; T-SYS-12: each hears of its own connection. */
+static void test_many(void **state) {
+    (void)state;
+    enum { N = 200 };
+    struct test_world w;
+    umptcp_sock c[N];
+    test_world_init(&w, 1, NULL, NULL);
+    test_listen(&w, 80, N);
+    for (int i = 0; i < N; i++)
+        c[i] = test_connect(&w, "10.0.1.2", 80);
+    for (int i = 0; i < N; i += 3)
+        assert_int_equal(umptcp_close(w.host[CLIENT], c[i], w.now), 0);
+    test_run(&w, SEC(1));
+    struct umptcp_event ev;
+    int connected = 0;
+    while (umptcp_event(w.host[CLIENT], &ev)) {
+        connected += ev.type == UMPTCP_EV_CONNECTED;
+        bool ours = false;
+        for (int i = 0; i < N; i++)
+            ours = ours || (i % 3 && c[i].v == ev.sock.v);
+        assert_true(ours);
+    }
+    assert_int_equal(connected, N - (N + 2) / 3);
+    test_world_free(&w);
+}
+
+/* ---- Connections ------------------------------------------------------------------------------------------------- */
+
+static void test_connect_and_names(void **state) {
+    (void)state;
+    struct test_world w;
+    umptcp_sock pair[HOSTS];
+    struct umptcp_sockaddr local, remote, local2, remote2;
+    test_world_init(&w, 1, NULL, NULL);
+    test_pair(&w, pair);
+    assert_int_equal(umptcp_getname(w.host[CLIENT], pair[CLIENT], &local, &remote), 0);
+    assert_int_equal(umptcp_getname(w.host[SERVER], pair[SERVER], &local2, &remote2), 0);
+    assert_memory_equal(&local, &remote2, sizeof local);
+    assert_memory_equal(&remote, &local2, sizeof local);
+    assert_int_equal(remote.port, 80);
+    struct umptcp_info info = test_info(&w, CLIENT, pair[CLIENT]);
+    assert_int_equal(info.state, UMPTCP_ESTABLISHED);
+    assert_true(info.is_mptcp);
+    assert_false(info.fallback);
+    assert_int_equal(info.token_local, test_info(&w, SERVER, pair[SERVER]).token_remote);
+    test_world_free(&w);
+}
+
+/* T-SYN-20: errors of a connection attempt. */
+static void test_refused(void **state) {
+    (void)state;
+    struct test_world w;
+    char buf[4] = "";
+    test_world_init(&w, 1, NULL, NULL);
+    umptcp_sock c = test_connect(&w, "10.0.1.2", 80);
+    assert_int_equal(umptcp_recv(w.host[CLIENT], c, buf, 4, w.now), -EAGAIN);
+    assert_int_equal(umptcp_send(w.host[CLIENT], c, buf, 4, w.now), 4);
+    assert_int_equal(test_await(&w, CLIENT, c, UMPTCP_EV_CLOSED, SEC(1)).error, ECONNREFUSED);
+    assert_int_equal(umptcp_send(w.host[CLIENT], c, buf, 4, w.now), -ECONNREFUSED);
+    assert_int_equal(umptcp_recv(w.host[CLIENT], c, buf, 4, w.now), -ECONNREFUSED);
+    assert_int_equal(umptcp_shutdown(w.host[CLIENT], c, w.now), -ENOTCONN);
+    assert_int_equal(test_info(&w, CLIENT, c).state, UMPTCP_CLOSED);
+    assert_int_equal(umptcp_close(w.host[CLIENT], c, w.now), 0);
+    assert_true(umptcp_quiet(w.host[CLIENT]));
+    test_world_free(&w);
+}
+
+static void test_times_out(void **state) {
+    (void)state;
+    struct test_world w;
+    test_world_init(&w, 1, NULL, NULL);
+    w.link[1].cut = true;
+    umptcp_sock c = test_connect(&w, "10.0.1.2", 80);
+    assert_int_equal(test_await(&w, CLIENT, c, UMPTCP_EV_CLOSED, SEC(300)).error, ETIMEDOUT);
+    assert_int_equal(w.sent[CLIENT][1], 7); /* one SYN and six again */
+    test_world_free(&w);
+}
+
+static void test_transfers(void **state) {
+    (void)state;
+    struct test_world w;
+    umptcp_sock pair[HOSTS];
+    test_world_init(&w, 1, NULL, NULL);
+    test_pair(&w, pair);
+    test_transfer(&w, pair, CLIENT, TEST_BULK, SEC(20));
+    test_transfer(&w, pair, SERVER, TEST_BULK, SEC(20));
+    struct umptcp_info info = test_info(&w, CLIENT, pair[CLIENT]);
+    assert_int_equal(info.bytes_received, TEST_BULK);
+    assert_int_equal(info.bytes_sent, TEST_BULK);
+    test_run(&w, SEC(1));
+    info = test_info(&w, CLIENT, pair[CLIENT]);
+    assert_int_equal(info.bytes_acked, TEST_BULK);
+    assert_int_equal(info.unsent, 0);
+    struct umptcp_subflow_info sf;
+    assert_int_equal(umptcp_subflows(w.host[CLIENT], pair[CLIENT], &sf, 1), 1);
+    assert_int_equal(sf.id, 1);
+    assert_int_equal(sf.bytes_acked, TEST_BULK);
+    assert_int_equal(sf.bytes_received, TEST_BULK);
+    assert_in_range(sf.srtt, MSEC(9), MSEC(60));
+    assert_true(sf.established && !sf.backup && !sf.stale && sf.netif == 1);
+    test_world_free(&w);
+}
+
+/* A full buffer: short counts, then -EAGAIN, and a word when there is room again. */
+static void test_backpressure(void **state) {
+    (void)state;
+    static uint8_t buf[2000000];
+    struct test_world w;
+    umptcp_sock pair[HOSTS];
+    test_world_init(&w, 1, NULL, NULL);
+    test_pair(&w, pair);
+    test_run(&w, MSEC(50));
+    struct umptcp_event ev;
+    while (umptcp_event(w.host[CLIENT], &ev))
+        ;
+    ptrdiff_t n = umptcp_send(w.host[CLIENT], pair[CLIENT], buf, sizeof buf, w.now);
+    assert_in_range(n, 1, sizeof buf - 1);
+    assert_int_equal(umptcp_send(w.host[CLIENT], pair[CLIENT], buf, 1, w.now), -EAGAIN);
+    assert_int_equal(umptcp_send(w.host[CLIENT], pair[CLIENT], buf, 0, w.now), 0);
+    test_await(&w, CLIENT, pair[CLIENT], UMPTCP_EV_WRITABLE, SEC(1));
+    assert_true(umptcp_send(w.host[CLIENT], pair[CLIENT], buf, 1000, w.now) > 0);
+    /* The other end reads nothing: it stops, and goes on when it does. */
+    for (int i = 0; i < 50; i++) {
+        while (umptcp_send(w.host[CLIENT], pair[CLIENT], buf, sizeof buf, w.now) > 0)
+            ;
+        test_run(&w, MSEC(100));
+    }
+    uint64_t stuck = test_info(&w, CLIENT, pair[CLIENT]).bytes_acked;
+    assert_true(stuck <= 6 * 1024 * 1024);
+    test_run(&w, SEC(5));
+    assert_int_equal(test_info(&w, CLIENT, pair[CLIENT]).bytes_acked, stuck);
+    while (umptcp_recv(w.host[SERVER], pair[SERVER], buf, sizeof buf, w.now) > 0)
+        ;
+    test_await(&w, CLIENT, pair[CLIENT], UMPTCP_EV_WRITABLE, SEC(10));
+    test_world_free(&w);
+}
+
+static void test_zero_copy(void **state) {
+    (void)state;
+    struct test_world w;
+    umptcp_sock pair[HOSTS];
+    struct umptcp_slice slices[UMPTCP_SLICES_MAX];
+    test_world_init(&w, 1, NULL, NULL);
+    test_pair(&w, pair);
+    int n = umptcp_send_reserve(w.host[CLIENT], pair[CLIENT], 40000, slices, UMPTCP_SLICES_MAX);
+    assert_in_range(n, 1, UMPTCP_SLICES_MAX);
+    size_t total = 0;
+    for (int i = 0; i < n; i++)
+        for (size_t k = 0; k < slices[i].len; k++) {
+            uint8_t *at = (uint8_t *)(uintptr_t)slices[i].base + k;
+            *at = test_byte(total++);
+        }
+    assert_int_equal(total, 40000);
+    assert_int_equal(umptcp_send_commit(w.host[CLIENT], pair[CLIENT], 40001, w.now), -EINVAL);
+    assert_int_equal(umptcp_send_commit(w.host[CLIENT], pair[CLIENT], 30000, w.now), 0);
+    assert_int_equal(umptcp_send_commit(w.host[CLIENT], pair[CLIENT], 1, w.now), -EINVAL);
+    test_run(&w, SEC(1));
+    n = umptcp_recv_peek(w.host[SERVER], pair[SERVER], slices, UMPTCP_SLICES_MAX);
+    assert_in_range(n, 1, UMPTCP_SLICES_MAX);
+    total = 0;
+    for (int i = 0; i < n; i++)
+        for (size_t k = 0; k < slices[i].len; k++)
+            assert_int_equal(((const uint8_t *)slices[i].base)[k], test_byte(total++));
+    assert_int_equal(total, 30000);
+    assert_int_equal(umptcp_recv_consume(w.host[SERVER], pair[SERVER], 30001, w.now), -EINVAL);
+    assert_int_equal(umptcp_recv_consume(w.host[SERVER], pair[SERVER], 29999, w.now), 0);
+    assert_int_equal(umptcp_recv_peek(w.host[SERVER], pair[SERVER], slices, 1), 1);
+    assert_int_equal(slices[0].len, 1);
+    assert_int_equal(umptcp_recv_consume(w.host[SERVER], pair[SERVER], 1, w.now), 0);
+    assert_int_equal(umptcp_recv_peek(w.host[SERVER], pair[SERVER], slices, 1), -EAGAIN);
+    test_world_free(&w);
+}
+
+/* T-CLO-01, T-CLO-09: one direction ends, the other goes on. */
+static void test_shutdown(void **state) {
+    (void)state;
+    struct test_world w;
+    umptcp_sock pair[HOSTS];
+    char buf[8];
+    test_world_init(&w, 1, NULL, NULL);
+    test_pair(&w, pair);
+    assert_int_equal(umptcp_send(w.host[CLIENT], pair[CLIENT], "end", 3, w.now), 3);
+    assert_int_equal(umptcp_shutdown(w.host[CLIENT], pair[CLIENT], w.now), 0);
+    assert_int_equal(umptcp_send(w.host[CLIENT], pair[CLIENT], "x", 1, w.now), -EPIPE);
+    test_run(&w, SEC(1));
+    assert_int_equal(umptcp_recv(w.host[SERVER], pair[SERVER], buf, 8, w.now), 3);
+    assert_int_equal(umptcp_recv(w.host[SERVER], pair[SERVER], buf, 8, w.now), 0);
+    assert_int_equal(umptcp_recv(w.host[SERVER], pair[SERVER], buf, 8, w.now), 0);
+    assert_int_equal(test_info(&w, CLIENT, pair[CLIENT]).state, UMPTCP_FIN_WAIT_2);
+    assert_int_equal(test_info(&w, SERVER, pair[SERVER]).state, UMPTCP_CLOSE_WAIT);
+    assert_int_equal(umptcp_send(w.host[SERVER], pair[SERVER], "more", 4, w.now), 4);
+    test_await(&w, CLIENT, pair[CLIENT], UMPTCP_EV_READABLE, SEC(1));
+    assert_int_equal(umptcp_recv(w.host[CLIENT], pair[CLIENT], buf, 8, w.now), 4);
+    assert_int_equal(umptcp_shutdown(w.host[SERVER], pair[SERVER], w.now), 0);
+    assert_int_equal(test_await(&w, CLIENT, pair[CLIENT], UMPTCP_EV_CLOSED, SEC(1)).error, 0);
+    assert_int_equal(test_await(&w, SERVER, pair[SERVER], UMPTCP_EV_CLOSED, SEC(1)).error, 0);
+    assert_int_equal(umptcp_recv(w.host[CLIENT], pair[CLIENT], buf, 8, w.now), 0);
+    assert_int_equal(umptcp_close(w.host[CLIENT], pair[CLIENT], w.now), 0);
+    assert_int_equal(umptcp_close(w.host[SERVER], pair[SERVER], w.now), 0);
+    test_run(&w, SEC(61));
+    assert_int_equal(umptcp_sockets(w.host[CLIENT]), 0);
+    assert_int_equal(umptcp_sockets(w.host[SERVER]), 1);
+    test_world_free(&w);
+}
+
+/* Bytes that were sent arrive although the handle was given up at once. */
+static void test_close_delivers(void **state) {
+    (void)state;
+    static uint8_t buf[60000];
+    struct test_world w;
+    umptcp_sock pair[HOSTS];
+    test_world_init(&w, 1, NULL, NULL);
+    test_pair(&w, pair);
+    assert_int_equal(umptcp_send(w.host[CLIENT], pair[CLIENT], buf, sizeof buf, w.now), sizeof buf);
+    assert_int_equal(umptcp_close(w.host[CLIENT], pair[CLIENT], w.now), 0);
+    test_run(&w, SEC(1));
+    assert_int_equal(umptcp_recv(w.host[SERVER], pair[SERVER], buf, sizeof buf, w.now), sizeof buf);
+    assert_int_equal(umptcp_recv(w.host[SERVER], pair[SERVER], buf, sizeof buf, w.now), 0);
+    assert_int_equal(umptcp_close(w.host[SERVER], pair[SERVER], w.now), 0);
+    test_run(&w, SEC(61));
+    assert_int_equal(umptcp_sockets(w.host[CLIENT]), 0);
+    test_world_free(&w);
+}
+
+/* T-CLO-02, T-CLO-07: unread bytes at close() are told to the peer by an abort. */
+static void test_close_with_unread(void **state) {
+    (void)state;
+    struct test_world w;
+    umptcp_sock pair[HOSTS];
+    test_world_init(&w, 1, NULL, NULL);
+    test_pair(&w, pair);
+    assert_int_equal(umptcp_send(w.host[CLIENT], pair[CLIENT], "lost", 4, w.now), 4);
+    test_run(&w, SEC(1));
+    assert_int_equal(umptcp_close(w.host[SERVER], pair[SERVER], w.now), 0);
+    assert_int_equal(test_await(&w, CLIENT, pair[CLIENT], UMPTCP_EV_CLOSED, SEC(1)).error, ECONNRESET);
+    assert_int_equal(umptcp_sockets(w.host[SERVER]), 1);
+    test_world_free(&w);
+}
+
+/* T-CLO-03 */
+static void test_abort(void **state) {
+    (void)state;
+    struct test_world w;
+    umptcp_sock pair[HOSTS];
+    char buf[8];
+    test_world_init(&w, 1, NULL, NULL);
+    test_pair(&w, pair);
+    assert_int_equal(umptcp_send(w.host[CLIENT], pair[CLIENT], "before", 6, w.now), 6);
+    test_run(&w, SEC(1));
+    assert_int_equal(umptcp_abort(w.host[CLIENT], pair[CLIENT], w.now), 0);
+    assert_int_equal(test_await(&w, SERVER, pair[SERVER], UMPTCP_EV_CLOSED, SEC(1)).error, ECONNRESET);
+    assert_int_equal(umptcp_recv(w.host[SERVER], pair[SERVER], buf, 8, w.now), 6);
+    assert_int_equal(umptcp_recv(w.host[SERVER], pair[SERVER], buf, 8, w.now), -ECONNRESET);
+    assert_int_equal(umptcp_send(w.host[SERVER], pair[SERVER], buf, 1, w.now), -ECONNRESET);
+    assert_int_equal(umptcp_sockets(w.host[CLIENT]), 0);
+    assert_true(umptcp_counter_get(w.host[CLIENT], "MPTcpExtMPFastcloseTx") > 0);
+    test_world_free(&w);
+}
+
+/* ---- Options ----------------------------------------------------------------------------------------------------- */
+
+static void test_options(void **state) {
+    (void)state;
+    static const struct {
+        enum umptcp_opt opt;
+        int64_t initial, good, too_small, too_large;
+    } cases[] = {
+        {UMPTCP_OPT_NODELAY, 0, 1, -1, 2},
+        {UMPTCP_OPT_CORK, 0, 1, -1, 2},
+        {UMPTCP_OPT_KEEPALIVE, 0, 1, -1, 2},
+        {UMPTCP_OPT_KEEPIDLE, (int64_t)SEC(7200), (int64_t)SEC(5), 0, INT64_MAX},
+        {UMPTCP_OPT_KEEPINTVL, (int64_t)SEC(75), (int64_t)SEC(1), 0, INT64_MAX},
+        {UMPTCP_OPT_KEEPCNT, 9, 3, 0, 128},
+        {UMPTCP_OPT_RCVBUF, 131072, 200000, 0, INT64_MAX},
+        {UMPTCP_OPT_SNDBUF, 87040, 300000, 0, INT64_MAX},
+        {UMPTCP_OPT_USER_TIMEOUT, 0, (int64_t)SEC(30), -1, INT64_MIN},
+    };
+    struct test_world w;
+    test_world_init(&w, 1, NULL, NULL);
+    struct umptcp *s = w.host[CLIENT];
+    umptcp_sock c = test_connect(&w, "10.0.1.2", 80);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t v = -7;
+        assert_int_equal(umptcp_getopt(s, c, cases[i].opt, &v), 0);
+        assert_int_equal(v, cases[i].initial);
+        assert_int_equal(umptcp_setopt(s, c, cases[i].opt, cases[i].too_small), -EINVAL);
+        assert_int_equal(umptcp_setopt(s, c, cases[i].opt, cases[i].too_large), -EINVAL);
+        assert_int_equal(umptcp_setopt(s, c, cases[i].opt, cases[i].good), 0);
+        assert_int_equal(umptcp_getopt(s, c, cases[i].opt, &v), 0);
+        assert_int_equal(v, cases[i].good);
+    }
+    static const int none[] = {0, -1, UMPTCP_OPT_USER_TIMEOUT + 1, 1000};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        int64_t v;
+        assert_int_equal(umptcp_setopt(s, c, (enum umptcp_opt)none[i], 1), -ENOPROTOOPT);
+        assert_int_equal(umptcp_getopt(s, c, (enum umptcp_opt)none[i], &v), -ENOPROTOOPT);
+    }
+    test_world_free(&w);
+}
+
+/* A larger send buffer tells a writer that waits. */
+static void test_sndbuf_grows(void **state) {
+    (void)state;
+    static uint8_t buf[200000];
+    struct test_world w;
+    struct umptcp_event ev;
+    test_world_init(&w, 1, NULL, NULL);
+    umptcp_sock c = test_connect(&w, "10.0.1.2", 80);
+    assert_int_equal(umptcp_send(w.host[CLIENT], c, buf, sizeof buf, w.now), 87040);
+    assert_int_equal(umptcp_setopt(w.host[CLIENT], c, UMPTCP_OPT_SNDBUF, 100000), 0);
+    assert_true(umptcp_event(w.host[CLIENT], &ev));
+    assert_int_equal(ev.type, UMPTCP_EV_WRITABLE);
+    assert_int_equal(umptcp_send(w.host[CLIENT], c, buf, sizeof buf, w.now), 100000 - 87040);
+    test_world_free(&w);
+}
+
+/* ---- Memory ------------------------------------------------------------------------------------------------------ */
+
+/* One life of a connection with two subflows; false when something could not be made. */
+static bool life(struct test_world *w) {
+    umptcp_sock l, pair[HOSTS] = {{0}};
+    const struct umptcp_listen what = {.local = {.port = 80}, .backlog = 4};
+    const struct umptcp_connect c = {.remote = test_at("10.0.1.2", 80)};
+    const struct umptcp_endpoint ep = {.flags = UMPTCP_EP_SUBFLOW, .addr = test_at("10.0.2.1", 0)};
+    char buf[256] = "";
+    umptcp_endpoint_add(w->host[CLIENT], &ep, w->now);
+    bool made = !umptcp_listen(w->host[SERVER], &what, &l);
+    made = !umptcp_connect(w->host[CLIENT], &c, &pair[CLIENT], w->now) && made;
+    for (int i = 0; i < 40; i++) {
+        umptcp_send(w->host[CLIENT], pair[CLIENT], buf, sizeof buf, w->now);
+        test_run(w, MSEC(100));
+        if (!pair[SERVER].v)
+            umptcp_accept(w->host[SERVER], l, &pair[SERVER]);
+        while (umptcp_recv(w->host[SERVER], pair[SERVER], buf, sizeof buf, w->now) > 0)
+            ;
+    }
+    umptcp_close(w->host[CLIENT], pair[CLIENT], w->now);
+    umptcp_close(w->host[SERVER], pair[SERVER], w->now);
+    umptcp_close(w->host[SERVER], l, w->now);
+    test_run(w, SEC(200));
+    return made;
+}
+
+/* Any one allocation of either end may fail: nothing breaks, leaks or stays. */
+static void test_no_memory(void **state) {
+    (void)state;
+    for (int h = 0; h < HOSTS; h++) {
+        struct test_world w;
+        test_world_init(&w, 2, NULL, NULL);
+        struct testmem *tm = &w.mem[h];
+        TESTMEM_EACH_FAILURE(tm) {
+            life(&w);
+            assert_true(umptcp_quiet(w.host[CLIENT]));
+            assert_true(umptcp_quiet(w.host[SERVER]));
+        }
+        test_world_free(&w);
+    }
+}
+
+/* Too little memory for what is asked: calls fail, the stack goes on. */
+static void test_memory_limit(void **state) {
+    (void)state;
+    struct test_world w;
+    struct testmem tm = {0};
+    struct umptcp_config cfg = test_config(&tm);
+    umptcp_sock c;
+    int made = 0;
+    cfg.mem_limit = 100000;
+    test_world_init(&w, 1, &cfg, NULL);
+    const struct umptcp_connect what = {.remote = test_at("10.0.1.2", 80)};
+    while (umptcp_connect(w.host[CLIENT], &what, &c, w.now) == 0)
+        made++;
+    assert_in_range(made, 20, 200);
+    assert_true(umptcp_mem_used(w.host[CLIENT]) <= cfg.mem_limit);
+    test_run(&w, SEC(1)); /* refused by the peer */
+    struct umptcp_event ev;
+    while (umptcp_event(w.host[CLIENT], &ev))
+        if (ev.type == UMPTCP_EV_CLOSED)
+            umptcp_close(w.host[CLIENT], ev.sock, w.now);
+    assert_true(umptcp_quiet(w.host[CLIENT]));
+    assert_int_equal(umptcp_connect(w.host[CLIENT], &what, &c, w.now), 0);
+    test_world_free(&w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_new),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_bad_handles),
+        cmocka_unit_test(test_listener_is_no_connection),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_connect_and_names),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_times_out),
+        cmocka_unit_test(test_transfers),
+        cmocka_unit_test(test_backpressure),
+        cmocka_unit_test(test_zero_copy),
+        cmocka_unit_test(test_shutdown),
+        cmocka_unit_test(test_close_delivers),
+        cmocka_unit_test(test_close_with_unread),
+        cmocka_unit_test(test_abort),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_sndbuf_grows),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_memory_limit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
