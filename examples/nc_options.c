@@ -69,7 +69,7 @@ static struct tun_options *tun_of(struct options *o, const char *name) {
     if (o->ntuns == TUNS_MAX || strlen(name) >= sizeof o->tuns[0].name)
         return NULL;
     struct tun_options *t = &o->tuns[o->ntuns++];
-    strcpy(t->name, name);
+    snprintf(t->name, sizeof t->name, "%s", name);
     return t;
 }
 

@@ -230,6 +230,7 @@ static int fill(struct bytebuf *b, struct chunk_pool *p, uint64_t first, uint64_
         struct chunk **slot = slot_of(b->dir, pos);
         if (*slot)
             continue;
+        assert(list); /* as many as were missing */
         *slot = list;
         list = list->next;
         (*slot)->pos = pos;

@@ -40,11 +40,7 @@ static void say(struct subflow *sf, uint16_t signal) {
 static void schedule_announcement(struct conn *c) {
     const struct umptcp_config *cfg = &c->mp->env->cfg;
     struct add_addr *a = &c->paths->add;
-    dur wait = 0;
-    list_for_each(n, &c->subflows) {
-        dur rto = rtt_rto_base(&subflow_of(n)->tcb.rtt, cfg->rto_min, cfg->rto_max);
-        wait = rto > wait ? rto : wait;
-    }
+    dur wait = conn_longest_rto(c);
     if (wait > cfg->add_addr_timeout)
         wait = cfg->add_addr_timeout;
     a->at = wait ? time_add(c->mp->env->now, wait << (a->tries ? a->tries - 1 : 0)) : UMPTCP_NEVER;

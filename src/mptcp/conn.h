@@ -423,7 +423,9 @@ void options_sent(struct subflow *sf, const struct tcp_plan *plan, const struct 
 void reinject_subflow(struct subflow *sf);
 /* DATA_ACK and window (RFC 8684 3.3.2, 3.3.5). */
 void conn_data_ack(struct conn *c, struct dsn ack, uint64_t wnd);
-/* What lies between snd_una and the data-level timer. */
+/* As long as the slowest living path may take for an answer, without backoff. */
+dur conn_longest_rto(const struct conn *c);
+/* Sets DUE_RTX, when something waits for a DATA_ACK or for the window. */
 void conn_arm_rtx(struct conn *c);
 /* c->timer came up. */
 void conn_timeout(struct conn *c);

@@ -85,8 +85,7 @@ static bool waits_for_window(const struct conn *c) {
     return dsn_eq(c->snd_una, c->snd_nxt) && !dsn_eq(c->snd_nxt, c->write_seq);
 }
 
-/* As long as the slowest living path may take. */
-static dur rtx_interval(const struct conn *c) {
+dur conn_longest_rto(const struct conn *c) {
     const struct umptcp_config *cfg = &c->mp->env->cfg;
     dur longest = cfg->rto_min;
     list_for_each(n, &c->subflows) {
@@ -95,8 +94,12 @@ static dur rtx_interval(const struct conn *c) {
         if (sf->state == SF_ACTIVE && !sf->stale && rto > longest)
             longest = rto;
     }
-    dur t = longest << c->rtx_backoff;
-    return t < cfg->rto_max ? t : cfg->rto_max;
+    return longest;
+}
+
+static dur rtx_interval(const struct conn *c) {
+    dur t = conn_longest_rto(c) << c->rtx_backoff, most = c->mp->env->cfg.rto_max;
+    return t < most ? t : most;
 }
 
 void conn_arm_rtx(struct conn *c) {

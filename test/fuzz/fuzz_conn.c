@@ -83,7 +83,7 @@ static void on_wire(struct peers *x, struct input *in, int from, const struct um
     case 3: /* late */
         if (x->nheld < HELD_MAX) {
             struct packet *h = &x->held[x->nheld++];
-            *h = (struct packet){!from, out->netif, len, out->gso_size, malloc(len)};
+            *h = (struct packet){!from, out->netif, len, out->gso_size, malloc(len + 1)};
             memcpy(h->data, buf, len);
             return;
         }

@@ -11,7 +11,6 @@ import ctypes
 import fcntl
 import os
 import shutil
-import signal
 import socket
 import struct
 import subprocess
@@ -147,7 +146,7 @@ class Process:
                 stderr=files.enter_context(open(errors, "wb")),
                 preexec_fn=(lambda: os.sched_setaffinity(0, {cpu})) if cpu is not None else None,
             )
-        self.pid, self.stdin, self.stdout = self._popen.pid, self._popen.stdin, self._popen.stdout
+        self.stdin, self.stdout = self._popen.stdin, self._popen.stdout  # when they are pipes
 
     def ended(self):
         return self._popen.poll() is not None
@@ -176,15 +175,23 @@ class Process:
 
     def stop(self):
         """Ends it, when it still runs."""
-        if not self.ended():
-            self.signal(signal.SIGTERM)
-            try:
-                self._popen.wait(timeout=1)
-            except subprocess.TimeoutExpired:
-                self._popen.kill()
-                self._popen.wait()
-        if self.stdin:
-            self.stdin.close()
+        self._popen.kill()
+        self._popen.wait()
+        for pipe in (self.stdin, self.stdout):
+            if pipe and not pipe.closed:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+
+def until_still(value, seconds, what):
+    """Waits until a value has not changed for 300 ms: a transfer has come to a halt."""
+    last, since, end = value(), time.monotonic(), time.monotonic() + seconds
+    while time.monotonic() - since < 0.3:
+        if time.monotonic() > end:
+            raise Failure(f"{what} goes on after {seconds:.0f} s")
+        time.sleep(0.01)
+        if (now := value()) != last:
+            last, since = now, time.monotonic()
 
 
 def wait_until(condition, what, seconds=10):

@@ -137,7 +137,7 @@ static void test_cwnd_limited(void **state) {
     flight_send(&f, 20);
     flight_wait(&f, MSEC(10));
     flight_ack(&f, n += 10, 0); /* of a full window each acknowledgment counts, also when no new data follows */
-    flight_ack(&f, n += 10, 0);
+    flight_ack(&f, n + 10, 0);
     assert_int_equal(f.t.cc.cwnd, 40000);
     flight_free(&f);
 }
