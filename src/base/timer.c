@@ -73,13 +73,19 @@ static int resize(struct timers *q, uint32_t capacity) {
     return 0;
 }
 
+/* An idle object is to cost little: a quarter of room to grow, and not twice the size. */
+static uint32_t capacity_for(uint32_t reserved) {
+    uint32_t capacity = reserved + reserved / 4;
+    return capacity > CAPACITY_MIN ? capacity : CAPACITY_MIN;
+}
+
 static void give_back(struct timers *q, uint32_t n) {
     assert(n <= q->reserved && q->count <= q->reserved - n);
     q->reserved -= n;
     if (q->reserved == 0)
         timers_free(q);
-    else if (q->capacity > CAPACITY_MIN && q->reserved < q->capacity / 4)
-        (void)resize(q, q->capacity / 2); /* a heap that stays large is harmless */
+    else if (q->reserved < q->capacity / 2 && capacity_for(q->reserved) < q->capacity)
+        (void)resize(q, capacity_for(q->reserved)); /* a heap that stays large is harmless */
 }
 
 int timers_reserve(struct timers *q, int n) {
@@ -87,11 +93,9 @@ int timers_reserve(struct timers *q, int n) {
         give_back(q, 0u - (uint32_t)n);
         return 0;
     }
-    uint32_t reserved = q->reserved + (uint32_t)n, capacity = q->capacity ? q->capacity : CAPACITY_MIN;
+    uint32_t reserved = q->reserved + (uint32_t)n;
     assert(reserved <= UINT32_MAX / 2);
-    while (capacity < reserved)
-        capacity *= 2;
-    if (reserved > q->capacity && resize(q, capacity))
+    if (reserved > q->capacity && resize(q, capacity_for(reserved)))
         return -ENOMEM;
     q->reserved = reserved;
     return 0;

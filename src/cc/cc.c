@@ -25,6 +25,13 @@ void cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss, uint32_t ini
     ops->init(cc);
 }
 
+void cc_undo(struct cc *cc, const struct cc *before) {
+    assert(cc->ops == before->ops);
+    cc->cwnd = cc->cwnd > before->cwnd ? cc->cwnd : before->cwnd;
+    cc->ssthresh = cc->ssthresh > before->ssthresh ? cc->ssthresh : before->ssthresh;
+    memcpy(cc->state, before->state, sizeof(cc->state));
+}
+
 void cc_set_mss(struct cc *cc, uint32_t mss) {
     assert(mss > 0);
     cc->mss = mss;

@@ -4,7 +4,8 @@
  * window grows and how far it falls; when a loss happened, what to send again and how to pace the fall (PRR) is TCP's
  * business.
  *
- * Windows are in bytes. An algorithm sees only this header.
+ * Windows are in bytes. An algorithm sees only this header. Its state is plain values: a copy of struct cc is what an
+ * undo needs, and exists while something in flight may turn out not to have been lost.
  */
 #ifndef UMPTCP_CC_CC_H
 #define UMPTCP_CC_CC_H
@@ -13,7 +14,7 @@
 #include "base/seq.h"
 
 enum {
-    CC_STATE_SIZE = 96,     /* bytes for an algorithm's own state */
+    CC_STATE_SIZE = 40, /* bytes for an algorithm's own state; every idle subflow has them, so no more than in use */
     CC_CWND_MAX = 1u << 30, /* the largest window that TCP can express (RFC 7323 2.3) */
 };
 
@@ -45,13 +46,10 @@ struct cc_ops {
     void (*init)(struct cc *cc);
     /* Grow cwnd (never shrink it). Called for every acknowledgment of new data outside of recovery. */
     void (*on_ack)(struct cc *cc, const struct cc_ack *ack);
-    /* A congestion event begins: set ssthresh (at least 2 MSS) and remember what undo needs. cwnd is left to the
-     * caller. */
+    /* A congestion event begins: set ssthresh (at least 2 MSS). cwnd is left to the caller, and so is undo. */
     void (*on_congestion)(struct cc *cc, const struct cc_event *ev);
     /* The same for a retransmission timeout; the caller sets cwnd to one segment afterwards. */
     void (*on_rto)(struct cc *cc, const struct cc_event *ev);
-    /* The last event was spurious: restore state, cwnd and ssthresh as before it. */
-    void (*on_undo)(struct cc *cc, utime now);
     /* Nothing was sent for `idle`, more than one RTO: cwnd was already reduced (RFC 5681 4.1). Optional. */
     void (*on_idle)(struct cc *cc, utime now, dur idle);
 };
@@ -61,6 +59,11 @@ const struct cc_ops *cc_find(const char *name);
 const char *cc_name(unsigned index);
 
 void cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss, uint32_t initial_cwnd_bytes);
+/*
+ * The last event was spurious: state, cwnd and ssthresh are as `before` it, a copy that the caller made; but a window
+ * that has grown larger since stays.
+ */
+void cc_undo(struct cc *cc, const struct cc *before);
 /* The path MTU changed: keeps the window in bytes but at least one segment. */
 void cc_set_mss(struct cc *cc, uint32_t mss);
 /* For algorithms: adds to the window, within CC_CWND_MAX. */

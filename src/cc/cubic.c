@@ -25,7 +25,7 @@ enum {
     EST_SHIFT = 8, /* w_est has so many fractional bits */
 };
 
-struct cubic_epoch {     /* what a congestion event changes and an undo brings back */
+struct cubic_epoch {
     uint32_t w_max;      /* 0: the next epoch starts flat, K = 0 and Wmax = cwnd */
     uint32_t k_ms;       /* time from the start of the epoch until W(t) is back at w_max */
     uint32_t cwnd_prior; /* window before the last reduction */
@@ -34,11 +34,13 @@ struct cubic_epoch {     /* what a congestion event changes and an undo brings b
 };
 
 struct cubic {
-    struct hystart hystart;
-    struct cubic_epoch epoch, undo;
+    union {                       /* a connection searches for its window once, and then follows epochs */
+        struct hystart hystart;   /* until `searched` */
+        struct cubic_epoch epoch; /* from then on */
+    };
     utime last;    /* grown_us is counted up to here */
     uint32_t rest; /* of the last step, in bytes * cwnd */
-    uint32_t undo_cwnd, undo_ssthresh;
+    bool searched;
 };
 
 static_assert(sizeof(struct cubic) <= CC_STATE_SIZE, "the state must fit into struct cc");
@@ -68,6 +70,14 @@ static uint32_t w_cubic(const struct cubic_epoch *e, uint32_t mss, uint64_t t_ms
     if (before)
         return delta + mss < e->w_max ? e->w_max - (uint32_t)delta : mss;
     return delta < CC_CWND_MAX && e->w_max + delta < CC_CWND_MAX ? e->w_max + (uint32_t)delta : CC_CWND_MAX;
+}
+
+/* The first slow start is over: by a loss, or because HyStart++ said so. */
+static void end_search(struct cubic *s) {
+    if (s->searched)
+        return;
+    s->searched = true;
+    s->epoch = (struct cubic_epoch){0};
 }
 
 static void begin_epoch(struct cubic *s, const struct cc *cc, utime now) {
@@ -135,9 +145,10 @@ static void cubic_on_ack(struct cc *cc, const struct cc_ack *ack) {
     struct cubic *s = state_of(cc);
 
     if (cc_in_slow_start(cc)) {
-        slow_start_ack(&s->hystart, cc, ack);
+        slow_start_ack(s->searched ? NULL : &s->hystart, cc, ack);
         return;
     }
+    end_search(s);
     if (s->epoch.w_est == 0)
         begin_epoch(s, cc, ack->now);
     run_clock(s, ack->now, ack->cwnd_limited);
@@ -145,44 +156,33 @@ static void cubic_on_ack(struct cc *cc, const struct cc_ack *ack) {
         avoid_congestion(s, cc, ack);
 }
 
-/* Saves what an undo needs, lowers ssthresh and ends the epoch. */
+/* Lowers ssthresh and ends the epoch. */
 static void reduce(struct cc *cc, const struct cc_event *ev) {
     struct cubic *s = state_of(cc);
     uint32_t less = (uint32_t)((uint64_t)ev->inflight * BETA_NUM / BETA_DEN);
 
-    s->undo = s->epoch;
-    s->undo_cwnd = cc->cwnd;
-    s->undo_ssthresh = cc->ssthresh;
     s->epoch.cwnd_prior = cc->cwnd;
     s->epoch.w_est = 0;
     cc->ssthresh = less > 2 * cc->mss ? less : 2 * cc->mss;
-    hystart_stop(&s->hystart);
 }
 
 static void cubic_on_congestion(struct cc *cc, const struct cc_event *ev) {
-    struct cubic_epoch *e = &state_of(cc)->epoch;
+    struct cubic *s = state_of(cc);
     uint32_t w_max = cc->cwnd;
 
-    if (cc->cwnd < e->w_max) /* RFC 9438 4.7: others want a share: leave them more */
+    end_search(s);
+    if (cc->cwnd < s->epoch.w_max) /* RFC 9438 4.7: others want a share: leave them more */
         w_max = (uint32_t)((uint64_t)cc->cwnd * FAST_NUM / FAST_DEN);
     reduce(cc, ev);
-    e->w_max = w_max;
+    s->epoch.w_max = w_max;
 }
 
 static void cubic_on_rto(struct cc *cc, const struct cc_event *ev) {
-    reduce(cc, ev);
-    state_of(cc)->epoch.w_max = 0; /* RFC 9438 4.8 */
-}
-
-static void cubic_on_undo(struct cc *cc, utime now) {
     struct cubic *s = state_of(cc);
 
-    (void)now;
-    s->epoch = s->undo; /* its clock went on (RFC 9438 4.9) */
-    if (s->undo_cwnd > cc->cwnd)
-        cc->cwnd = s->undo_cwnd;
-    if (s->undo_ssthresh > cc->ssthresh)
-        cc->ssthresh = s->undo_ssthresh;
+    end_search(s);
+    reduce(cc, ev);
+    s->epoch.w_max = 0; /* RFC 9438 4.8 */
 }
 
 static void cubic_on_idle(struct cc *cc, utime now, dur idle) {
@@ -196,6 +196,5 @@ const struct cc_ops cc_cubic = {
     .on_ack = cubic_on_ack,
     .on_congestion = cubic_on_congestion,
     .on_rto = cubic_on_rto,
-    .on_undo = cubic_on_undo,
     .on_idle = cubic_on_idle,
 };

@@ -59,25 +59,32 @@ static void judge_round(struct hystart *h) {
     }
 }
 
+/* Returns false when slow start is over. */
+static bool watch(struct hystart *h, const struct cc_ack *ack) {
+    if (ssn_le(h->round_end, ack->una)) {
+        begin_round(h, ack->nxt);
+        if (h->phase == HYSTART_CONSERVATIVE && ++h->css_rounds >= CSS_ROUNDS)
+            return false;
+    }
+    if (ack->rtt)
+        take_sample(h, ack->rtt);
+    judge_round(h);
+    return true;
+}
+
 void slow_start_ack(struct hystart *h, struct cc *cc, const struct cc_ack *ack) {
     assert(cc_in_slow_start(cc));
-    if (h->phase != HYSTART_OFF) {
-        if (ssn_le(h->round_end, ack->una)) {
-            begin_round(h, ack->nxt);
-            if (h->phase == HYSTART_CONSERVATIVE && ++h->css_rounds >= CSS_ROUNDS) {
-                cc->ssthresh = cc->cwnd;
-                h->phase = HYSTART_OFF;
-                return;
-            }
-        }
-        if (ack->rtt)
-            take_sample(h, ack->rtt);
-        judge_round(h);
+    if (h && h->phase == HYSTART_OFF)
+        h = NULL;
+    if (h && !watch(h, ack)) {
+        cc->ssthresh = cc->cwnd;
+        h->phase = HYSTART_OFF;
+        return;
     }
     if (!ack->cwnd_limited)
         return;
     uint32_t grow = min_u32(ack->acked, max_u32(L_SEGMENTS * cc->mss, L_BYTES));
-    if (h->phase == HYSTART_CONSERVATIVE)
+    if (h && h->phase == HYSTART_CONSERVATIVE)
         grow /= CSS_GROWTH_DIVISOR;
     cc_grow(cc, min_u32(grow, cc->ssthresh - cc->cwnd));
 }

@@ -23,7 +23,10 @@ enum hystart_phase { HYSTART_SLOW_START, HYSTART_CONSERVATIVE, HYSTART_OFF };
 void hystart_init(struct hystart *h);
 /* Congestion happened: later slow starts are plain ones, up to a known ssthresh. */
 void hystart_stop(struct hystart *h);
-/* One acknowledgment in slow start: watches the round trips and grows cwnd, not beyond ssthresh. May set ssthresh. */
+/*
+ * One acknowledgment in slow start: watches the round trips and grows cwnd, not beyond ssthresh. May set ssthresh. NULL
+ * for a plain slow start.
+ */
 void slow_start_ack(struct hystart *h, struct cc *cc, const struct cc_ack *ack);
 
 #endif

@@ -8,7 +8,6 @@
 struct newreno {
     struct hystart hystart;
     uint32_t acked; /* bytes acknowledged towards the next segment of growth */
-    uint32_t undo_cwnd, undo_ssthresh;
 };
 
 static_assert(sizeof(struct newreno) <= CC_STATE_SIZE, "the state must fit into struct cc");
@@ -36,21 +35,9 @@ static void newreno_on_congestion(struct cc *cc, const struct cc_event *ev) {
     struct newreno *s = state_of(cc);
     uint32_t half = ev->inflight / 2;
 
-    s->undo_cwnd = cc->cwnd;
-    s->undo_ssthresh = cc->ssthresh;
     s->acked = 0;
     cc->ssthresh = half > 2 * cc->mss ? half : 2 * cc->mss;
     hystart_stop(&s->hystart);
-}
-
-static void newreno_on_undo(struct cc *cc, utime now) {
-    const struct newreno *s = state_of(cc);
-
-    (void)now;
-    if (s->undo_cwnd > cc->cwnd)
-        cc->cwnd = s->undo_cwnd;
-    if (s->undo_ssthresh > cc->ssthresh)
-        cc->ssthresh = s->undo_ssthresh;
 }
 
 const struct cc_ops cc_newreno = {
@@ -59,5 +46,4 @@ const struct cc_ops cc_newreno = {
     .on_ack = newreno_on_ack,
     .on_congestion = newreno_on_congestion,
     .on_rto = newreno_on_congestion,
-    .on_undo = newreno_on_undo,
 };

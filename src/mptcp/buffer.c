@@ -57,7 +57,7 @@ static dur longest_rtt(const struct conn *c) {
     dur longest = 0;
     list_for_each(n, &c->subflows) {
         const struct tcb *t = &subflow_of(n)->tcb;
-        dur rtt = t->rcv_rtt ? t->rcv_rtt : t->rtt.srtt;
+        dur rtt = t->rcv_rtt_us ? USEC(t->rcv_rtt_us) : t->rtt.srtt;
         if (subflow_of(n)->state == SF_ACTIVE && rtt > longest)
             longest = rtt;
     }

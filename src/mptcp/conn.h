@@ -329,8 +329,8 @@ struct subflow *subflow_find(const struct mp *mp, const struct flow *flow);
  * it;
  * `*reopen`: the subflow left TIME-WAIT for this SYN: treat it as a SYN to the listener. */
 enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_rst, bool *reopen);
-/* One of a subflow's TCP timers. */
-void subflow_timeout(struct subflow *sf, struct timer *timer);
+/* The subflow's TCP timer came up. */
+void subflow_timeout(struct subflow *sf);
 /* Lets a subflow go: with a FIN, or with a RST carrying `reason`. Its data goes to others. */
 void subflow_close(struct subflow *sf);
 void subflow_reset(struct subflow *sf, enum mp_rst_reason reason, int error);

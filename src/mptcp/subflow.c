@@ -43,7 +43,7 @@ struct subflow *subflow_new(struct conn *c, const struct path *path) {
         return NULL;
     }
     tcp_set_keepalive(&sf->tcb, &c->keepalive);
-    sf->tcb.user_timeout = c->user_timeout;
+    tcp_set_user_timeout(&sf->tcb, c->user_timeout);
     sf->conn = c;
     sf->flow = path->flow;
     sf->netif = (uint16_t)path->netif;
@@ -275,12 +275,14 @@ static void syn_timeout(struct subflow *sf) {
         subflow_reset(sf, MPRST_UNSPEC, ETIMEDOUT);
 }
 
-void subflow_timeout(struct subflow *sf, struct timer *timer) {
+void subflow_timeout(struct subflow *sf) {
     if (sf->state == SF_DEAD)
         return;
-    switch (tcp_timeout(&sf->tcb, timer)) {
+    switch (tcp_timeout(&sf->tcb)) {
     case TCP_TIMEOUT_NONE:
-        if (sf->tcb.state == UMPTCP_SYN_SENT && timer == &sf->tcb.t_rtx)
+        break;
+    case TCP_TIMEOUT_SYN:
+        if (sf->tcb.state == UMPTCP_SYN_SENT)
             syn_timeout(sf);
         break;
     case TCP_TIMEOUT_RTO:

@@ -69,7 +69,7 @@ static void sndbuf_set(struct conn *c, int64_t v) {
 static int64_t user_timeout_get(const struct conn *c) { return (int64_t)c->user_timeout; }
 static void user_timeout_set(struct conn *c, int64_t v) {
     c->user_timeout = (dur)v;
-    list_for_each(n, &c->subflows) subflow_of(n)->tcb.user_timeout = (dur)v;
+    list_for_each(n, &c->subflows) tcp_set_user_timeout(&subflow_of(n)->tcb, (dur)v);
 }
 
 /* ---- The table --------------------------------------------------------------------------------------------------- */

@@ -10,9 +10,7 @@ static const struct {
     enum owner owner;
     size_t offset; /* of the timer in its owner */
 } kinds[TIMER_KINDS] = {
-    [TIMER_TCP_RTX] = {OWNER_SUBFLOW, offsetof(struct subflow, tcb.t_rtx)},
-    [TIMER_TCP_ACK] = {OWNER_SUBFLOW, offsetof(struct subflow, tcb.t_ack)},
-    [TIMER_TCP_LONG] = {OWNER_SUBFLOW, offsetof(struct subflow, tcb.t_long)},
+    [TIMER_TCP] = {OWNER_SUBFLOW, offsetof(struct subflow, tcb.timer)},
     [TIMER_CONN] = {OWNER_CONN, offsetof(struct conn, timer)},
     [TIMER_FRAGS] = {OWNER_FRAGS, offsetof(struct frags, timer)},
 };
@@ -22,7 +20,7 @@ static void timeout(struct timer *t) {
     void *owner = (char *)t - kinds[t->kind].offset;
     switch (kinds[t->kind].owner) {
     case OWNER_SUBFLOW:
-        subflow_timeout(owner, t);
+        subflow_timeout(owner);
         break;
     case OWNER_CONN:
         conn_timeout(owner);

@@ -21,7 +21,7 @@ static void note_delivered(struct tcb *t, const struct tx_rec *r, struct ssn end
         n->rtt_last = time_since(t->env->now, r->sent);
         if (n->rtt_first == 0)
             n->rtt_first = n->rtt_last;
-        n->original |= ssn_le(end, t->tx.recover);
+        n->original |= ssn_le(end, t->tx->recover);
     }
     rack_delivered(t, r, end, by_sack, n);
 }
@@ -29,7 +29,7 @@ static void note_delivered(struct tcb *t, const struct tx_rec *r, struct ssn end
 /* ---- Cumulative ------------------------------------------------------------------------------------------------- */
 
 static void take_front(struct tcb *t, struct tx_rec *r, uint32_t len, struct tx_news *n) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     if (r->flags & TX_SACKED) {
         x->sacked -= len;
@@ -45,7 +45,7 @@ static void take_front(struct tcb *t, struct tx_rec *r, uint32_t len, struct tx_
 }
 
 static void ack_cumulative(struct tcb *t, struct ssn ack, struct tx_news *n, struct tcp_rx *rx) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
     struct tx_rec *r = deque_front(&x->recs);
 
     n->acked = (uint32_t)ssn_sub(ack, t->snd_una);
@@ -70,11 +70,11 @@ static void ack_cumulative(struct tcb *t, struct ssn ack, struct tx_news *n, str
 /* Splits record `i` at `at` unless the scoreboard is full of crumbs. */
 static bool split_at_edge(struct tcb *t, uint32_t i, struct ssn at) {
     uint32_t most = RECORDS_SPARE + 2 * (tx_outstanding(t) / t->cc.mss);
-    return t->tx.recs.count < most && tx_split(t, i, at);
+    return t->tx->recs.count < most && tx_split(t, i, at);
 }
 
 static void mark_sacked(struct tcb *t, struct tx_rec *r, struct tx_news *n) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     note_delivered(t, r, tx_rec_end(r), true, n);
     if (r->flags & TX_LOST)
@@ -86,7 +86,7 @@ static void mark_sacked(struct tcb *t, struct tx_rec *r, struct tx_news *n) {
 
 /* A valid block: marks what it covers. An edge inside a record that cannot be split leaves that record as it was. */
 static void sack_block(struct tcb *t, struct ssn left, struct ssn right, struct tx_news *n) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     for (uint32_t i = tx_find(x, left); i < x->recs.count; i++) {
         const struct tx_rec *r = tx_at(x, i);
@@ -155,7 +155,7 @@ static bool is_dupack(const struct tcb *t, const struct seg *seg, const struct t
 
 /* Each duplicate ACK stands for a segment that arrived; a cumulative one takes them into account (RFC 9937 6.2). */
 static void ack_reno(struct tcb *t, struct tx_news *n) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     if (n->acked) {
         uint32_t counted = min_u32(x->sacked, n->acked > t->cc.mss ? n->acked - t->cc.mss : 0);
@@ -183,22 +183,21 @@ static dur rtt_from_echo(const struct tcb *t, const struct tx_news *n) {
 }
 
 static void ack_rtt(struct tcb *t, struct tx_news *n) {
-    struct tx *x = &t->tx;
     dur sample = n->rtt_first ? n->rtt_first : rtt_from_echo(t, n);
 
     n->rtt = sample;
     if (sample == 0)
         return;
     /* RFC 7323 appendix G: one sample for two segments, or one for each super-segment. */
-    uint32_t segments = n->outstanding / (2 * t->cc.mss), records = x->recs.count + 1;
+    uint32_t segments = n->outstanding / (2 * t->cc.mss), records = t->tx->recs.count + 1;
     rtt_sample(&t->rtt, t->env->now, sample, min_u32(segments, records));
     if (n->rtt_last)
         rtt_see_min(&t->rtt, t->env->now, n->rtt_last);
-    x->rtt_since_tlp = true;
+    t->rack.rtt_since_tlp = true;
 }
 
 void tx_ack(struct tcb *t, const struct seg *seg, struct ssn ack, struct tcp_rx *rx) {
-    struct tx *x = &t->tx;
+    const struct tx *x = tx_of(t);
     struct tx_news n = {.seg = seg,
                         .una = t->snd_una,
                         .fack = x->fack,
@@ -218,5 +217,6 @@ void tx_ack(struct tcb *t, const struct seg *seg, struct ssn ack, struct tcp_rx 
         ack_reno(t, &n);
     ack_rtt(t, &n);
     recovery_ack(t, &n);
+    tx_release(t);
     tx_arm(t);
 }

@@ -26,6 +26,8 @@ struct tx_news {
 
 /* ---- tx.c */
 
+/* Gives the struct tx back when nothing in flight, nor anything late, needs it. */
+void tx_release(struct tcb *t);
 static inline struct tx_rec *tx_at(const struct tx *x, uint32_t i) { return deque_at(&x->recs, i); }
 static inline struct ssn tx_rec_end(const struct tx_rec *r) { return ssn_add(r->start, r->len); }
 /* End of the highest record; SND.UNA when nothing is in flight. */
@@ -70,7 +72,7 @@ void recovery_ack(struct tcb *t, const struct tx_news *n);
 /* Something was sent again: what an undo will want to know. */
 void recovery_sent_again(struct tcb *t, uint32_t len);
 dur tx_rto(const struct tcb *t);
-/* Arms t_rtx in a mode; UMPTCP_NEVER disarms. */
+/* Arms due.rtx in a mode; UMPTCP_NEVER disarms. */
 void tx_set_timer(struct tcb *t, enum tx_timer_mode mode, utime at);
 
 #endif

@@ -77,8 +77,7 @@ static void measure_payload(struct tcb *t, struct arrival *a) {
         rx->drop = DROP_TCP_AFTER_FIN;
         return;
     }
-    struct ssn highest = ranges_empty(&t->ofo) ? t->rcv_nxt : (struct ssn){t->ofo.items[t->ofo.count - 1].end};
-    if (fin && ssn_lt(end, highest)) {
+    if (fin && ssn_lt(end, receive_highest(t))) {
         rx->drop = DROP_TCP_AFTER_FIN; /* it contradicts what came before */
         return;
     }
@@ -226,7 +225,7 @@ static bool rst_is_exact(const struct tcb *t, struct ssn seq) {
     bool peer_closed = t->state == UMPTCP_CLOSE_WAIT || t->state == UMPTCP_CLOSING || t->state == UMPTCP_LAST_ACK;
     if (peer_closed && ssn_eq(ssn_add(seq, 1), t->rcv_nxt))
         return true;
-    return t->sack_ok && !ranges_empty(&t->ofo) && t->ofo.items[t->ofo.count - 1].end == seq.v;
+    return t->sack_ok && ssn_eq(seq, receive_highest(t));
 }
 
 static int reset_error(const struct tcb *t) {

@@ -32,6 +32,14 @@ bool tcb_waits_for_peer(const struct tcb *t);
 
 /* ---- receive.c */
 
+/* Ranges beyond rcv_nxt; an empty set when there are none. */
+const struct ranges *tcb_ofo(const struct tcb *t);
+/* A segment with the D-SACK block left. */
+void receive_reported(struct tcb *t);
+/* Forgets what came out of order. */
+void receive_forget(struct tcb *t);
+/* End of all that was received, in order or not. */
+struct ssn receive_highest(const struct tcb *t);
 /* Payload [start, end) came again: a D-SACK block (RFC 2883) goes out at once. */
 void receive_duplicate(struct tcb *t, struct ssn start, struct ssn end);
 
@@ -42,6 +50,10 @@ struct ssn tcp_snd_edge(const struct tcb *t);
 
 /* ---- timers.c */
 
+/* Sets one of t->due; UMPTCP_NEVER: nothing to wait for. */
+void tcb_set_due(struct tcb *t, utime *due, utime at);
+/* The same for all of them. */
+void tcb_cancel_due(struct tcb *t);
 /* An ACK went out, so none is due. */
 void ack_timer_stop(struct tcb *t);
 /* Payload wants an acknowledgment, not necessarily at once. */
@@ -50,7 +62,7 @@ void ack_timer_start(struct tcb *t);
 void ack_timer_adapt(struct tcb *t, dur gap);
 /* The SYN or SYN/ACK left. */
 void syn_timer_start(struct tcb *t);
-/* Arms t_long for the earlier of keepalive and user timeout, unless the state uses it otherwise. */
-void long_timer_arm(struct tcb *t);
+/* Sets due.life to the earlier of keepalive and user timeout, unless the state uses it otherwise. */
+void life_timer_arm(struct tcb *t);
 
 #endif

@@ -30,7 +30,7 @@ static bool nothing_in_flight(const struct tcb *t) { return ssn_eq(t->snd_una, t
 
 /* SACK blocks that are to be reported. */
 static uint32_t sack_have(const struct tcb *t) {
-    return t->sack_ok ? t->ofo.count + (t->dsack.start != t->dsack.end) : 0;
+    return t->sack_ok && t->ofo ? t->ofo->ranges.count + (t->ofo->dsack.start != t->ofo->dsack.end) : 0;
 }
 
 /* Those that fit beside `used` bytes of other options: two NOPs, kind, length, eight bytes for each. */
@@ -111,7 +111,7 @@ static bool plan_new(const struct tcb *t, struct tcp_plan *plan, uint64_t budget
 /* RFC 8985 7.3: new payload if the window allows, else the last segment once more; cwnd does not hold it back. */
 static bool plan_loss_probe(const struct tcb *t, struct tcp_plan *plan) {
     struct ssn start, end;
-    if (!t->tx.tlp_pending)
+    if (!tx_of(t)->tlp_pending)
         return false;
     if (!plan_new(t, plan, tcp_payload_max(t, 0))) {
         if (!tx_probe_range(t, &start, &end))
@@ -193,26 +193,27 @@ static void put_block(const struct tcb *t, struct tcp_options *opt, uint64_t sta
     };
 }
 
-static bool is_recent(const struct tcb *t, const struct range *r) {
-    for (uint32_t i = 0; i < sizeof(t->recent_ofo) / sizeof(t->recent_ofo[0]); i++)
-        if (t->recent_ofo[i].v && ranges_find(&t->ofo, t->recent_ofo[i].v) == r)
+static bool is_recent(const struct tcp_ofo *ofo, const struct range *r) {
+    for (uint32_t i = 0; i < TCP_OFO_RECENT; i++)
+        if (ofo->recent[i].v && ranges_find(&ofo->ranges, ofo->recent[i].v) == r)
             return true;
     return false;
 }
 
 /* RFC 2018 4, RFC 2883 4: the duplicate, then the blocks in the order in which they last changed, then any others. */
 static void emit_sack(const struct tcb *t, uint8_t n, struct tcp_options *opt) {
-    const uint32_t nrecent = sizeof(t->recent_ofo) / sizeof(t->recent_ofo[0]);
-    if (n > 0 && t->dsack.start != t->dsack.end)
-        put_block(t, opt, t->dsack.start, t->dsack.end);
-    for (uint32_t i = 0; i < nrecent && opt->nsack < n; i++) {
-        const struct range *r = t->recent_ofo[i].v ? ranges_find(&t->ofo, t->recent_ofo[i].v) : NULL;
+    const struct tcp_ofo *ofo = t->ofo;
+    const struct range *blocks = ofo->ranges.items;
+    if (n > 0 && ofo->dsack.start != ofo->dsack.end)
+        put_block(t, opt, ofo->dsack.start, ofo->dsack.end);
+    for (uint32_t i = 0; i < TCP_OFO_RECENT && opt->nsack < n; i++) {
+        const struct range *r = ofo->recent[i].v ? ranges_find(&ofo->ranges, ofo->recent[i].v) : NULL;
         if (r)
             put_block(t, opt, r->start, r->end);
     }
-    for (uint32_t i = 0; i < t->ofo.count && opt->nsack < n; i++)
-        if (!is_recent(t, &t->ofo.items[i]))
-            put_block(t, opt, t->ofo.items[i].start, t->ofo.items[i].end);
+    for (uint32_t i = 0; i < ofo->ranges.count && opt->nsack < n; i++)
+        if (!is_recent(ofo, &blocks[i]))
+            put_block(t, opt, blocks[i].start, blocks[i].end);
 }
 
 static void emit_options(const struct tcb *t, struct tcp_plan *plan, struct seg *seg) {
@@ -290,8 +291,8 @@ void tcp_queue(struct tcb *t, uint32_t len) {
         return;
     if (idle) {
         t->progress = t->env->now;
-        if (t->user_timeout)
-            long_timer_arm(t);
+        if (t->user_timeout_ms)
+            life_timer_arm(t);
     }
     if (nothing_in_flight(t))
         tx_arm(t); /* in case the window is closed */
@@ -305,7 +306,6 @@ static int sent_payload(struct tcb *t, const struct tcp_plan *plan) {
     const struct ssn end = ssn_add(plan->ssn, plan->len + plan->fin);
     if (tx_sent(t, plan->ssn, end, plan->fin, plan->again, plan->tlp) < 0)
         return -ENOMEM;
-    t->bytes_sent += plan->len;
     t->override = false;
     t->fin_sent = t->fin_sent || plan->fin;
     if (plan->again) {
@@ -339,11 +339,10 @@ static void sent_ack(struct tcb *t, const struct tcp_plan *plan) {
     else if (t->quickacks > 0 && t->ack_need != TCP_ACK_NONE)
         t->quickacks--;
     t->ack_need = TCP_ACK_NONE;
-    t->unacked = 0;
     t->last_ack_sent = t->rcv_nxt;
     t->rcv_edge = ssn_max(t->rcv_edge, ssn_add(t->rcv_nxt, plan->window));
     if (plan->nsack)
-        t->dsack = (struct range){0, 0};
+        receive_reported(t);
     ack_timer_stop(t);
 }
 

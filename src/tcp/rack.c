@@ -24,43 +24,51 @@ static bool sent_before(const struct tx_rec *r, utime when, struct ssn end) {
 /* ---- Reordering ------------------------------------------------------------------------------------------------- */
 
 void rack_delivered(struct tcb *t, const struct tx_rec *r, struct ssn end, bool by_sack, const struct tx_news *n) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
     dur rtt = time_since(t->env->now, r->sent);
 
     if (ssn_lt(x->fack, end))
         x->fack = end;
     else if (ssn_lt(end, n->fack) && !(r->flags & TX_RETRANS))
-        x->reordering_seen = true;
+        t->rack.reordering_seen = true;
     if (r->flags & TX_RETRANS) {
         /* Perhaps an earlier transmission arrived. The echo tells, but of data that is in order only. */
-        if (rtt < t->rtt.min || (!by_sack && tx_echo_before(t, n->seg, tx_stamp(t, r->sent))))
+        if (rtt < rtt_min(&t->rtt) || (!by_sack && tx_echo_before(t, n->seg, tx_stamp(t, r->sent))))
             return;
     }
     if (time_before(x->rack_sent, r->sent) || (x->rack_sent.ns == r->sent.ns && ssn_lt(x->rack_end, end))) {
         x->rack_sent = r->sent;
         x->rack_end = end;
-        x->rack_rtt_us = rtt / USEC(1) < UINT32_MAX ? (uint32_t)(rtt / USEC(1)) : UINT32_MAX;
+        t->rack.rtt_us = rtt / USEC(1) < UINT32_MAX ? (uint32_t)(rtt / USEC(1)) : UINT32_MAX;
     }
 }
 
-void rack_dsack(struct tcb *t, const struct tx_news *n) {
-    struct tx *x = &t->tx;
+/* True for the first report of a round. With nothing in flight the round is over at once. */
+static bool dsack_begins_round(struct tcb *t) {
+    struct tx *x = t->tx;
 
-    if (x->dsack_seen && ssn_le(x->dsack_round, t->snd_una))
-        x->dsack_seen = false;
-    if (n->dsacked == 0 || x->dsack_seen)
-        return;
-    x->dsack_seen = true;
+    if (!x)
+        return true;
+    if (ssn_lt(t->snd_una, x->dsack_round))
+        return false;
     x->dsack_round = t->snd_nxt;
-    x->reo_persist = REO_PERSIST;
-    x->reo_mult += x->reo_mult < REO_MULT_MAX;
+    return true;
+}
+
+void rack_dsack(struct tcb *t, const struct tx_news *n) {
+    struct rack *rack = &t->rack;
+
+    if (n->dsacked == 0 || !dsack_begins_round(t))
+        return;
+    rack->reo_persist = REO_PERSIST;
+    rack->reo_mult += rack->reo_mult < REO_MULT_MAX;
 }
 
 void rack_recovered(struct tcb *t) {
-    struct tx *x = &t->tx;
+    struct rack *rack = &t->rack;
 
-    if (x->reo_persist > 0 && --x->reo_persist == 0)
-        x->reo_mult = 1;
+    if (rack->reo_persist > 0 && --rack->reo_persist == 0)
+        rack->reo_mult = 1;
 }
 
 /* As many segments arrived out of order as RFC 5681 takes for a loss. */
@@ -80,19 +88,19 @@ static bool dupthresh_reached(const struct tx *x, uint32_t mss) {
 
 /* RFC 8985 6.2 step 4. */
 static dur reo_window(const struct tcb *t) {
-    const struct tx *x = &t->tx;
+    const struct tx *x = t->tx;
 
-    if (!x->reordering_seen && (x->state >= TX_RECOVERY || dupthresh_reached(x, t->cc.mss)))
+    if (!t->rack.reordering_seen && (x->state >= TX_RECOVERY || dupthresh_reached(x, t->cc.mss)))
         return 0;
-    return min_dur(x->reo_mult * t->rtt.min / 4, t->rtt.srtt);
+    return min_dur(t->rack.reo_mult * rtt_min(&t->rtt) / 4, t->rtt.srtt);
 }
 
 /* ---- Loss ------------------------------------------------------------------------------------------------------- */
 
 uint32_t rack_detect(struct tcb *t) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
     uint32_t lost = 0;
-    dur wait = 0, late = USEC(x->rack_rtt_us) + reo_window(t);
+    dur wait = 0, late = USEC(t->rack.rtt_us) + reo_window(t);
 
     for (uint32_t i = 0; i < x->recs.count; i++) {
         struct tx_rec *r = tx_at(x, i);
@@ -117,9 +125,9 @@ uint32_t rack_detect(struct tcb *t) {
 }
 
 void rack_mark_timeout(struct tcb *t) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
     /* Without SACK nothing tells what arrived of the rest: all of it is sent again (RFC 5681 3.1). */
-    dur late = t->sack_ok ? USEC(x->rack_rtt_us) + reo_window(t) : 0;
+    dur late = t->sack_ok ? USEC(t->rack.rtt_us) + reo_window(t) : 0;
 
     for (uint32_t i = 0; i < x->recs.count; i++) {
         struct tx_rec *r = tx_at(x, i);
@@ -133,9 +141,9 @@ void rack_mark_timeout(struct tcb *t) {
 /* ---- Loss probe ------------------------------------------------------------------------------------------------- */
 
 bool probe_wanted(const struct tcb *t) {
-    const struct tx *x = &t->tx;
-    return t->sack_ok && x->state == TX_OPEN && x->sacked == 0 && x->lost == 0 && x->rtt_since_tlp && !x->tlp_out &&
-           !x->tlp_pending;
+    const struct tx *x = tx_of(t);
+    return t->sack_ok && x->state == TX_OPEN && x->sacked == 0 && x->lost == 0 && t->rack.rtt_since_tlp &&
+           !x->tlp_out && !x->tlp_pending;
 }
 
 /* RFC 8985 7.2; the peer may hold back the acknowledgment of a single segment. */
@@ -147,14 +155,14 @@ dur probe_timeout(const struct tcb *t) {
 }
 
 void probe_sent(struct tcb *t, struct ssn end, uint32_t again) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     x->tlp_pending = false;
     x->tlp_out = true;
     x->tlp_again = again > 0;
     x->tlp_len = (uint16_t)(again < UINT16_MAX ? again : UINT16_MAX);
     x->tlp_end = end;
-    x->rtt_since_tlp = false;
+    t->rack.rtt_since_tlp = false;
     x->rto_from = t->env->now; /* RFC 8985 7.3 */
     if (again)
         x->retrans_stamp = tx_stamp(t, t->env->now);
@@ -162,13 +170,13 @@ void probe_sent(struct tcb *t, struct ssn end, uint32_t again) {
 }
 
 void probe_forget(struct tcb *t) {
-    t->tx.tlp_out = t->tx.tlp_pending = false;
-    t->tx.tlp_len = 0;
+    t->tx->tlp_out = t->tx->tlp_pending = false;
+    t->tx->tlp_len = 0;
 }
 
 /* RFC 8985 7.4 */
 bool probe_repaired(struct tcb *t, const struct tx_news *n) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     if (!x->tlp_out || ssn_lt(t->snd_una, x->tlp_end))
         return false;

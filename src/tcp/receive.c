@@ -11,53 +11,93 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
+
+/* ---- What is not in order ---------------------------------------------------------------------------------------- */
+
+const struct ranges *tcb_ofo(const struct tcb *t) {
+    static const struct ranges none;
+    return t->ofo ? &t->ofo->ranges : &none;
+}
+
+struct ssn receive_highest(const struct tcb *t) {
+    const struct ranges *ofo = tcb_ofo(t);
+    return ranges_empty(ofo) ? t->rcv_nxt : (struct ssn){ofo->items[ofo->count - 1].end};
+}
+
+/* The block is there, or made now; NULL without memory. */
+static struct tcp_ofo *ofo_get(struct tcb *t) {
+    if (!t->ofo)
+        t->ofo = mem_alloc(&t->env->mem, sizeof(*t->ofo));
+    return t->ofo;
+}
+
+void receive_forget(struct tcb *t) {
+    if (!t->ofo)
+        return;
+    ranges_free(&t->ofo->ranges, &t->env->mem);
+    mem_free(&t->env->mem, t->ofo, sizeof(*t->ofo));
+    t->ofo = NULL;
+}
+
+/* The block goes with the last thing in it. */
+static void ofo_release(struct tcb *t) {
+    if (t->ofo && ranges_empty(&t->ofo->ranges) && t->ofo->dsack.start == t->ofo->dsack.end)
+        receive_forget(t);
+}
 
 void receive_duplicate(struct tcb *t, struct ssn start, struct ssn end) {
-    if (t->sack_ok)
-        t->dsack = (struct range){start.v, end.v};
+    struct tcp_ofo *ofo = t->sack_ok ? ofo_get(t) : NULL;
+    if (ofo) /* without memory the peer is not told which: RFC 2883 leaves that open */
+        ofo->dsack = (struct range){start.v, end.v};
     t->ack_need = TCP_ACK_NOW;
 }
 
-/* ---- Out of order ------------------------------------------------------------------------------------------------ */
+void receive_reported(struct tcb *t) {
+    if (!t->ofo)
+        return;
+    t->ofo->dsack = (struct range){0, 0};
+    ofo_release(t);
+}
 
 /* The block with `newest` leads; older mentions of the same block go (RFC 2018 4). */
-static void recent_push(struct tcb *t, struct ssn newest) {
-    const struct range *block = ranges_find(&t->ofo, newest.v);
-    const uint32_t max = sizeof(t->recent_ofo) / sizeof(t->recent_ofo[0]);
-    struct ssn list[sizeof(t->recent_ofo) / sizeof(t->recent_ofo[0])] = {newest};
+static void recent_push(struct tcp_ofo *ofo, struct ssn newest) {
+    const struct range *block = ranges_find(&ofo->ranges, newest.v);
+    struct ssn list[TCP_OFO_RECENT] = {newest};
     uint32_t n = 1;
-    for (uint32_t i = 0; i < max && n < max; i++) {
-        const struct range *r = ranges_find(&t->ofo, t->recent_ofo[i].v);
+    for (uint32_t i = 0; i < TCP_OFO_RECENT && n < TCP_OFO_RECENT; i++) {
+        const struct range *r = ranges_find(&ofo->ranges, ofo->recent[i].v);
         if (r && r != block)
-            list[n++] = t->recent_ofo[i];
+            list[n++] = ofo->recent[i];
     }
-    for (uint32_t i = 0; i < max; i++)
-        t->recent_ofo[i] = list[i];
+    memcpy(ofo->recent, list, sizeof(list));
 }
 
 /* Reports the first part of [start, end) that is in the set already. */
 static void find_duplicate(struct tcb *t, struct ssn start, struct ssn end) {
-    const struct range *r = ranges_next(&t->ofo, start.v);
+    const struct range *r = ranges_next(tcb_ofo(t), start.v);
     if (r && ssn_lt((struct ssn){r->start}, end))
         receive_duplicate(t, ssn_max(start, (struct ssn){r->start}), ssn_min(end, (struct ssn){r->end}));
 }
 
 /* Would [start, end) be one more range, beside those that are there? */
 static bool opens_range(const struct tcb *t, struct ssn start, struct ssn end) {
-    const struct range *r = ranges_next(&t->ofo, start.v - 1);
+    const struct range *r = ranges_next(tcb_ofo(t), start.v - 1);
     return !r || ssn_lt(end, (struct ssn){r->start});
 }
 
 static int receive_beyond(struct tcb *t, struct ssn start, struct ssn end) {
-    if (t->ofo.count >= TCP_OFO_MAX && opens_range(t, start, end))
+    struct tcp_ofo *ofo = ofo_get(t);
+    if (!ofo || (ofo->ranges.count >= TCP_OFO_MAX && opens_range(t, start, end)))
         return -ENOMEM;
-    struct range before = t->dsack;
+    struct range before = ofo->dsack;
     find_duplicate(t, start, end);
-    if (ranges_add(&t->ofo, &t->env->mem, start.v, end.v) < 0) {
-        t->dsack = before;
+    if (ranges_add(&ofo->ranges, &t->env->mem, start.v, end.v) < 0) {
+        ofo->dsack = before;
+        ofo_release(t);
         return -ENOMEM;
     }
-    recent_push(t, start);
+    recent_push(ofo, start);
     t->ack_need = TCP_ACK_NOW;
     mib_inc(&t->env->mib, MIB_TCP_OFO_QUEUE);
     return 0;
@@ -66,12 +106,13 @@ static int receive_beyond(struct tcb *t, struct ssn start, struct ssn end) {
 /* ---- In order ---------------------------------------------------------------------------------------------------- */
 
 static void receive_next(struct tcb *t, struct ssn end) {
-    if (!ranges_empty(&t->ofo)) {
+    if (!ranges_empty(tcb_ofo(t))) {
         find_duplicate(t, t->rcv_nxt, end);
-        const struct range *joined = ranges_find(&t->ofo, end.v);
+        const struct range *joined = ranges_find(&t->ofo->ranges, end.v);
         if (joined)
             end = (struct ssn){joined->end};
-        ranges_remove_below(&t->ofo, &t->env->mem, end.v);
+        ranges_remove_below(&t->ofo->ranges, &t->env->mem, end.v);
+        ofo_release(t);
         t->ack_need = TCP_ACK_NOW;
     }
     t->rcv_nxt = end;
@@ -104,18 +145,17 @@ static void estimate_rtt(struct tcb *t, const struct seg *seg) {
         return;
     t->rcv_rtt_ts = seg->opt.tsecr;
     dur sample = MSEC(tcp_ts_now(t) - seg->opt.tsecr);
-    if (sample > t->env->cfg.rto_max || (sample <= MSEC(1) && t->rcv_rtt && t->rcv_rtt < MSEC(1)))
+    if (sample > t->env->cfg.rto_max || (sample <= MSEC(1) && t->rcv_rtt_us && t->rcv_rtt_us < 1000))
         return;
-    if (sample == 0)
-        sample = MSEC(1);
-    t->rcv_rtt = t->rcv_rtt ? t->rcv_rtt - t->rcv_rtt / 8 + sample / 8 : sample;
+    uint32_t us = sample ? (uint32_t)(sample / USEC(1)) : 1000;
+    t->rcv_rtt_us = t->rcv_rtt_us ? t->rcv_rtt_us - t->rcv_rtt_us / 8 + us / 8 : us;
 }
 
-static void decide_ack(struct tcb *t, uint32_t came) {
-    t->unacked += came;
+static void decide_ack(struct tcb *t) {
     if (t->ack_need == TCP_ACK_NOW)
         return;
-    if (t->unacked > t->rcv_mss || t->quickacks > 0 || !ranges_empty(&t->ofo))
+    uint64_t unacked = ssn_sub(t->rcv_nxt, t->last_ack_sent);
+    if (unacked > t->rcv_mss || t->quickacks > 0 || !ranges_empty(tcb_ofo(t)))
         t->ack_need = TCP_ACK_NOW;
     else
         ack_timer_start(t);
@@ -144,7 +184,7 @@ int64_t tcp_receive(struct tcb *t, const struct seg *seg, struct ssn ssn, uint32
     if (moved > 0)
         estimate_rtt(t, seg);
     if (len > 0)
-        decide_ack(t, (uint32_t)moved);
+        decide_ack(t);
     if (fin) {
         t->fin_seen = true;
         t->fin_ssn = end;

@@ -12,6 +12,7 @@
  * sent again is reported as a duplicate (RFC 2883). Congestion control then goes back (RFC 4015 after a timeout).
  */
 #include "tcp/flight.h"
+#include "tcp/internal.h"
 
 #include <assert.h>
 
@@ -25,9 +26,10 @@ static uint32_t max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
 static struct ssn episode_start(const struct tx *x) { return (struct ssn){x->recover.v - x->undo_span}; }
 
 static void episode_begin(struct tcb *t, enum tx_state state, uint32_t flight) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     x->state = (uint8_t)state;
+    x->before = t->cc;
     x->recover = tx_high(t);
     x->undo_span = tx_outstanding(t);
     x->recover_flight = max_u32(flight, 1);
@@ -41,7 +43,7 @@ static void episode_begin(struct tcb *t, enum tx_state state, uint32_t flight) {
 
 /* Back to normal; what is SACKed beyond the episode keeps it from being quite that. */
 static void settle(struct tcb *t) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     if (!t->sack_ok && x->state >= TX_RECOVERY) {
         x->sacked = 0;
@@ -57,7 +59,7 @@ static struct cc_event congestion_event(const struct tcb *t, uint32_t flight) {
 }
 
 static void episode_end(struct tcb *t) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     if (x->state == TX_RECOVERY) {
         t->cc.cwnd = max_u32(t->cc.ssthresh, t->cc.mss); /* RFC 9937 6.4 */
@@ -71,7 +73,7 @@ static void episode_end(struct tcb *t) {
 
 /* RFC 9937 6.2. `safe`: SND.UNA moved and nothing more was found lost. */
 static void prr_step(struct tcb *t, uint32_t delivered, bool safe) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
     struct cc *cc = &t->cc;
     uint32_t pipe = tx_pipe(t);
     uint64_t send;
@@ -102,7 +104,7 @@ static void recovery_enter(struct tcb *t, uint32_t flight, uint32_t sacked) {
 
 /* RFC 6582 without SACK: the first segment is lost at the third duplicate ACK, and the next at each partial one. */
 static uint32_t reno_detect(struct tcb *t, const struct tx_news *n) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
     struct tx_rec *r = deque_front(&x->recs);
     bool third = x->state < TX_RECOVERY && x->dupacks >= TX_DUPTHRESH && ssn_lt(x->recover, t->snd_una);
     bool partial = x->state == TX_RECOVERY && n->acked > 0;
@@ -117,7 +119,7 @@ static uint32_t reno_detect(struct tcb *t, const struct tx_news *n) {
 
 /* Anything out of order, or sent again, makes loss possible; in a plain flow there is nothing to look for. */
 static uint32_t detect(struct tcb *t, const struct tx_news *n) {
-    const struct tx *x = &t->tx;
+    const struct tx *x = t->tx;
 
     if (!t->sack_ok)
         return reno_detect(t, n);
@@ -137,7 +139,7 @@ dur tx_rto(const struct tcb *t) {
 
 /* RFC 2018 8: the receiver threw away what it had reported when it SACKed what it did not acknowledge. */
 static void forget_reneged(struct tcb *t) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
     const struct tx_rec *front = deque_front(&x->recs);
 
     if (!(front->flags & TX_SACKED))
@@ -149,7 +151,7 @@ static void forget_reneged(struct tcb *t) {
 }
 
 static void retransmission_timeout(struct tcb *t) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
     uint32_t flight = tx_outstanding(t);
     bool first = x->state < TX_RECOVERY;
     bool progress = x->state == TX_LOSS && ssn_lt(episode_start(x), t->snd_una);
@@ -178,7 +180,7 @@ static void retransmission_timeout(struct tcb *t) {
 /* ---- Undo ------------------------------------------------------------------------------------------------------- */
 
 void recovery_sent_again(struct tcb *t, uint32_t len) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     if (x->state < TX_RECOVERY)
         return;
@@ -190,7 +192,7 @@ void recovery_sent_again(struct tcb *t, uint32_t len) {
 
 /* RFC 3522: only the first acknowledgment of something sent again can tell. */
 static bool undo_by_echo(struct tcb *t, const struct tx_news *n) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     if (!x->eifel || !x->undo_sent || !n->front_retrans)
         return false;
@@ -200,7 +202,7 @@ static bool undo_by_echo(struct tcb *t, const struct tx_news *n) {
 
 /* RFC 5682: the first acknowledgment after a timeout lets new data go, the second one tells. */
 static bool undo_by_frto(struct tcb *t, const struct tx_news *n) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     if (x->frto == TX_FRTO_OFF)
         return false;
@@ -221,7 +223,7 @@ static bool undo_by_frto(struct tcb *t, const struct tx_news *n) {
 
 /* Counts reported duplicates against what was sent again; true when nothing is left of that. */
 static bool undo_by_dsack(struct tcb *t, const struct tx_news *n) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     if (!n->dsacked || !x->undo_sent || ssn_le(n->dsack_end, episode_start(x)) || ssn_lt(x->recover, n->dsack_end))
         return false;
@@ -230,9 +232,9 @@ static bool undo_by_dsack(struct tcb *t, const struct tx_news *n) {
 }
 
 static void undo(struct tcb *t) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
-    t->cc.ops->on_undo(&t->cc, t->env->now);
+    cc_undo(&t->cc, &x->before);
     if (x->state >= TX_RECOVERY) {
         tx_clear_lost(t);
         settle(t);
@@ -247,7 +249,7 @@ static void undo(struct tcb *t) {
  */
 static void undo_timeout(struct tcb *t, const struct tx_news *n) {
     const struct umptcp_config *cfg = &t->env->cfg;
-    uint32_t flight_before = t->tx.recover_flight;
+    uint32_t flight_before = t->tx->recover_flight;
     dur bound = rtt_rto_base(&t->rtt, cfg->rto_min, cfg->rto_max) / 2;
 
     undo(t);
@@ -259,7 +261,7 @@ static void undo_timeout(struct tcb *t, const struct tx_news *n) {
 
 /* True when the episode turns out to have been for nothing, and is over. */
 static bool try_undo(struct tcb *t, const struct tx_news *n) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     if (x->state < TX_RECOVERY && ssn_le(x->undo_until, t->snd_una) && n->acked)
         x->undo_possible = false;
@@ -283,13 +285,13 @@ static bool try_undo(struct tcb *t, const struct tx_news *n) {
 /* ---- Acknowledgments -------------------------------------------------------------------------------------------- */
 
 static void grow(struct tcb *t, const struct tx_news *n) {
-    const struct tx *x = &t->tx;
+    const struct tx *x = t->tx;
     struct cc_ack ack = {.now = t->env->now,
                          .acked = n->acked,
                          .inflight = n->pipe,
                          .rtt = n->rtt_last,
                          .srtt = t->rtt.srtt,
-                         .min_rtt = t->rtt.min,
+                         .min_rtt = rtt_min(&t->rtt),
                          .una = t->snd_una,
                          .nxt = t->snd_nxt,
                          .cwnd_limited = x->cwnd_limited || x->state == TX_LOSS};
@@ -307,15 +309,17 @@ static void reduce_for_probe(struct tcb *t, uint32_t flight) {
 
     t->cc.ops->on_congestion(&t->cc, &ev);
     t->cc.cwnd = min_u32(t->cc.cwnd, max_u32(t->cc.ssthresh, t->cc.mss));
-    t->tx.undo_possible = false;
+    t->tx->undo_possible = false;
 }
 
 void recovery_ack(struct tcb *t, const struct tx_news *n) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
-    if (x->mode == TX_TIMER_REO)
-        x->mode = TX_TIMER_NONE; /* detection sets it anew */
+    if (t->rtx_mode == TX_TIMER_REO)
+        t->rtx_mode = TX_TIMER_NONE; /* detection sets it anew */
     rack_dsack(t, n);
+    if (!x)
+        return; /* the report came after all else */
     bool repaired = probe_repaired(t, n);
     if (try_undo(t, n))
         return;
@@ -339,8 +343,8 @@ void recovery_ack(struct tcb *t, const struct tx_news *n) {
 /* ---- Timer ------------------------------------------------------------------------------------------------------ */
 
 void tx_set_timer(struct tcb *t, enum tx_timer_mode mode, utime at) {
-    t->tx.mode = (uint8_t)mode;
-    timer_set(&t->env->timers, &t->t_rtx, at);
+    t->rtx_mode = (uint8_t)mode;
+    tcb_set_due(t, &t->due.rtx, at);
 }
 
 /* Data or a FIN waits, nothing is in flight whose acknowledgment would open the window, and the window is too small. */
@@ -357,7 +361,7 @@ static void arm_persist(struct tcb *t) {
 
     if (!window_blocks(t)) {
         tx_set_timer(t, TX_TIMER_NONE, UMPTCP_NEVER);
-    } else if (t->tx.mode != TX_TIMER_PERSIST || !timer_armed(&t->t_rtx)) {
+    } else if (t->rtx_mode != TX_TIMER_PERSIST || time_is_never(t->due.rtx)) {
         struct rtt backed_off = t->rtt;
         backed_off.backoff = t->persist_shift;
         tx_set_timer(t, TX_TIMER_PERSIST, time_add(t->env->now, rtt_rto(&backed_off, cfg->rto_min, cfg->rto_max)));
@@ -365,7 +369,7 @@ static void arm_persist(struct tcb *t) {
 }
 
 void tx_arm(struct tcb *t) {
-    const struct tx *x = &t->tx;
+    const struct tx *x = tx_of(t);
 
     if (t->state == UMPTCP_SYN_SENT || t->state == UMPTCP_SYN_RCVD)
         return;
@@ -373,7 +377,7 @@ void tx_arm(struct tcb *t) {
         arm_persist(t);
         return;
     }
-    if (x->mode == TX_TIMER_REO)
+    if (t->rtx_mode == TX_TIMER_REO)
         return;
     /* RFC 6298 5: an RTO after the last progress, but not sooner after the first record was sent again. */
     const struct tx_rec *front = deque_front(&x->recs);
@@ -388,7 +392,7 @@ void tx_arm(struct tcb *t) {
 
 /* The time for reordering is over. */
 static void reordering_timeout(struct tcb *t) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
     uint32_t pipe = tx_pipe(t);
 
     if (rack_detect(t) == 0)
@@ -402,11 +406,11 @@ static void reordering_timeout(struct tcb *t) {
 }
 
 bool tx_timeout(struct tcb *t) {
-    struct tx *x = &t->tx;
-    uint8_t mode = x->mode;
+    struct tx *x = t->tx;
+    uint8_t mode = t->rtx_mode;
 
-    x->mode = TX_TIMER_NONE;
-    if (x->recs.count == 0)
+    t->rtx_mode = TX_TIMER_NONE;
+    if (!x || x->recs.count == 0)
         return false;
     if (mode == TX_TIMER_REO) {
         reordering_timeout(t);

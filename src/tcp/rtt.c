@@ -21,24 +21,24 @@ void rtt_init(struct rtt *r) { memset(r, 0, sizeof(*r)); }
 void rtt_see_min(struct rtt *r, utime now, dur sample) {
     uint32_t now_ms = (uint32_t)(now.ns / MSEC(1));
     uint32_t age = now_ms - r->half_at_ms;
-    uint32_t us = sample / USEC(1) > UINT32_MAX ? UINT32_MAX : (uint32_t)(sample / USEC(1));
+    uint32_t us = sample < USEC(UINT32_MAX) ? (uint32_t)(sample / USEC(1)) : UINT32_MAX;
 
     assert(sample > 0);
-    if (r->min == 0 || age >= 2 * MIN_HALF_MS) {
-        r->min = sample;
-        r->half_min_us = us;
+    us = us ? us : 1; /* zero says "none" */
+    if (r->min_us == 0 || age >= 2 * MIN_HALF_MS) {
+        r->min_us = r->half_min_us = us;
         r->half_at_ms = now_ms;
         return;
     }
     if (age >= MIN_HALF_MS) {
-        r->min = r->half_min_us ? USEC(r->half_min_us) : r->min;
+        r->min_us = r->half_min_us;
         r->half_min_us = us;
         r->half_at_ms = now_ms;
     }
     if (us < r->half_min_us)
         r->half_min_us = us;
-    if (sample < r->min)
-        r->min = sample;
+    if (us < r->min_us)
+        r->min_us = us;
 }
 
 void rtt_sample(struct rtt *r, utime now, dur sample, uint32_t flight_samples) {

@@ -8,7 +8,7 @@
 
 struct rtt {
     dur srtt, rttvar;     /* srtt 0: no sample yet */
-    dur min;              /* smallest of the last 5 to 10 s; 0: no sample yet */
+    uint32_t min_us;      /* smallest of the last 5 to 10 s; 0: no sample yet */
     uint32_t half_min_us; /* smallest of the present half of that window */
     uint32_t half_at_ms;  /* start of the present half, by the low bits of the clock */
     uint8_t backoff;      /* doublings of the RTO */
@@ -19,6 +19,8 @@ void rtt_init(struct rtt *r);
 void rtt_sample(struct rtt *r, utime now, dur sample, uint32_t flight_samples);
 /* A sample for the minimum alone. */
 void rtt_see_min(struct rtt *r, utime now, dur sample);
+/* The smallest sample of the last 5 to 10 s, in whole microseconds; 0: no sample yet. */
+static inline dur rtt_min(const struct rtt *r) { return USEC(r->min_us); }
 /* A timeout was spurious: the path is at least as slow as `sample` says (RFC 4015 3.2). Ends the backoff. */
 void rtt_spurious(struct rtt *r, dur sample);
 /* RTO without backoff: 1 s before the first sample, else SRTT + max(1 ms, 4 RTTVAR), within [min, max]. */

@@ -12,7 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 
-static_assert(sizeof(struct tcb) <= 640, "an idle connection with two subflows is to stay within 2 KB");
+static_assert(sizeof(struct tcb) <= 368, "an idle connection with two subflows is to stay within 2 KB");
 
 /* ---- Initial numbers --------------------------------------------------------------------------------------------- */
 
@@ -44,7 +44,7 @@ uint32_t tcp_ts_now(const struct tcb *t) { return (uint32_t)(t->env->now.ns / MS
 
 int tcp_init(struct tcb *t, const struct tcp_setup *setup) {
     struct env *env = setup->env;
-    if (timers_reserve(&env->timers, 3) < 0)
+    if (timers_reserve(&env->timers, 1) < 0)
         return -ENOMEM;
     *t = (struct tcb){
         .env = env,
@@ -61,28 +61,20 @@ int tcp_init(struct tcb *t, const struct tcp_setup *setup) {
     };
     uint16_t usual = t->v6 ? TCP_MSS_DEFAULT_V6 : TCP_MSS_DEFAULT_V4;
     t->rcv_mss = usual < t->mss_local ? usual : t->mss_local;
-    timer_init(&t->t_rtx, TIMER_TCP_RTX);
-    timer_init(&t->t_ack, TIMER_TCP_ACK);
-    timer_init(&t->t_long, TIMER_TCP_LONG);
+    timer_init(&t->timer, TIMER_TCP);
+    tcb_cancel_due(t);
     rtt_init(&t->rtt);
     cc_init(&t->cc, setup->cc, t->mss, (uint32_t)env->cfg.initial_cwnd * t->mss);
     tx_init(t);
     return 0;
 }
 
-static void cancel_timers(struct tcb *t) {
-    struct timers *q = &t->env->timers;
-    timer_cancel(q, &t->t_rtx);
-    timer_cancel(q, &t->t_ack);
-    timer_cancel(q, &t->t_long);
-}
-
 void tcp_destroy(struct tcb *t) {
     tcb_set_state(t, UMPTCP_CLOSED);
-    cancel_timers(t);
+    tcb_cancel_due(t);
     tx_destroy(t);
-    ranges_free(&t->ofo, &t->env->mem);
-    timers_reserve(&t->env->timers, -3);
+    receive_forget(t);
+    timers_reserve(&t->env->timers, -1);
 }
 
 /* ---- States ------------------------------------------------------------------------------------------------------ */
@@ -108,27 +100,33 @@ void tcb_finish(struct tcb *t, int error) {
     t->error = (int16_t)error;
     t->ack_need = TCP_ACK_NONE;
     t->syn_pending = t->probe_pending = t->rst_pending = false;
-    cancel_timers(t);
+    tcb_cancel_due(t);
 }
 
 void tcb_enter_time_wait(struct tcb *t) {
-    struct env *env = t->env;
+    const struct env *env = t->env;
     assert(ssn_eq(t->snd_una, t->snd_nxt));
     tcb_set_state(t, UMPTCP_TIME_WAIT);
     t->probe_pending = false;
-    timer_cancel(&env->timers, &t->t_rtx);
-    timer_cancel(&env->timers, &t->t_ack);
-    timer_set(&env->timers, &t->t_long, time_add(env->now, env->cfg.time_wait));
+    tx_destroy(t); /* whatever comes late: there is nothing more to send */
+    tcb_cancel_due(t);
+    tcb_set_due(t, &t->due.life, time_add(env->now, env->cfg.time_wait));
 }
 
 void tcb_enter_fin_wait_2(struct tcb *t) {
     tcb_set_state(t, UMPTCP_FIN_WAIT_2);
     if (t->orphan)
-        timer_set(&t->env->timers, &t->t_long, time_add(t->env->now, t->env->cfg.time_wait));
+        tcb_set_due(t, &t->due.life, time_add(t->env->now, t->env->cfg.time_wait));
 }
 
 bool tcb_waits_for_peer(const struct tcb *t) {
     return ssn_lt(t->snd_una, t->snd_end) || (t->fin_queued && ssn_eq(t->snd_una, t->snd_end));
+}
+
+/* A time in whole units, but not 0, which says "none". */
+static uint32_t whole_units(dur d, dur unit) {
+    dur n = d / unit;
+    return n == 0 ? 1 : n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
 /* ---- Opening ----------------------------------------------------------------------------------------------------- */
@@ -138,7 +136,7 @@ void tcp_connect(struct tcb *t) {
     tcb_set_state(t, UMPTCP_SYN_SENT);
     t->syn_pending = true;
     t->progress = t->env->now;
-    long_timer_arm(t);
+    life_timer_arm(t);
     mib_inc(&t->env->mib, MIB_TCP_ACTIVE_OPENS);
 }
 
@@ -193,7 +191,7 @@ static void sample_handshake(struct tcb *t, const struct seg *seg) {
     if (rtt == 0 || rtt > t->env->cfg.rto_max)
         return;
     rtt_sample(&t->rtt, t->env->now, rtt, 1);
-    t->rcv_rtt = rtt;
+    t->rcv_rtt_us = whole_units(rtt, USEC(1));
 }
 
 void tcb_establish(struct tcb *t, const struct seg *seg) {
@@ -205,7 +203,7 @@ void tcb_establish(struct tcb *t, const struct seg *seg) {
     t->snd_una = t->snd_nxt;
     t->syn_pending = false;
     t->progress = env->now;
-    timer_cancel(&env->timers, &t->t_rtx);
+    tcb_set_due(t, &t->due.rtx, UMPTCP_NEVER);
     t->rtt.backoff = 0;
     sample_handshake(t, seg);
     /* RFC 6928 2: one lost SYN may have been merely late; more mean a path to be careful with. */
@@ -214,7 +212,7 @@ void tcb_establish(struct tcb *t, const struct seg *seg) {
     if (t->passive)
         mib_inc(&env->mib, MIB_TCP_PASSIVE_OPENS);
     tx_arm(t);
-    long_timer_arm(t);
+    life_timer_arm(t);
 }
 
 /* ---- Closing ----------------------------------------------------------------------------------------------------- */
@@ -224,8 +222,8 @@ static void queue_fin(struct tcb *t, enum umptcp_tcp_state state) {
         t->progress = t->env->now;
     t->fin_queued = true;
     tcb_set_state(t, state);
-    if (t->user_timeout)
-        long_timer_arm(t);
+    if (t->user_timeout_ms)
+        life_timer_arm(t);
 }
 
 void tcp_close(struct tcb *t) {
@@ -279,21 +277,16 @@ void tcp_probe(struct tcb *t) {
         t->probe_pending = true;
 }
 
-static uint32_t whole_ms(dur d) {
-    dur ms = d / MSEC(1);
-    return ms == 0 ? 1 : ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
-}
-
 void tcp_set_keepalive(struct tcb *t, const struct tcp_keepalive *k) {
-    t->keep_idle_ms = k->on ? whole_ms(k->idle) : 0;
-    t->keep_intvl_ms = k->on ? whole_ms(k->intvl) : 0;
+    t->keep_idle_ms = k->on ? whole_units(k->idle, MSEC(1)) : 0;
+    t->keep_intvl_ms = k->on ? whole_units(k->intvl, MSEC(1)) : 0;
     t->keep_probes = k->probes;
-    long_timer_arm(t);
+    life_timer_arm(t);
 }
 
 void tcp_set_user_timeout(struct tcb *t, dur timeout) {
-    t->user_timeout = timeout;
-    long_timer_arm(t);
+    t->user_timeout_ms = timeout ? whole_units(timeout, MSEC(1)) : 0;
+    life_timer_arm(t);
 }
 
 void tcp_set_path_mss(struct tcb *t, uint16_t mss) {
@@ -328,6 +321,30 @@ bool tcp_icmp(struct tcb *t, bool hard, int error, struct seq seq) {
 
 /* ---- Invariants -------------------------------------------------------------------------------------------------- */
 
+static const char *check_received(const struct tcb *t) {
+    const struct ranges *ofo = tcb_ofo(t);
+    if (!ranges_empty(ofo) && ofo->items[0].start <= t->rcv_nxt.v)
+        return "tcp: an out-of-order range touches RCV.NXT";
+    if (ofo->count > TCP_OFO_MAX)
+        return "tcp: too many out-of-order ranges";
+    if (t->ofo && ranges_empty(ofo) && t->ofo->dsack.start == t->ofo->dsack.end)
+        return "tcp: memory for what came out of order, and there is nothing";
+    return NULL;
+}
+
+static const char *check_due(const struct tcb *t) {
+    const struct tcp_due *due = &t->due;
+    if (t->timer.at.ns != time_min(due->rtx, time_min(due->ack, due->life)).ns)
+        return "tcp: the timer is not that of the earliest deadline";
+    if (t->state == UMPTCP_CLOSED && timer_armed(&t->timer))
+        return "tcp: a closed connection has a timer";
+    if (t->state == UMPTCP_TIME_WAIT && time_is_never(due->life))
+        return "tcp: TIME-WAIT without an end";
+    if (t->ack_need == TCP_ACK_DELAYED && time_is_never(due->ack))
+        return "tcp: a delayed acknowledgment without its timer";
+    return NULL;
+}
+
 static const char *check_numbers(const struct tcb *t) {
     if (!ssn_le(t->snd_una, t->snd_nxt))
         return "tcp: SND.UNA is beyond SND.NXT";
@@ -344,20 +361,10 @@ static const char *check_numbers(const struct tcb *t) {
 
 const char *tcp_check(const struct tcb *t) {
     const bool opening = t->state == UMPTCP_SYN_SENT || t->state == UMPTCP_SYN_RCVD;
-    const char *broken = check_numbers(t);
-    if (broken)
+    const char *broken;
+    if ((broken = check_numbers(t)) || (broken = check_received(t)) || (broken = check_due(t)))
         return broken;
-    if (!ranges_empty(&t->ofo) && t->ofo.items[0].start <= t->rcv_nxt.v)
-        return "tcp: an out-of-order range touches RCV.NXT";
-    if (t->ofo.count > TCP_OFO_MAX)
-        return "tcp: too many out-of-order ranges";
     if (opening && t->snd_nxt.v > 1)
         return "tcp: something was sent before the SYN was acknowledged";
-    if (t->state == UMPTCP_CLOSED && (timer_armed(&t->t_rtx) || timer_armed(&t->t_ack) || timer_armed(&t->t_long)))
-        return "tcp: a closed connection has a timer";
-    if (t->state == UMPTCP_TIME_WAIT && !timer_armed(&t->t_long))
-        return "tcp: TIME-WAIT without an end";
-    if (t->ack_need == TCP_ACK_DELAYED && !timer_armed(&t->t_ack))
-        return "tcp: a delayed acknowledgment without its timer";
     return t->state == UMPTCP_CLOSED ? NULL : tx_check(t); /* what was in flight then has no timer any more */
 }

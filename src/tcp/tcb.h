@@ -11,7 +11,7 @@
  *         (the owner adds MPTCP options and may shorten plan.len)
  *         tcp_emit(tcb, &plan, &seg, wnd) header values of it; nothing changes
  *         tcp_sent(tcb, &plan)          it was written: snd_nxt, scoreboard, timers and congestion control move
- *   time: tcp_timeout(tcb, timer)       one of the timers below came up
+ *   time: tcp_timeout(tcb)              its timer came up
  *
  * Nothing is sent from input or a timer: they change state, and tcp_plan() finds what to do. tcp_pending() tells the
  * owner whether it would find something.
@@ -38,17 +38,20 @@ enum tcp_limit {
     TCP_MSS_MIN = 88, /* smaller claims of a peer are raised to it: 48 bytes of payload beside 40 of options */
     TCP_WSCALE_MAX = 14,
     TCP_OFO_MAX = 256,           /* holes remembered per subflow */
+    TCP_OFO_RECENT = 3,          /* SACK blocks whose order is remembered (RFC 2018 4) */
     TCP_SUPER_MAX = 65535 - 100, /* payload of a super-segment: an IP packet is at most 65535 */
     TCP_QUICKACKS = 16,          /* segments acknowledged at once after the start or an idle time */
     TCP_ORPHAN_RETRIES = 8,      /* timeouts and probes that a connection without a user is given */
 };
 
-/* Kinds of timers in the stack's queue that belong to a tcb (struct timer.kind). Others start at TIMER_TCP_COUNT. */
-enum tcp_timer_kind {
-    TIMER_TCP_RTX = 1, /* tx.mode says which: retransmission, reordering, loss probe, persist */
-    TIMER_TCP_ACK,     /* delayed acknowledgment */
-    TIMER_TCP_LONG,    /* keepalive and user timeout; 2MSL in TIME-WAIT; orphan's FIN-WAIT-2 */
-    TIMER_TCP_COUNT
+/* The timer in the stack's queue that belongs to a tcb (struct timer.kind). Other kinds start at TIMER_TCP_COUNT. */
+enum tcp_timer_kind { TIMER_TCP = 1, TIMER_TCP_COUNT };
+
+/* What a tcb waits for. The queue's timer stands for the earliest of them; set by tcb_set_due() only. */
+struct tcp_due {
+    utime rtx;  /* rtx_mode says which: retransmission, reordering, loss probe, persist; while opening the SYN */
+    utime ack;  /* delayed acknowledgment */
+    utime life; /* keepalive and user timeout; 2MSL in TIME-WAIT; orphan's FIN-WAIT-2 */
 };
 
 enum tcp_ack_need { TCP_ACK_NONE, TCP_ACK_DELAYED, TCP_ACK_NOW };
@@ -60,6 +63,17 @@ struct tcp_keepalive {
     dur idle, intvl;
 };
 
+/* What came beyond rcv_nxt, or twice. Exists while there is some of it to remember or to report. */
+struct tcp_ofo {
+    struct ranges ranges;              /* received beyond rcv_nxt */
+    struct ssn recent[TCP_OFO_RECENT]; /* a number in each of the last reported blocks, newest first (0: none) */
+    struct range dsack;                /* came twice, and is to be reported once; empty: none */
+};
+
+/*
+ * Every idle subflow costs its size, so what is only needed while something is in flight or out of order stands in
+ * blocks of its own, and durations are as wide as their range.
+ */
 struct tcb {
     struct env *env;
     uint8_t state;      /* enum umptcp_tcp_state; changed by tcb_set_state() only */
@@ -70,9 +84,8 @@ struct tcb {
     /* Negotiated */
     uint8_t snd_wscale, rcv_wscale; /* rcv_wscale: what we offer, 0 when the peer does not scale */
     uint16_t mss_local;             /* what our SYN says: MTU - headers */
-    uint16_t mss;        /* of the peer and the path, without regard to options: payload + options of a full segment */
-    uint16_t rcv_mss;    /* payload of the largest segment that came: what "full-size" means for acknowledging */
-    struct seq isn, irs; /* numbers of our SYN and the peer's */
+    uint16_t mss;     /* of the peer and the path, without regard to options: payload + options of a full segment */
+    uint16_t rcv_mss; /* payload of the largest segment that came: what "full-size" means for acknowledging */
     bool sack_ok : 1, ts_ok : 1, wscale_ok : 1, v6 : 1;
     bool passive : 1; /* came from LISTEN */
 
@@ -93,6 +106,8 @@ struct tcb {
     uint8_t persist_shift; /* doublings of the persist interval */
     uint8_t rto_series;    /* retransmission timeouts since SND.UNA moved */
     uint8_t keep_probes;   /* unanswered keepalive probes that are one too many */
+    uint8_t rtx_mode;      /* enum tx_timer_mode: what due.rtx stands for */
+    struct seq isn, irs;   /* numbers of our SYN and the peer's */
 
     /* Send, RFC 9293 3.3.1. Positions are ssn: our SYN is 0, our first byte 1 */
     struct ssn snd_una, snd_nxt;
@@ -100,7 +115,8 @@ struct tcb {
     uint32_t snd_wnd;   /* scaled, in bytes */
     uint32_t max_snd_wnd;
     struct ssn snd_wl1; /* SEG.SEQ of the last window update (SND.WL2 is never above SND.UNA, so it is not needed) */
-    struct tx tx;       /* what is in flight */
+    struct tx *tx;      /* what is in flight; NULL: nothing. Read by tx_of() */
+    struct rack rack;
     struct rtt rtt;
     struct cc cc;
     utime last_sent; /* payload, for restart after idle; while opening the SYN */
@@ -108,30 +124,28 @@ struct tcb {
 
     /* Receive */
     struct ssn rcv_nxt;
-    struct ssn rcv_edge;      /* right edge of what was ever advertised or taken; never moves left */
-    struct ranges ofo;        /* received beyond rcv_nxt */
-    struct ssn recent_ofo[3]; /* SACK order: a number in each of the last reported blocks, newest first (0: none) */
-    struct range dsack;       /* to be reported once; empty: none */
+    struct ssn rcv_edge; /* right edge of what was ever advertised or taken; never moves left */
+    struct tcp_ofo *ofo; /* NULL: all that came is in order, and came once. Read by tcb_ofo() */
     struct ssn fin_ssn;
     struct ssn last_ack_sent;
     uint32_t ts_recent;
     uint32_t ts_recent_s; /* when it came, in seconds of the caller's clock */
     uint32_t ts_offset;   /* our timestamp clock starts anywhere */
-    uint32_t rcv_rtt_ts;  /* the timestamp that the last sample of rcv_rtt came from */
-    uint32_t unacked;     /* payload received and not acknowledged */
+    uint32_t rcv_rtt_ts;  /* the timestamp that the last sample of rcv_rtt_us came from */
     uint32_t ato_us;      /* present delay of acknowledgments */
-    dur rcv_rtt;          /* receiver's estimate of the round trip, for the buffer auto-tuning; 0: none */
+    uint32_t rcv_rtt_us;  /* receiver's estimate of the round trip, for the buffer auto-tuning; 0: none */
     utime last_rx;        /* any acceptable segment */
 
-    utime challenge_at;                   /* last rate-limited ACK (RFC 5961 7) */
-    dur user_timeout;                     /* 0: by retries */
+    utime challenge_at; /* last rate-limited ACK (RFC 5961 7) */
+
+    struct timer timer; /* for the earliest of `due` */
+    struct tcp_due due;
+    uint32_t user_timeout_ms;             /* 0: by retries */
     uint32_t keep_idle_ms, keep_intvl_ms; /* 0: no keepalive */
 
-    struct timer t_rtx, t_ack, t_long;
-
-    /* Statistics; those of acknowledged and received bytes follow from the positions */
-    uint64_t bytes_sent, bytes_retrans;
+    /* Statistics; those of sent, acknowledged and received bytes follow from the positions */
     uint32_t segs_out, segs_in, rto_count;
+    uint64_t bytes_retrans;
 };
 
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
@@ -146,9 +160,9 @@ struct tcp_setup {
     uint32_t ts_offset;
 };
 
-/* Prepares a tcb in CLOSED. Returns 0 or -ENOMEM (room for timers). */
+/* Prepares a tcb in CLOSED. Returns 0 or -ENOMEM (room for the timer). */
 int tcp_init(struct tcb *t, const struct tcp_setup *setup);
-/* Cancels timers, frees ranges. The tcb may be in any state. */
+/* Cancels the timer, frees what is in flight and out of order. The tcb may be in any state. */
 void tcp_destroy(struct tcb *t);
 /* RFC 6528: a clock of 4 us plus a keyed hash of the addresses. */
 struct seq tcp_isn(const struct env *env, const struct flow *flow);
@@ -180,7 +194,11 @@ static inline bool tcp_synchronized(const struct tcb *t) {
     return t->state != UMPTCP_CLOSED && t->state != UMPTCP_LISTEN && t->state != UMPTCP_SYN_SENT &&
            t->state != UMPTCP_SYN_RCVD;
 }
-/* Payload bytes that were acknowledged, and that came in order. */
+/* Payload bytes that were sent (retransmissions count again), acknowledged, and that came in order. */
+static inline uint64_t tcp_bytes_sent(const struct tcb *t) {
+    uint64_t end = ssn_min(t->snd_nxt, t->snd_end).v;
+    return (end ? end - 1 : 0) + t->bytes_retrans;
+}
 static inline uint64_t tcp_bytes_acked(const struct tcb *t) {
     uint64_t end = ssn_min(t->snd_una, t->snd_end).v;
     return end ? end - 1 : 0;
@@ -286,14 +304,15 @@ int tcp_sent(struct tcb *t, const struct tcp_plan *plan);
 
 /* ---- Time -------------------------------------------------------------------------------------------------------- */
 
-enum tcp_timeout_event {
-    TCP_TIMEOUT_NONE,
-    TCP_TIMEOUT_RTO,    /* no acknowledgment for an RTO: everything in flight may be lost */
-    TCP_TIMEOUT_DEAD,   /* given up: CLOSED, t->error (ETIMEDOUT) */
-    TCP_TIMEOUT_CLOSED, /* TIME-WAIT or FIN-WAIT-2 is over: CLOSED */
+enum tcp_timeout_event { /* in order of weight */
+                         TCP_TIMEOUT_NONE,
+                         TCP_TIMEOUT_SYN,    /* the SYN or SYN/ACK had no answer: it is sent again */
+                         TCP_TIMEOUT_RTO,    /* no acknowledgment for an RTO: everything in flight may be lost */
+                         TCP_TIMEOUT_DEAD,   /* given up: CLOSED, t->error (ETIMEDOUT) */
+                         TCP_TIMEOUT_CLOSED, /* TIME-WAIT or FIN-WAIT-2 is over: CLOSED */
 };
-/* Handles one of the three timers that came up. */
-enum tcp_timeout_event tcp_timeout(struct tcb *t, struct timer *timer);
+/* Handles what is due, after the timer came up; returns the weightiest that happened. */
+enum tcp_timeout_event tcp_timeout(struct tcb *t);
 
 /* Checks invariants; NULL, or what is broken. */
 const char *tcp_check(const struct tcb *t);

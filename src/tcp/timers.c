@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The timers of a tcb, and what each means in which state:
+ * What a tcb waits for (struct tcp_due), and what each means in which state:
  *
- *   t_rtx   SYN-SENT, SYN-RECEIVED: send the SYN again, give up after syn_retries or synack_retries
- *           otherwise by tx.mode: reordering, loss probe, retransmission (recovery.c), or persist (here)
- *   t_ack   a delayed acknowledgment is due
- *   t_long  TIME-WAIT and an orphan's FIN-WAIT-2: the end; otherwise keepalive and user timeout, whichever comes first.
- *           It is not moved by traffic: when it comes up it looks whether there was some
+ *   rtx   SYN-SENT, SYN-RECEIVED: send the SYN again, give up after syn_retries or synack_retries
+ *         otherwise by rtx_mode: reordering, loss probe, retransmission (recovery.c), or persist (here)
+ *   ack   a delayed acknowledgment is due
+ *   life  TIME-WAIT and an orphan's FIN-WAIT-2: the end; otherwise keepalive and user timeout, whichever comes first.
+ *         It is not moved by traffic: when it comes up it looks whether there was some
+ *
+ * One timer stands in the stack's queue, for the earliest of them.
  *
  * A connection is given up when retransmissions or probes stay unanswered (RFC 9293 3.8.3, R2), when the user's own
  * limit is over (RFC 5482), or when it is an orphan and its peer keeps the window shut. A peer that answers probes may
@@ -14,14 +16,38 @@
  */
 #include "tcp/internal.h"
 
-#include <assert.h>
 #include <errno.h>
+
+/* ---- Deadlines --------------------------------------------------------------------------------------------------- */
+
+static void arm(struct tcb *t) {
+    utime earliest = time_min(t->due.rtx, time_min(t->due.ack, t->due.life));
+    timer_set(&t->env->timers, &t->timer, earliest);
+}
+
+void tcb_set_due(struct tcb *t, utime *due, utime at) {
+    *due = at;
+    arm(t);
+}
+
+void tcb_cancel_due(struct tcb *t) {
+    t->due = (struct tcp_due){UMPTCP_NEVER, UMPTCP_NEVER, UMPTCP_NEVER};
+    arm(t);
+}
+
+/* True, once, when its time has come. */
+static bool take_due(const struct tcb *t, utime *due) {
+    if (time_before(t->env->now, *due))
+        return false;
+    *due = UMPTCP_NEVER;
+    return true;
+}
 
 /* ---- Delayed acknowledgment -------------------------------------------------------------------------------------- */
 
 void ack_timer_stop(struct tcb *t) {
-    if (timer_armed(&t->t_ack))
-        timer_cancel(&t->env->timers, &t->t_ack);
+    if (!time_is_never(t->due.ack))
+        tcb_set_due(t, &t->due.ack, UMPTCP_NEVER);
 }
 
 void ack_timer_start(struct tcb *t) {
@@ -31,7 +57,7 @@ void ack_timer_start(struct tcb *t) {
     if (delay > t->env->cfg.delack)
         delay = t->env->cfg.delack;
     t->ack_need = TCP_ACK_DELAYED;
-    timer_set(&t->env->timers, &t->t_ack, time_add(t->env->now, delay));
+    tcb_set_due(t, &t->due.ack, time_add(t->env->now, delay));
 }
 
 void ack_timer_adapt(struct tcb *t, dur gap) {
@@ -57,7 +83,7 @@ static void ack_timeout(struct tcb *t) {
 
 void syn_timer_start(struct tcb *t) {
     const struct umptcp_config *cfg = &t->env->cfg;
-    timer_set(&t->env->timers, &t->t_rtx, time_add(t->env->now, rtt_rto(&t->rtt, cfg->rto_min, cfg->rto_max)));
+    tcb_set_due(t, &t->due.rtx, time_add(t->env->now, rtt_rto(&t->rtt, cfg->rto_min, cfg->rto_max)));
 }
 
 static enum tcp_timeout_event give_up(struct tcb *t) {
@@ -76,7 +102,7 @@ static enum tcp_timeout_event syn_timeout(struct tcb *t) {
         t->rtt.backoff++;
     t->syn_pending = true;
     mib_inc(&t->env->mib, MIB_TCP_TIMEOUTS);
-    return TCP_TIMEOUT_NONE;
+    return TCP_TIMEOUT_SYN;
 }
 
 /* ---- Retransmission and persist ---------------------------------------------------------------------------------- */
@@ -94,7 +120,7 @@ static enum tcp_timeout_event retransmission_timeout(struct tcb *t) {
     t->rto_count++;
     if (t->rto_series < UINT8_MAX)
         t->rto_series++;
-    if (t->rto_series > retries && !t->user_timeout && peer_is_silent(t))
+    if (t->rto_series > retries && !t->user_timeout_ms && peer_is_silent(t))
         return give_up(t);
     return TCP_TIMEOUT_RTO;
 }
@@ -108,7 +134,7 @@ static void send_probe(struct tcb *t) {
 
 /* The window is shut, or too small for what is queued, and nothing in flight will open it (RFC 9293 3.8.6.1). */
 static enum tcp_timeout_event persist_timeout(struct tcb *t) {
-    bool unanswered = t->keep_sent > t->env->cfg.retries2 && !t->user_timeout;
+    bool unanswered = t->keep_sent > t->env->cfg.retries2 && !t->user_timeout_ms;
     if (unanswered || (t->orphan && t->persist_shift >= TCP_ORPHAN_RETRIES))
         return give_up(t);
     if (t->persist_shift < UINT8_MAX)
@@ -126,7 +152,7 @@ static enum tcp_timeout_event persist_timeout(struct tcb *t) {
 static enum tcp_timeout_event rtx_timeout(struct tcb *t) {
     if (!tcp_synchronized(t))
         return syn_timeout(t);
-    if (t->tx.mode == TX_TIMER_PERSIST)
+    if (t->rtx_mode == TX_TIMER_PERSIST)
         return persist_timeout(t);
     return tx_timeout(t) ? retransmission_timeout(t) : TCP_TIMEOUT_NONE;
 }
@@ -150,23 +176,23 @@ static utime keepalive_due(const struct tcb *t) {
 }
 
 static utime user_timeout_due(const struct tcb *t) {
-    if (!t->user_timeout || !tcb_waits_for_peer(t))
+    if (!t->user_timeout_ms || !tcb_waits_for_peer(t))
         return UMPTCP_NEVER;
-    return time_add(t->progress, t->user_timeout);
+    return time_add(t->progress, MSEC(t->user_timeout_ms));
 }
 
-void long_timer_arm(struct tcb *t) {
+void life_timer_arm(struct tcb *t) {
     if (t->state == UMPTCP_CLOSED || bounded_by_time(t))
         return;
-    timer_set(&t->env->timers, &t->t_long, time_min(keepalive_due(t), user_timeout_due(t)));
+    tcb_set_due(t, &t->due.life, time_min(keepalive_due(t), user_timeout_due(t)));
 }
 
 static bool is_due(const struct tcb *t, utime at) { return !time_before(t->env->now, at); }
 
 static enum tcp_timeout_event keepalive_timeout(struct tcb *t) {
     bool over = t->keep_sent >= t->keep_probes;
-    if (t->user_timeout)
-        over = t->keep_sent > 0 && time_since(t->env->now, t->last_rx) >= t->user_timeout;
+    if (t->user_timeout_ms)
+        over = t->keep_sent > 0 && time_since(t->env->now, t->last_rx) >= MSEC(t->user_timeout_ms);
     if (over) {
         enum tcp_timeout_event dead = give_up(t);
         t->rst_pending = true;
@@ -177,7 +203,7 @@ static enum tcp_timeout_event keepalive_timeout(struct tcb *t) {
     return TCP_TIMEOUT_NONE;
 }
 
-static enum tcp_timeout_event long_timeout(struct tcb *t) {
+static enum tcp_timeout_event life_timeout(struct tcb *t) {
     if (bounded_by_time(t)) {
         tcb_finish(t, 0);
         return TCP_TIMEOUT_CLOSED;
@@ -187,18 +213,23 @@ static enum tcp_timeout_event long_timeout(struct tcb *t) {
     enum tcp_timeout_event event = TCP_TIMEOUT_NONE;
     if (is_due(t, keepalive_due(t)))
         event = keepalive_timeout(t);
-    long_timer_arm(t);
+    life_timer_arm(t);
     return event;
 }
 
 /* ---- Entry ------------------------------------------------------------------------------------------------------- */
 
-enum tcp_timeout_event tcp_timeout(struct tcb *t, struct timer *timer) {
-    if (timer == &t->t_rtx)
-        return rtx_timeout(t);
-    if (timer == &t->t_long)
-        return long_timeout(t);
-    assert(timer == &t->t_ack);
-    ack_timeout(t);
-    return TCP_TIMEOUT_NONE;
+enum tcp_timeout_event tcp_timeout(struct tcb *t) {
+    enum tcp_timeout_event event = TCP_TIMEOUT_NONE;
+
+    if (take_due(t, &t->due.ack))
+        ack_timeout(t);
+    if (take_due(t, &t->due.rtx))
+        event = rtx_timeout(t);
+    if (take_due(t, &t->due.life)) { /* not after an end: that leaves nothing due */
+        enum tcp_timeout_event other = life_timeout(t);
+        event = other > event ? other : event;
+    }
+    arm(t);
+    return event;
 }

@@ -12,24 +12,62 @@
 #include <assert.h>
 #include <errno.h>
 
+/* ---- Existence -------------------------------------------------------------------------------------------------- */
+
 void tx_init(struct tcb *t) {
-    t->tx = (struct tx){.reo_mult = 1, .rtt_since_tlp = true};
-    deque_init(&t->tx.recs, sizeof(struct tx_rec));
+    t->tx = NULL;
+    t->rtx_mode = TX_TIMER_NONE;
+    t->rack = (struct rack){.reo_mult = 1, .rtt_since_tlp = true};
 }
 
-void tx_destroy(struct tcb *t) { deque_free(&t->tx.recs, &t->env->mem); }
+void tx_destroy(struct tcb *t) {
+    if (!t->tx)
+        return;
+    deque_free(&t->tx->recs, &t->env->mem);
+    mem_free(&t->env->mem, t->tx, sizeof(*t->tx));
+    t->tx = NULL;
+}
+
+const struct tx *tx_of(const struct tcb *t) {
+    static const struct tx none;
+    return t->tx ? t->tx : &none;
+}
+
+/* Makes the struct tx unless it is there; NULL without memory. */
+static struct tx *tx_get(struct tcb *t) {
+    if (t->tx)
+        return t->tx;
+    t->tx = mem_alloc(&t->env->mem, sizeof(*t->tx));
+    if (t->tx)
+        deque_init(&t->tx->recs, sizeof(struct tx_rec));
+    return t->tx;
+}
+
+/*
+ * Nothing is in flight, and something sent after the last episode was acknowledged: until then duplicates of what the
+ * episode sent again may come, which may undo it (RFC 2883), and must not begin another (RFC 6582 4.1). A loss probe is
+ * judged by the acknowledgment that follows that of its bytes.
+ */
+static bool tx_settled(const struct tx *x, struct ssn una) {
+    return x->recs.count == 0 && ssn_lt(x->recover, una) && !x->undo_possible && !x->tlp_out;
+}
+
+void tx_release(struct tcb *t) {
+    if (t->tx && tx_settled(t->tx, t->snd_una))
+        tx_destroy(t);
+}
 
 /* ---- Reading ---------------------------------------------------------------------------------------------------- */
 
 struct ssn tx_high(const struct tcb *t) {
-    const struct tx_rec *back = deque_back(&t->tx.recs);
+    const struct tx_rec *back = deque_back(&tx_of(t)->recs);
     return back ? tx_rec_end(back) : t->snd_una;
 }
 
 uint32_t tx_outstanding(const struct tcb *t) { return (uint32_t)ssn_sub(tx_high(t), t->snd_una); }
 
 uint32_t tx_pipe(const struct tcb *t) {
-    const struct tx *x = &t->tx;
+    const struct tx *x = tx_of(t);
     return tx_outstanding(t) - x->sacked - x->lost + x->tlp_len;
 }
 
@@ -55,7 +93,7 @@ uint32_t tx_initial_window(const struct tcb *t) { return t->env->cfg.initial_cwn
 
 /* RFC 5681 4.1: nothing in flight and nothing sent for an RTO, so that the window's size says nothing any more. */
 static bool tx_idle(const struct tcb *t) {
-    return t->tx.recs.count == 0 && time_since(t->env->now, t->last_sent) > tx_rto(t);
+    return tx_of(t)->recs.count == 0 && time_since(t->env->now, t->last_sent) > tx_rto(t);
 }
 
 /* cwnd, or the restart window. */
@@ -65,11 +103,11 @@ static uint32_t tx_window(const struct tcb *t) {
 }
 
 uint32_t tx_budget(const struct tcb *t) {
-    const struct tx *x = &t->tx;
+    const struct tx *x = tx_of(t);
     uint32_t window = tx_window(t), pipe = tx_pipe(t);
     uint32_t budget = window > pipe ? window - pipe : 0;
 
-    if (x->state == TX_DISORDER && !x->reordering_seen) {
+    if (x->state == TX_DISORDER && !t->rack.reordering_seen) {
         /* Limited transmit (RFC 3042): two segments beyond the window until it is known whether it is loss. */
         uint32_t limit = window + 2 * t->cc.mss, outstanding = tx_outstanding(t);
         uint32_t rest = limit > outstanding ? limit - outstanding : 0;
@@ -80,8 +118,9 @@ uint32_t tx_budget(const struct tcb *t) {
 
 /* How many of `len` bytes may be sent again: whole segments, but a whole record however short. */
 static uint32_t lost_allowed(const struct tcb *t, uint32_t len) {
-    const struct tx *x = &t->tx;
+    const struct tx *x = tx_of(t);
     uint32_t mss = t->cc.mss, budget = tx_budget(t);
+    assert(mss > 0);
     /* The first retransmission of a recovery always goes (RFC 9937 6.2). */
     bool forced = (x->state == TX_RECOVERY && x->prr_out == 0) || tx_pipe(t) == 0;
 
@@ -93,7 +132,7 @@ static uint32_t lost_allowed(const struct tcb *t, uint32_t len) {
 }
 
 bool tx_next_lost(const struct tcb *t, struct ssn *start, struct ssn *end) {
-    const struct tx *x = &t->tx;
+    const struct tx *x = tx_of(t);
     struct ssn edge = ssn_add(t->snd_una, t->snd_wnd);
 
     if (x->lost == 0)
@@ -118,7 +157,7 @@ bool tx_next_lost(const struct tcb *t, struct ssn *start, struct ssn *end) {
 }
 
 bool tx_probe_range(const struct tcb *t, struct ssn *start, struct ssn *end) {
-    const struct tx_rec *r = deque_back(&t->tx.recs);
+    const struct tx_rec *r = deque_back(&tx_of(t)->recs);
 
     if (!r || (r->flags & TX_SACKED))
         return false;
@@ -130,7 +169,7 @@ bool tx_probe_range(const struct tcb *t, struct ssn *start, struct ssn *end) {
 /* ---- Writing ---------------------------------------------------------------------------------------------------- */
 
 bool tx_split(struct tcb *t, uint32_t i, struct ssn at) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     assert(ssn_lt(tx_at(x, i)->start, at) && ssn_lt(at, tx_rec_end(tx_at(x, i))));
     struct tx_rec *tail = deque_insert(&x->recs, &t->env->mem, i + 1);
@@ -146,7 +185,7 @@ bool tx_split(struct tcb *t, uint32_t i, struct ssn at) {
 }
 
 void tx_mark_lost(struct tcb *t, struct tx_rec *r) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
 
     assert(!(r->flags & (TX_SACKED | TX_LOST)));
     if (x->lost == 0 || ssn_lt(r->start, x->lost_hint))
@@ -160,24 +199,28 @@ void tx_mark_lost(struct tcb *t, struct tx_rec *r) {
 }
 
 void tx_clear_lost(struct tcb *t) {
-    for (uint32_t i = 0; t->tx.lost && i < t->tx.recs.count; i++) {
-        struct tx_rec *r = tx_at(&t->tx, i);
+    struct tx *x = t->tx;
+
+    for (uint32_t i = 0; x->lost && i < x->recs.count; i++) {
+        struct tx_rec *r = tx_at(x, i);
         if (r->flags & TX_LOST) {
             r->flags &= (uint8_t)~TX_LOST;
-            t->tx.lost -= r->len;
+            x->lost -= r->len;
         }
     }
 }
 
 static int send_new(struct tcb *t, struct ssn start, struct ssn end, bool fin) {
-    struct tx *x = &t->tx;
-    bool first = x->recs.count == 0, idle = tx_idle(t);
+    bool first = tx_of(t)->recs.count == 0, idle = tx_idle(t);
     uint32_t window = tx_window(t);
 
     assert(ssn_eq(start, tx_high(t)));
-    struct tx_rec *r = deque_push(&x->recs, &t->env->mem);
-    if (!r)
+    struct tx *x = tx_get(t);
+    struct tx_rec *r = x ? deque_push(&x->recs, &t->env->mem) : NULL;
+    if (!r) {
+        tx_release(t);
         return -ENOMEM;
+    }
     *r = (struct tx_rec){start, t->env->now, (uint32_t)ssn_sub(end, start), fin ? TX_FIN : 0};
     if (first)
         x->rto_from = t->env->now;
@@ -193,7 +236,7 @@ static int send_new(struct tcb *t, struct ssn start, struct ssn end, bool fin) {
 
 /* Cuts the records so that [start, end) is one of its own, and returns its index; the count without memory. */
 static uint32_t isolate(struct tcb *t, struct ssn start, struct ssn end) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
     uint32_t i = tx_find(x, start);
 
     assert(i < x->recs.count && ssn_le(tx_at(x, i)->start, start) && ssn_le(end, tx_rec_end(tx_at(x, i))));
@@ -208,7 +251,7 @@ static uint32_t isolate(struct tcb *t, struct ssn start, struct ssn end) {
 }
 
 static int send_again(struct tcb *t, struct ssn start, struct ssn end) {
-    struct tx *x = &t->tx;
+    struct tx *x = t->tx;
     uint32_t i = isolate(t, start, end);
 
     if (i == x->recs.count)
@@ -234,8 +277,8 @@ int tx_sent(struct tcb *t, struct ssn start, struct ssn end, bool fin, bool agai
     int err = again ? send_again(t, start, end) : send_new(t, start, end, fin);
     if (err)
         return err;
-    if (t->tx.state == TX_RECOVERY)
-        t->tx.prr_out += len;
+    if (t->tx->state == TX_RECOVERY)
+        t->tx->prr_out += len;
     if (tlp)
         probe_sent(t, end, again ? len : 0);
     t->last_sent = t->env->now;
@@ -244,8 +287,10 @@ int tx_sent(struct tcb *t, struct ssn start, struct ssn end, bool fin, bool agai
 }
 
 void tx_mark_too_big(struct tcb *t, uint32_t mss) {
-    for (uint32_t i = 0; i < t->tx.recs.count; i++) {
-        struct tx_rec *r = tx_at(&t->tx, i);
+    if (!t->tx)
+        return;
+    for (uint32_t i = 0; i < t->tx->recs.count; i++) {
+        struct tx_rec *r = tx_at(t->tx, i);
         if (r->len > mss && !(r->flags & (TX_SACKED | TX_LOST)))
             tx_mark_lost(t, r);
     }
@@ -255,7 +300,7 @@ void tx_mark_too_big(struct tcb *t, uint32_t mss) {
 /* ---- Invariants ------------------------------------------------------------------------------------------------- */
 
 static const char *check_counts(const struct tcb *t, uint64_t sacked, uint64_t lost, struct ssn first_lost) {
-    const struct tx *x = &t->tx;
+    const struct tx *x = tx_of(t);
 
     if (lost != x->lost)
         return "tx: lost bytes are miscounted";
@@ -269,7 +314,7 @@ static const char *check_counts(const struct tcb *t, uint64_t sacked, uint64_t l
 }
 
 const char *tx_check(const struct tcb *t) {
-    const struct tx *x = &t->tx;
+    const struct tx *x = tx_of(t);
     struct ssn next = t->snd_una, first_lost = {0};
     uint64_t sacked = 0, lost = 0;
 
@@ -291,7 +336,9 @@ const char *tx_check(const struct tcb *t) {
     }
     if (x->recs.count && !ssn_eq(next, t->snd_nxt))
         return "tx: records do not end at SND.NXT";
-    if (x->recs.count && !timer_armed(&t->t_rtx))
+    if (t->tx && tx_settled(t->tx, t->snd_una))
+        return "tx: memory for what is in flight, and there is nothing";
+    if (x->recs.count && time_is_never(t->due.rtx))
         return "tx: something is in flight and no timer runs";
     if (t->cc.ops && t->cc.cwnd < t->cc.mss)
         return "tx: the congestion window is smaller than a segment";

@@ -3,6 +3,9 @@
  * What was sent and not yet acknowledged: a scoreboard of records in order of position, and what is known of their fate
  * (SACK RFC 2018, D-SACK RFC 2883, RACK-TLP RFC 8985, PRR RFC 9937, undo RFC 3522/4015/5682).
  *
+ * All of that exists from the first transmission until everything is acknowledged and nothing late can change what was
+ * made of it (tx_settled() in tx.c): an idle connection has no struct tx. What is learnt for longer is in struct rack.
+ *
  * A record is what one segment (or super-segment) carried; a SACK that ends inside one splits it, and so does sending a
  * part of it again. A record never spans two sends, so it never spans two of the owner's mappings.
  */
@@ -12,6 +15,7 @@
 #include "base/deque.h"
 #include "base/env.h"
 #include "base/seq.h"
+#include "cc/cc.h"
 #include "wire/segment.h"
 
 struct tcb;
@@ -36,6 +40,14 @@ enum tx_state { TX_OPEN, TX_DISORDER, TX_RECOVERY, TX_LOSS };
 enum tx_timer_mode { TX_TIMER_NONE, TX_TIMER_RTO, TX_TIMER_REO, TX_TIMER_PTO, TX_TIMER_PERSIST };
 enum tx_frto { TX_FRTO_OFF, TX_FRTO_SENT, TX_FRTO_PROBING };
 
+/* What RACK-TLP (RFC 8985) learns of the path; it outlives what is in flight. */
+struct rack {
+    uint32_t rtt_us; /* round trip of the most recently sent record that was delivered */
+    uint8_t reo_mult, reo_persist;
+    bool reordering_seen : 1;
+    bool rtt_since_tlp : 1; /* a round trip was measured since the last loss probe */
+};
+
 struct tx {
     struct deque recs; /* struct tx_rec in order of position */
     uint32_t sacked;   /* bytes with TX_SACKED; without SACK what duplicate ACKs say has arrived, in no known place */
@@ -51,8 +63,8 @@ struct tx {
 
     /* Episode: ends when SND.UNA gets to `recover`; began `undo_span` before that. Undo is possible until undo_until */
     struct ssn recover, undo_until;
-    struct ssn tlp_end;   /* of the loss probe */
-    uint32_t rack_rtt_us; /* round trip of the record of rack_sent */
+    struct ssn tlp_end; /* of the loss probe */
+    struct cc before;   /* congestion control as the episode found it, for undo */
     uint32_t undo_span;
     uint32_t undo_retrans;   /* bytes sent again and not reported as duplicates */
     uint32_t retrans_stamp;  /* our timestamp at the first retransmission of the episode, or of a loss probe (Eifel) */
@@ -61,23 +73,21 @@ struct tx {
     uint16_t tlp_len; /* bytes that the probe put into flight a second time */
 
     uint8_t state;   /* enum tx_state */
-    uint8_t mode;    /* enum tx_timer_mode: what t_rtx stands for */
     uint8_t dupacks; /* without SACK */
-    uint8_t reo_mult, reo_persist;
 
-    bool cwnd_limited : 1; /* the last new data used the window up */
-    bool reordering_seen : 1, dsack_seen : 1;
-    bool tlp_pending : 1; /* a loss probe is to be sent */
-    bool tlp_out : 1;     /* one was, and its fate is not known */
-    bool tlp_again : 1;   /* it sent bytes again */
-    bool rtt_since_tlp : 1;
+    bool cwnd_limited : 1;                 /* the last new data used the window up */
+    bool tlp_pending : 1;                  /* a loss probe is to be sent */
+    bool tlp_out : 1;                      /* one was, and its fate is not known */
+    bool tlp_again : 1;                    /* it sent bytes again */
     bool undo_possible : 1, undo_sent : 1; /* undo_sent: the episode did send something again */
     bool eifel : 1;   /* timestamps have not yet said whether the first retransmission was needed */
     uint8_t frto : 2; /* enum tx_frto: F-RTO (RFC 5682) is judging the last timeout */
 };
 
-/* For input.c, output.c and timers.c; all take the tcb that the tx is part of. */
+/* For input.c, output.c and timers.c; all take the tcb that the tx belongs to. */
 
+/* What is in flight; one that is empty when there is none. */
+const struct tx *tx_of(const struct tcb *t);
 /* FlightSize: sent and not cumulatively acknowledged. */
 uint32_t tx_outstanding(const struct tcb *t);
 /* Pipe (RFC 6675): what is thought to be in the network. */
@@ -104,11 +114,12 @@ bool tx_probe_range(const struct tcb *t, struct ssn *start, struct ssn *end);
 /* Bytes of new or lost data that congestion control lets go now. */
 uint32_t tx_budget(const struct tcb *t);
 /*
- * Arms t_rtx for what matters first: reordering, loss probe, retransmission, or, when the window alone holds data back,
- * persist. May be called at any time; an opening connection's timer is left alone.
+ * Arms due.rtx for what matters first: reordering, loss probe, retransmission, or, when the window alone holds data
+ * back, persist. May be called at any time; an opening connection's timer is left alone.
  */
 void tx_arm(struct tcb *t);
-/* t_rtx came up in the mode it had (a probe of the window is the caller's to send). True: a retransmission timeout. */
+/* due.rtx came up in the mode it had (a probe of the window is the caller's to send). True: a retransmission timeout.
+ */
 bool tx_timeout(struct tcb *t);
 /* Something larger than `mss` in flight will not get through: counts it as lost without a congestion event. */
 void tx_mark_too_big(struct tcb *t, uint32_t mss);

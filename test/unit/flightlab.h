@@ -14,6 +14,7 @@
 #define UMPTCP_TEST_FLIGHTLAB_H
 
 #include "tcp/flight.h"
+#include "tcp/internal.h"
 #include "testmem.h"
 
 #include <setjmp.h>
@@ -36,6 +37,8 @@ struct flight {
 static inline struct ssn flight_at(uint32_t i) { return (struct ssn){1 + (uint64_t)i * FLIGHT_MSS}; }
 /* Number of the segment that starts at `s`. */
 static inline uint32_t flight_segment(struct ssn s) { return (uint32_t)((s.v - 1) / FLIGHT_MSS); }
+
+static inline const struct tx *flight_tx(const struct flight *f) { return tx_of(&f->t); }
 
 static inline void flight_check(const struct flight *f) {
     const char *broken = tx_check(&f->t);
@@ -66,13 +69,14 @@ static inline void flight_init_cc(struct flight *f, const struct cc_ops *cc) {
     rtt_init(&t->rtt);
     cc_init(&t->cc, cc, FLIGHT_MSS, 10 * FLIGHT_MSS);
     tx_init(t);
-    timer_init(&t->t_rtx, TIMER_TCP_RTX);
+    timer_init(&t->timer, TIMER_TCP);
+    tcb_cancel_due(t);
     flight_check(f);
 }
 static inline void flight_init(struct flight *f) { flight_init_cc(f, &cc_newreno); }
 
 static inline void flight_free(struct flight *f) {
-    timer_cancel(&f->env.timers, &f->t.t_rtx);
+    tcb_cancel_due(&f->t);
     tx_destroy(&f->t);
     timers_reserve(&f->env.timers, -1);
     timers_free(&f->env.timers);
@@ -144,6 +148,7 @@ static inline void flight_wait(struct flight *f, dur d) {
     while (!time_before(end, at = timers_next(&f->env.timers))) {
         f->env.now = time_max(f->env.now, at);
         while (timers_pop(&f->env.timers, f->env.now)) {
+            f->t.due.rtx = UMPTCP_NEVER;
             f->rtos += tx_timeout(&f->t);
             flight_check(f);
         }
@@ -152,8 +157,8 @@ static inline void flight_wait(struct flight *f, dur d) {
 }
 /* Until the timer comes up; returns how long. */
 static inline dur flight_wait_timer(struct flight *f) {
-    dur d = time_since(f->t.t_rtx.at, f->env.now);
-    assert_true(timer_armed(&f->t.t_rtx));
+    dur d = time_since(f->t.due.rtx, f->env.now);
+    assert_false(time_is_never(f->t.due.rtx));
     flight_wait(f, d);
     return d;
 }
@@ -170,7 +175,7 @@ static inline uint32_t flight_warm(struct flight *f, dur rtt, uint32_t segments)
     return first + 2;
 }
 
-static inline const struct tx_rec *flight_rec(const struct flight *f, uint32_t i) { return tx_at(&f->t.tx, i); }
+static inline const struct tx_rec *flight_rec(const struct flight *f, uint32_t i) { return tx_at(flight_tx(f), i); }
 static inline uint64_t flight_mib(const struct flight *f, enum mib m) { return f->env.mib.v[m]; }
 
 #endif

@@ -257,7 +257,7 @@ static void owner_timers(struct lab *l, int which) {
     struct lab_end *e = &l->end[which];
     struct timer *t;
     while ((t = timers_pop(&e->env.timers, l->now)) != NULL) {
-        enum tcp_timeout_event ev = tcp_timeout(&e->tcb, t);
+        enum tcp_timeout_event ev = tcp_timeout(&e->tcb);
         if (ev != TCP_TIMEOUT_NONE)
             e->event = ev;
         owner_output(l, which);

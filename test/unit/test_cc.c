@@ -167,9 +167,10 @@ static void test_newreno_loss(void **state) {
     lose(&s);
     assert_int_equal(s.cc.ssthresh, 2 * MSS);
     s.cc.cwnd = 40 * MSS;
+    const struct cc before = s.cc;
     time_out(&s);
     assert_int_equal(s.cc.ssthresh, 20 * MSS);
-    s.cc.ops->on_undo(&s.cc, s.now);
+    cc_undo(&s.cc, &before);
     assert_int_equal(s.cc.cwnd, 40 * MSS);
     assert_int_equal(s.cc.ssthresh, 20 * MSS);
 }
@@ -300,7 +301,7 @@ static void test_cubic_undo(void **state) {
         round_trip(&s);
     struct sender unhurt = s;
     lose(&s);
-    s.cc.ops->on_undo(&s.cc, s.now);
+    cc_undo(&s.cc, &unhurt.cc);
     assert_int_equal(s.cc.cwnd, unhurt.cc.cwnd);
     assert_int_equal(s.cc.ssthresh, unhurt.cc.ssthresh);
     for (int i = 0; i < 20; i++) {
@@ -308,6 +309,33 @@ static void test_cubic_undo(void **state) {
         round_trip(&unhurt);
     }
     assert_window(&s, (uint32_t)((uint64_t)unhurt.cc.cwnd * 1000 / MSS), 300);
+}
+
+/* A first slow start that was cut short for nothing goes on, HyStart++ and all; a window that grew since stays. */
+static void test_undo_in_slow_start(void **state) {
+    static const struct cc_ops *const all[] = {&cc_newreno, &cc_cubic};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct sender s = sender_of(all[i], 40, MSEC(50));
+        round_of_pairs(&s);
+        round_of_pairs(&s);
+        struct cc before = s.cc;
+        time_out(&s);
+        round_trip(&s);
+        cc_undo(&s.cc, &before);
+        assert_int_equal(s.cc.ssthresh, UINT32_MAX);
+        assert_int_equal(s.cc.cwnd, before.cwnd);
+        s.rtt = MSEC(70);
+        for (int k = 0; k < 9; k++)
+            ack(&s, 2 * MSS);
+        uint32_t window = s.cc.cwnd;
+        ack(&s, 2 * MSS);
+        assert_int_equal(s.cc.cwnd - window, 2 * MSS / 4); /* the delay is noticed */
+        before = s.cc;
+        s.cc.cwnd += 5 * MSS;
+        cc_undo(&s.cc, &before);
+        assert_int_equal(s.cc.cwnd, before.cwnd + 5 * MSS);
+    }
 }
 
 /* No overflow at the ends of the range. */
@@ -444,6 +472,7 @@ int main(void) {
         cmocka_unit_test(test_cubic_fast_convergence),
         cmocka_unit_test(test_cubic_timeout),
         cmocka_unit_test(test_cubic_undo),
+        cmocka_unit_test(test_undo_in_slow_start),
         cmocka_unit_test(test_cubic_range),
         cmocka_unit_test(test_hystart_threshold),
         cmocka_unit_test(test_hystart_limit),

@@ -100,15 +100,15 @@ static void test_windowed_minimum(void **state) {
     rtt_init(&r);
     rtt_sample(&r, (utime){SEC(100)}, MSEC(10), 1);
     rtt_sample(&r, (utime){SEC(101)}, MSEC(20), 1);
-    assert_int_equal(r.min, MSEC(10));
+    assert_int_equal(rtt_min(&r), MSEC(10));
     rtt_sample(&r, (utime){SEC(106)}, MSEC(30), 1); /* the first half is over, and remembered */
-    assert_int_equal(r.min, MSEC(10));
+    assert_int_equal(rtt_min(&r), MSEC(10));
     rtt_sample(&r, (utime){SEC(112)}, MSEC(40), 1); /* forgotten */
-    assert_int_equal(r.min, MSEC(30));
+    assert_int_equal(rtt_min(&r), MSEC(30));
     rtt_see_min(&r, (utime){SEC(113)}, USEC(7));
-    assert_int_equal(r.min, USEC(7));
+    assert_int_equal(rtt_min(&r), USEC(7));
     rtt_see_min(&r, (utime){SEC(300)}, MSEC(50)); /* nothing for long */
-    assert_int_equal(r.min, MSEC(50));
+    assert_int_equal(rtt_min(&r), MSEC(50));
     assert_int_not_equal(r.srtt, MSEC(50));
 }
 

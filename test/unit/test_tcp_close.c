@@ -320,11 +320,11 @@ static void test_time_wait_holds_nothing(void **state) { /* T-TMW-07 */
     struct lab *l = time_wait(true);
     (void)state;
     struct tcb *t = lab_tcb(l);
-    assert_int_equal(t->tx.recs.capacity, 0);
-    assert_int_equal(t->ofo.capacity, 0);
-    assert_false(timer_armed(&t->t_rtx) || timer_armed(&t->t_ack));
+    assert_null(t->tx);
+    assert_null(t->ofo);
+    assert_true(time_is_never(t->due.rtx) && time_is_never(t->due.ack));
     tcp_set_keepalive(t, &(struct tcp_keepalive){.on = false});
-    assert_true(timer_armed(&t->t_long));
+    assert_false(time_is_never(t->due.life));
     tcp_probe(t); /* nothing more goes out by itself */
     lab_flush(l);
     lab_want_none(l);

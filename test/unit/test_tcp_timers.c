@@ -28,7 +28,7 @@ static void test_zero_window_probes(void **state) { /* T-WND-08, T-WND-09, T-WND
     lab_in(l, ". 1(0) ack 1 win 2000");
     lab_want(l, ". 1(2000) ack 1 gso 1000");
     assert_int_equal(lab_tcb(l)->persist_shift, 0);
-    assert_int_equal(lab_tcb(l)->tx.mode, TX_TIMER_RTO);
+    assert_int_equal(lab_tcb(l)->rtx_mode, TX_TIMER_RTO);
     lab_free(l);
 }
 
@@ -200,6 +200,31 @@ static void test_shut_window_is_no_silence(void **state) { /* T-WND-10: the wind
     lab_free(l);
 }
 
+static void test_due_at_once(void **state) { /* one timer: all that is due is looked at, and the weightiest told */
+    struct lab *l = plain("mss 1000");
+    struct tcb *t = lab_tcb(l);
+    (void)state;
+    tcp_set_user_timeout(t, SEC(3));
+    lab_write(l, LAB_A, 1000);
+    lab_skip(l);
+    t->quickacks = 0;
+    lab_in(l, ". 1(10) ack 1");
+    assert_int_equal(t->ack_need, TCP_ACK_DELAYED);
+    assert_int_equal(t->timer.at.ns, t->due.ack.ns);
+    l->end[LAB_A].env.now = time_max(t->due.ack, t->due.rtx); /* the caller comes late */
+    assert_non_null(timers_pop(&l->end[LAB_A].env.timers, l->end[LAB_A].env.now));
+    t->rtx_mode = TX_TIMER_RTO;
+    assert_int_equal(tcp_timeout(t), TCP_TIMEOUT_RTO);
+    assert_int_equal(t->ack_need, TCP_ACK_NOW);
+    assert_true(time_is_never(t->due.ack));
+    assert_int_equal(t->timer.at.ns, time_min(t->due.rtx, t->due.life).ns);
+    l->end[LAB_A].env.now = time_add(t->due.life, SEC(100));
+    assert_non_null(timers_pop(&l->end[LAB_A].env.timers, l->end[LAB_A].env.now));
+    assert_int_equal(tcp_timeout(t), TCP_TIMEOUT_DEAD);
+    assert_false(timer_armed(&t->timer));
+    lab_free(l);
+}
+
 static void test_user_timeout(void **state) { /* T-RTO-14, T-KAL-10, T-KAL-11 */
     struct lab *l = plain("mss 1000");
     (void)state;
@@ -324,6 +349,7 @@ int main(void) {
         cmocka_unit_test(test_progress_starts_anew),
         cmocka_unit_test(test_orphan_retries),
         cmocka_unit_test(test_shut_window_is_no_silence),
+        cmocka_unit_test(test_due_at_once),
         cmocka_unit_test(test_user_timeout),
         cmocka_unit_test(test_keepalive_off),
         cmocka_unit_test(test_keepalive_dead),

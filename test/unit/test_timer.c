@@ -135,6 +135,23 @@ static void test_reserve_and_give_back(void **state) {
     finish(&f);
 }
 
+/* One object after the other: the room beyond what is reserved stays a quarter when it grows, and a half later. */
+static void test_room_to_grow(void **state) {
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    for (uint32_t n = 8; n <= 5000; n++) {
+        assert_int_equal(timers_reserve(&f.q, n == 8 ? 8 : 1), 0);
+        assert_in_range(f.mem.used, n * sizeof(struct timer_entry), (n + n / 4) * sizeof(struct timer_entry));
+    }
+    for (uint32_t n = 4999; n >= 8; n--) {
+        assert_int_equal(timers_reserve(&f.q, -1), 0);
+        assert_in_range(f.mem.used, n * sizeof(struct timer_entry), 2 * (n + 1) * sizeof(struct timer_entry));
+    }
+    assert_int_equal(timers_reserve(&f.q, -8), 0);
+    finish(&f);
+}
+
 /* ---- Against a model --------------------------------------------------------------------------------------------- */
 
 enum { TIMERS = 200, STEPS = 40000 };
@@ -248,6 +265,7 @@ int main(void) {
         cmocka_unit_test(test_move_and_disarm),
         cmocka_unit_test(test_rearmed_in_the_handler),
         cmocka_unit_test(test_reserve_and_give_back),
+        cmocka_unit_test(test_room_to_grow),
         cmocka_unit_test(test_model_near),
         cmocka_unit_test(test_model_far),
         cmocka_unit_test(test_clock_arithmetic),

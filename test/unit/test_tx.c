@@ -11,20 +11,20 @@ static void test_send_and_ack(void **state) {
     struct flight f;
     (void)state;
     flight_init(&f);
-    assert_int_equal(f.tm.blocks, 1); /* the timers: an empty scoreboard holds nothing */
-    assert_false(timer_armed(&f.t.t_rtx));
+    assert_int_equal(f.tm.blocks, 1); /* the timers: with nothing in flight nothing is held */
+    assert_true(time_is_never(f.t.due.rtx));
     flight_send(&f, 4);
     assert_int_equal(tx_outstanding(&f.t), 4000);
     assert_int_equal(tx_pipe(&f.t), 4000);
     assert_int_equal(tx_budget(&f.t), 6000);
     flight_ack(&f, 3, 0);
     assert_int_equal(f.rx.acked, 3000);
-    assert_int_equal(f.t.tx.recs.count, 1);
+    assert_int_equal(flight_tx(&f)->recs.count, 1);
     flight_ack(&f, 4, 0);
     assert_int_equal(f.rx.acked, 1000);
     assert_int_equal(tx_outstanding(&f.t), 0);
     assert_int_equal(f.tm.blocks, 1);
-    assert_false(timer_armed(&f.t.t_rtx));
+    assert_true(time_is_never(f.t.due.rtx));
     flight_free(&f);
 }
 
@@ -38,7 +38,7 @@ static void test_partial_ack(void **state) {
     assert_int_equal(f.rx.acked, 1);
     flight_ack(&f, 7, 0);
     assert_int_equal(f.rx.acked, 6999);
-    assert_int_equal(f.t.tx.recs.count, 1);
+    assert_int_equal(flight_tx(&f)->recs.count, 1);
     assert_int_equal(flight_rec(&f, 0)->len, 2500);
     flight_ack_ssn(&f, f.t.snd_nxt);
     assert_int_equal(tx_outstanding(&f.t), 0);
@@ -56,7 +56,7 @@ static void test_fin(void **state) {
     assert_int_equal(tx_sent(&f.t, f.t.snd_nxt, end, true, false, false), 0);
     f.t.fin_sent = true;
     flight_ack(&f, 0, 1, 2, 0);
-    assert_int_equal(f.t.tx.recs.count, 3);
+    assert_int_equal(flight_tx(&f)->recs.count, 3);
     assert_true(flight_rec(&f, 2)->flags & TX_FIN);
     assert_false(flight_rec(&f, 0)->flags & TX_FIN);
     flight_ack(&f, 3, 0);
@@ -86,13 +86,13 @@ static void test_no_memory(void **state) {
         flight_send(&f, 1); /* the array of four records is full */
     f.tm.fail_at = f.tm.requests + 1;
     flight_ack(&f, 0, 2, 3, 0); /* would split: not taken note of */
-    assert_int_equal(f.t.tx.sacked, 0);
-    f.t.tx.rack_rtt_us = 1;
+    assert_int_equal(flight_tx(&f)->sacked, 0);
+    f.t.rack.rtt_us = 1;
     flight_wait(&f, SEC(2)); /* probe, then RTO: all lost */
     f.tm.fail_at = f.tm.requests + 1;
     assert_int_equal(tx_sent(&f.t, flight_at(0), flight_at(1), false, true, false), -ENOMEM);
     flight_check(&f);
-    assert_int_equal(f.t.tx.lost, 8000);
+    assert_int_equal(flight_tx(&f)->lost, 8000);
     f.tm.fail_at = 0;
     assert_int_equal(flight_resend(&f, 1000), 1000);
     flight_free(&f);
@@ -214,15 +214,15 @@ static void test_sack_counts(void **state) {
     flight_init(&f);
     flight_send(&f, 8);
     flight_ack(&f, 0, 2, 3, 5, 7, 0);
-    assert_int_equal(f.t.tx.sacked, 3000);
+    assert_int_equal(flight_tx(&f)->sacked, 3000);
     assert_int_equal(tx_outstanding(&f.t), 8000);
-    assert_int_equal(tx_pipe(&f.t) + f.t.tx.lost, 5000);
+    assert_int_equal(tx_pipe(&f.t) + flight_tx(&f)->lost, 5000);
     flight_ack(&f, 0, 2, 3, 5, 7, 0); /* again: no news */
-    assert_int_equal(f.t.tx.sacked, 3000);
+    assert_int_equal(flight_tx(&f)->sacked, 3000);
     flight_ack(&f, 3, 5, 7, 0);
-    assert_int_equal(f.t.tx.sacked, 2000);
+    assert_int_equal(flight_tx(&f)->sacked, 2000);
     flight_ack(&f, 8, 0);
-    assert_int_equal(f.t.tx.sacked, 0);
+    assert_int_equal(flight_tx(&f)->sacked, 0);
     flight_free(&f);
 }
 
@@ -233,8 +233,8 @@ static void test_sack_splits(void **state) {
     flight_init(&f);
     flight_send_bytes(&f, 10000);
     flight_ack(&f, 0, 3, 4, 6, 10, 0);
-    assert_int_equal(f.t.tx.recs.count, 4);
-    assert_int_equal(f.t.tx.sacked, 5000);
+    assert_int_equal(flight_tx(&f)->recs.count, 4);
+    assert_int_equal(flight_tx(&f)->sacked, 5000);
     static const struct {
         uint32_t start, len;
         bool sacked;
@@ -244,7 +244,7 @@ static void test_sack_splits(void **state) {
         assert_int_equal(flight_rec(&f, i)->len, wanted[i].len);
         assert_int_equal((flight_rec(&f, i)->flags & TX_SACKED) != 0, wanted[i].sacked);
     }
-    assert_int_equal(f.t.tx.lost, 5000); /* what stands before the rest was sent no later */
+    assert_int_equal(flight_tx(&f)->lost, 5000); /* what stands before the rest was sent no later */
     assert_int_equal(flight_next_lost(&f), 0);
     flight_free(&f);
 }
@@ -265,8 +265,8 @@ static void test_sack_invalid(void **state) {
     flight_ack(&f, 4, 0);
     assert_int_equal(flight_mib(&f, MIB_TCP_SACK_DISCARD), 6);
     assert_int_equal(flight_mib(&f, MIB_TCP_DSACK_RECV), 0);
-    assert_int_equal(f.t.tx.sacked, 0);
-    assert_int_equal(f.t.tx.state, TX_OPEN);
+    assert_int_equal(flight_tx(&f)->sacked, 0);
+    assert_int_equal(flight_tx(&f)->state, TX_OPEN);
     flight_free(&f);
 }
 
@@ -278,10 +278,10 @@ static void test_dsack(void **state) {
     flight_send(&f, 10);
     flight_ack(&f, 4, 2, 3, 0); /* below the ACK */
     assert_int_equal(flight_mib(&f, MIB_TCP_DSACK_RECV), 1);
-    assert_int_equal(f.t.tx.sacked, 0);
+    assert_int_equal(flight_tx(&f)->sacked, 0);
     flight_ack(&f, 4, 6, 7, 6, 8, 0); /* inside the second block, which is a normal one */
     assert_int_equal(flight_mib(&f, MIB_TCP_DSACK_RECV), 2);
-    assert_int_equal(f.t.tx.sacked, 2000);
+    assert_int_equal(flight_tx(&f)->sacked, 2000);
     flight_ack(&f, 4, 6, 8, 3, 4, 0); /* only the first block is one */
     assert_int_equal(flight_mib(&f, MIB_TCP_DSACK_RECV), 2);
     assert_int_equal(flight_mib(&f, MIB_TCP_SACK_DISCARD), 1);
@@ -297,13 +297,13 @@ static void test_renege(void **state) {
     flight_ack(&f, 0, 1, 4, 0);
     flight_resend(&f, 1000);
     flight_ack(&f, 1, 0); /* segment 1 was SACKed, and is not acknowledged */
-    assert_int_equal(f.t.tx.sacked, 3000);
-    assert_int_equal(f.t.tx.recs.count, 5); /* nothing SACKed was freed */
+    assert_int_equal(flight_tx(&f)->sacked, 3000);
+    assert_int_equal(flight_tx(&f)->recs.count, 5); /* nothing SACKed was freed */
     flight_wait(&f, SEC(5));
     assert_in_range(f.rtos, 1, 5);
     assert_int_equal(flight_mib(&f, MIB_TCP_SACK_RENEGING), 1);
-    assert_int_equal(f.t.tx.sacked, 0);
-    assert_int_equal(f.t.tx.lost, 5000);
+    assert_int_equal(flight_tx(&f)->sacked, 0);
+    assert_int_equal(flight_tx(&f)->lost, 5000);
     assert_int_equal(flight_next_lost(&f), 1);
     flight_free(&f);
 }
@@ -326,12 +326,31 @@ static void test_sack_flood(void **state) {
         tx_ack(&f.t, &f.seg, f.t.snd_una, &f.rx);
     }
     flight_check(&f);
-    assert_in_range(f.t.tx.recs.count, 100, 256 + 2 * 600 + 1);
+    assert_in_range(flight_tx(&f)->recs.count, 100, 256 + 2 * 600 + 1);
     flight_ack_ssn(&f, f.t.snd_nxt);
     flight_free(&f);
 }
 
 /* ---- Sending again ---------------------------------------------------------------------------------------------- */
+
+/* Memory refused at the first segment of a flight: nothing was sent, and nothing is held. */
+static void test_no_memory_to_send(void **state) {
+    struct flight f;
+    (void)state;
+    flight_init(&f);
+    f.t.snd_end = flight_at(1);
+    for (unsigned nth = 1; nth <= 2; nth++) {
+        f.tm.fail_at = f.tm.requests + nth;
+        assert_int_equal(tx_sent(&f.t, flight_at(0), flight_at(1), false, false, false), -ENOMEM);
+        assert_int_equal(f.t.snd_nxt.v, flight_at(0).v);
+        assert_int_equal(f.tm.blocks, 1);
+        assert_true(time_is_never(f.t.due.rtx));
+        flight_check(&f);
+    }
+    f.tm.fail_at = 0;
+    flight_send(&f, 1);
+    flight_free(&f);
+}
 
 /* A lost super-segment goes again in parts, each a record of its own. */
 static void test_resend_in_parts(void **state) {
@@ -348,15 +367,15 @@ static void test_resend_in_parts(void **state) {
     assert_true(tx_next_lost(&f.t, &start, &end)); /* whole segments */
     assert_int_equal(ssn_sub(end, start), 4000);
     assert_int_equal(flight_resend(&f, 3000), 4000);
-    assert_int_equal(f.t.tx.recs.count, 4);
-    assert_int_equal(f.t.tx.lost, 5500);
+    assert_int_equal(flight_tx(&f)->recs.count, 4);
+    assert_int_equal(flight_tx(&f)->lost, 5500);
     assert_int_equal(tx_pipe(&f.t), 4000);
     f.t.cc.cwnd = 20000;
     assert_true(tx_next_lost(&f.t, &start, &end)); /* the rest, but of one record */
     assert_int_equal(start.v, 4001);
     assert_int_equal(ssn_sub(end, start), 4500);
     assert_int_equal(flight_resend(&f, 100000), 5500);
-    assert_int_equal(f.t.tx.lost, 0);
+    assert_int_equal(flight_tx(&f)->lost, 0);
     assert_int_equal(tx_pipe(&f.t), 9500);
     flight_free(&f);
 }
@@ -395,8 +414,8 @@ static void test_too_big(void **state) {
     flight_send_bytes(&f, 600);
     tx_mark_too_big(&f.t, 500);
     flight_check(&f);
-    assert_int_equal(f.t.tx.lost, 3600);
-    assert_int_equal(f.t.tx.state, TX_OPEN);
+    assert_int_equal(flight_tx(&f)->lost, 3600);
+    assert_int_equal(flight_tx(&f)->state, TX_OPEN);
     cc_set_mss(&f.t.cc, 500);
     assert_int_equal(flight_resend(&f, 500), 3600);
     flight_wait(&f, MSEC(10));
@@ -444,7 +463,7 @@ static void walk_carry(struct walk *w, struct ssn start, struct ssn end) {
 static void walk_send(struct walk *w) {
     struct tcb *t = &w->f.t;
     struct ssn start, end;
-    bool tlp = t->tx.tlp_pending && !t->tx.lost;
+    bool tlp = tx_of(t)->tlp_pending && !tx_of(t)->lost;
 
     if (tlp && test_below(&w->random, 2) && tx_probe_range(t, &start, &end)) {
         assert_int_equal(tx_sent(t, start, end, false, true, true), 0);
@@ -541,6 +560,7 @@ int main(void) {
         cmocka_unit_test(test_sack_splits),
         cmocka_unit_test(test_sack_invalid),
         cmocka_unit_test(test_dsack),
+        cmocka_unit_test(test_no_memory_to_send),
         cmocka_unit_test(test_renege),
         cmocka_unit_test(test_sack_flood),
         cmocka_unit_test(test_resend_in_parts),
