@@ -287,7 +287,8 @@ UMPTCP_API ptrdiff_t umptcp_send(struct umptcp *s, umptcp_sock sock, const void 
  */
 UMPTCP_API int umptcp_send_reserve(struct umptcp *s, umptcp_sock sock, size_t len, struct umptcp_slice *slices,
                                    int max_slices);
-/* Hands over the first `len` bytes of the last reservation. Returns 0, -EINVAL (more than reserved), -EBADF. */
+/* Hands over the first `len` bytes of the last reservation. Returns 0, -EINVAL (more than reserved), -EPIPE (after
+ * shutdown or end), -EBADF. */
 UMPTCP_API int umptcp_send_commit(struct umptcp *s, umptcp_sock sock, size_t len, struct umptcp_time now);
 
 /*

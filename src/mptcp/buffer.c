@@ -40,9 +40,7 @@ void conn_advertised(struct conn *c, uint64_t window) {
 /* A window update is worth a segment when little was left and now there is much more. */
 static void update_window(struct conn *c) {
     uint64_t old = promised(c), now = conn_window(c);
-    if (!conn_is_mptcp(c) && c->mode != MP_OFF && c->mode != MP_FALLBACK)
-        return;
-    if (now < 2 * old || now - old < 2 * (uint64_t)conn_mss(c) || old > c->rcvbuf_size / 4)
+    if (now == old || now < 2 * old || old > c->rcvbuf_size / 4)
         return;
     list_for_each(n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
@@ -158,7 +156,9 @@ int conn_reserve(struct conn *c, size_t len, struct umptcp_slice *slices, int ma
 }
 
 int conn_commit(struct conn *c, size_t len) {
-    if (len > c->reserved || c->state == UMPTCP_CLOSED)
+    if (c->write_shut || c->state == UMPTCP_CLOSED)
+        return -EPIPE;
+    if (len > c->reserved)
         return -EINVAL;
     c->write_seq = dsn_add(c->write_seq, len);
     c->reserved = 0;

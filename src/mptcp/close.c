@@ -97,6 +97,7 @@ void conn_shutdown(struct conn *c) {
     if (c->write_shut || c->state == UMPTCP_CLOSED)
         return;
     c->write_shut = true;
+    c->reserved = 0;
     if (c->state == UMPTCP_ESTABLISHED)
         set_state(c, UMPTCP_FIN_WAIT_1);
     else if (c->state == UMPTCP_CLOSE_WAIT)

@@ -34,12 +34,13 @@
 #include "tcp/tcb.h"
 
 enum mptcp_limit {
-    RX_MAPS_MAX = 256,      /* mappings that wait for their data, per subflow */
+    RX_MAPS_MAX = 2048,     /* mappings that wait for their data, per subflow */
     CONN_SUBFLOWS_MAX = 16, /* also half-open and closing ones */
     REMOTE_ADDRS_MAX = PM_REMOTES_MAX,
     ADD_ADDR_RETRIES = 3,  /* after the first */
     FASTCLOSE_RETRIES = 3, /* RFC 8684 3.5 */
     JOIN_ACK_RETRIES = 6,
+    ORPHAN_ROUNDS = 8,    /* of the data-level timer without progress, when nobody waits for the connection any more */
     PATH_EVENTS_MAX = 64, /* that wait per connection for the caller */
 };
 
@@ -50,9 +51,10 @@ enum mptcp_timer_kind {
 
 /* What a connection waits for. One timer stands for all of them. */
 enum conn_due {
-    DUE_RTX,  /* data-level retransmission; DATA_FIN; window probe */
-    DUE_LIFE, /* no subflow left; orphan's end */
-    DUE_PATH, /* ADD_ADDR or MP_JOIN's third ACK again, path probes, unmapped data, path manager: the nearest */
+    DUE_RTX,   /* data-level retransmission; DATA_FIN; window probe */
+    DUE_LIFE,  /* no subflow left; orphan's end */
+    DUE_AGAIN, /* output is tried again: memory was short, or a cork is to come out */
+    DUE_PATH,  /* ADD_ADDR or MP_JOIN's third ACK again, path probes, unmapped data, path manager: the nearest */
     DUE_COUNT
 };
 
@@ -226,9 +228,11 @@ struct conn {
     bool fail_sent : 1;   /* MP_FAIL went out: no subflow joins any more */
     bool unchecked : 1;   /* a checksum failed on the only subflow: bytes are taken as they come */
     bool infinite_tx : 1; /* next new data carries the infinite mapping */
+    bool cork_out : 1;    /* it was held long enough */
     bool syn_without : 1; /* MP_CAPABLE was dropped from the SYN after it got no answer */
     uint8_t rtx_backoff;
-    uint8_t notify; /* enum conn_notify */
+    uint8_t rtx_rounds; /* of DUE_RTX without progress */
+    uint8_t notify;     /* enum conn_notify */
     uint16_t nsubflows;
     uint32_t subflow_counter;
 
@@ -272,6 +276,7 @@ struct conn {
 
     uint64_t bytes_reinjected;
     utime last_progress, last_rx_data;
+    utime rtx_since; /* what waits for the peer has waited from here on */
 };
 
 /* What all connections of a stack share. Owned by the stack. */
@@ -427,6 +432,8 @@ void conn_data_ack(struct conn *c, struct dsn ack, uint64_t wnd);
 dur conn_longest_rto(const struct conn *c);
 /* Sets DUE_RTX, when something waits for a DATA_ACK or for the window. */
 void conn_arm_rtx(struct conn *c);
+/* The peer said something: its probes are answered. */
+void conn_answered(struct conn *c);
 /* c->timer came up. */
 void conn_timeout(struct conn *c);
 /* Sets one of its deadlines; UMPTCP_NEVER: none. */

@@ -85,7 +85,6 @@ void fallback_infinite_sent(struct subflow *sf) {
 static void say_fail(struct subflow *sf, struct dsn dsn) {
     sf->conn->paths->fail_dsn = dsn;
     sf->signals |= SIG_FAIL;
-    sf->conn->fail_sent = true;
     tcp_ack_now(&sf->tcb);
     conn_ready(sf->conn);
 }
@@ -102,7 +101,7 @@ void fallback_checksum(struct subflow *sf, const struct rx_map *map) {
     mib->drops[DROP_MP_CSUM]++;
     say_fail(sf, map->dsn);
     if (fallback_possible(c)) {
-        c->unchecked = true;
+        c->unchecked = c->fail_sent = true;
         return;
     }
     mib_inc(mib, MIB_FALLBACK_FAILED);
@@ -137,7 +136,7 @@ bool fallback_fail_rcvd(struct subflow *sf) {
         subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);
         return false;
     }
-    c->unchecked = true;
+    c->unchecked = c->fail_sent = true;
     c->infinite_tx = true; /* with the next new data; then it is plain TCP */
     say_fail(sf, c->rcv_nxt);
     return true;

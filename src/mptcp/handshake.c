@@ -131,15 +131,19 @@ struct conn *conn_accept_syn(struct mp *mp, const struct path *path, const struc
     return c;
 }
 
+static bool joins_make_sense(const struct conn *c) {
+    return !c->fail_sent && (c->state == UMPTCP_ESTABLISHED || c->state == UMPTCP_CLOSE_WAIT ||
+                             c->state == UMPTCP_FIN_WAIT_1 || c->state == UMPTCP_FIN_WAIT_2);
+}
+
+/* A server may have to wait for the first DSS while the client has seen ours: its HMAC will prove as much. */
 static bool conn_takes_joins(const struct conn *c) {
-    return c->mode == MP_FULL && !c->fail_sent &&
-           (c->state == UMPTCP_ESTABLISHED || c->state == UMPTCP_CLOSE_WAIT || c->state == UMPTCP_FIN_WAIT_1 ||
-            c->state == UMPTCP_FIN_WAIT_2);
+    return (c->mode == MP_FULL || (c->mode == MP_PENDING && c->server)) && joins_make_sense(c);
 }
 
 int conn_join(struct conn *c, const struct path *path, const struct pm_command *cmd) {
     struct env *env = c->mp->env;
-    if (!conn_takes_joins(c))
+    if (c->mode != MP_FULL || !joins_make_sense(c))
         return -ENOTCONN;
     if (c->nsubflows >= CONN_SUBFLOWS_MAX)
         return -ERANGE;
@@ -211,7 +215,7 @@ static void first_synack(struct subflow *sf, const struct seg *seg) {
     struct env *env = c->mp->env;
     const struct mpopt *mpc = mpopts_find(&seg->mp, MPC_SYNACK);
     if (c->mode == MP_ASKED) {
-        bool good = seg->flags & TCP_ACK && mpc && mpc->mpc.version == MP_VERSION && !(mpc->mpc.flags & MPC_EXT) &&
+        bool good = mpc && mpc->mpc.version == MP_VERSION && !(mpc->mpc.flags & MPC_EXT) &&
                     (mpc->mpc.flags & MPC_ALGS) == MPC_HMAC_SHA256;
         if (good && take_remote_key(c, mpc->mpc.sender_key)) {
             mib_inc(&env->mib, MIB_MPC_SYNACK_RX);
@@ -220,7 +224,7 @@ static void first_synack(struct subflow *sf, const struct seg *seg) {
             c->csum = mpc->mpc.flags & MPC_CSUM || c->csum_wanted;
             c->deny_join0_remote = mpc->mpc.flags & MPC_DENY_JOIN0;
         } else {
-            mib_inc(&env->mib, seg->flags & TCP_ACK ? MIB_MPC_FALLBACK_SYNACK : MIB_SIMULT_CONNECT_FALLBACK);
+            mib_inc(&env->mib, MIB_MPC_FALLBACK_SYNACK);
             stay_tcp(c);
         }
     } else if (c->syn_without && sf->tcb.syn_sends == env->cfg.syn_retrans_before_tcp_fallback + 2) {
@@ -323,12 +327,29 @@ static bool join_ack(struct subflow *sf, const struct seg *seg, enum drop *drop)
         return false;
     }
     mib_inc(&env->mib, MIB_MPJ_ACK_RX);
+    conn_fully_established(c);
     subflow_up(sf);
     tcp_ack_now(&sf->tcb); /* the fourth packet: the initiator may send only when it has it */
     return true;
 }
 
+/* Both ends sent a SYN, so there is no SYN/ACK that could bring a key or a proof: plain TCP, and no join. */
+static bool crossed_syns(struct subflow *sf, enum drop *drop) {
+    struct conn *c = sf->conn;
+    if (sf->join) {
+        refuse_join(sf, DROP_MP_JOIN_OPTION, MIB_MPJ_REJECTED, drop);
+        return false;
+    }
+    if (c->mode == MP_ASKED) {
+        mib_inc(&c->mp->env->mib, MIB_SIMULT_CONNECT_FALLBACK);
+        stay_tcp(c);
+    }
+    return true;
+}
+
 bool handshake_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx, enum drop *drop) {
+    if (sf->initiator && sf->tcb.state == UMPTCP_SYN_RCVD)
+        return crossed_syns(sf, drop);
     if (rx->established) {
         if (sf->join)
             return sf->initiator ? join_synack(sf, seg, drop) : join_ack(sf, seg, drop);

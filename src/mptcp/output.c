@@ -12,6 +12,7 @@
 #include "wire/ip.h"
 
 enum { IP_TTL = 64, TCP_CSUM_OFFSET = 16 };
+#define CORK_MAX MSEC(200)
 
 /* ---- Scheduling ----------------------------------------------------------------------------------------------------
  */
@@ -64,14 +65,22 @@ static uint32_t snapshot(const struct conn *c, bool again, struct dsn dsn, struc
 
 /*
  * Small segments wait for company (RFC 9293 3.7.4) at the connection, not on a subflow: while anything is
- * unacknowledged, or, when corked, for good until more comes.
+ * unacknowledged, or, when corked, until more comes or 200 ms are over.
  */
-static bool hold_back(const struct conn *c, uint64_t waiting, uint32_t mss) {
+static bool hold_back(struct conn *c, uint64_t waiting, uint32_t mss) {
     if (waiting >= mss || c->write_shut)
         return false;
-    if (c->cork && time_since(c->mp->env->now, c->last_send) < MSEC(200))
-        return true;
-    return !c->nodelay && !dsn_eq(c->snd_una, c->snd_nxt);
+    if (!c->cork)
+        return !c->nodelay && !dsn_eq(c->snd_una, c->snd_nxt);
+    if (!c->cork_out && time_is_never(c->due[DUE_AGAIN]))
+        conn_set_due(c, DUE_AGAIN, time_add(c->mp->env->now, CORK_MAX));
+    return !c->cork_out;
+}
+
+/* There was no memory for a record of what was to be sent: it is tried again. */
+static void try_again(struct conn *c) {
+    const struct env *env = c->mp->env;
+    conn_set_due(c, DUE_AGAIN, time_add(env->now, env->cfg.rto_min));
 }
 
 /* Bytes to give out. */
@@ -95,11 +104,8 @@ static bool new_share(struct conn *c, struct share *s) {
     const struct subflow *sf = conn_first(c);
     if (!waiting || !sf)
         return false;
-    if (hold_back(c, waiting, tcp_payload_max(&sf->tcb, map_option_bytes(c)))) {
-        if (c->cork)
-            conn_arm_rtx(c);
+    if (hold_back(c, waiting, tcp_payload_max(&sf->tcb, map_option_bytes(c))))
         return false;
-    }
     uint64_t window = dsn_lt(c->snd_nxt, c->wnd_edge) ? dsn_sub(c->wnd_edge, c->snd_nxt) : 0;
     c->window_limited = window < waiting;
     if (!window) {
@@ -141,6 +147,7 @@ static void account(struct conn *c, const struct share *s, uint32_t n) {
         mib_inc(&env->mib, MIB_MPTCP_RETRANS);
     } else {
         c->snd_nxt = dsn_add(c->snd_nxt, n);
+        c->cork_out = false;
     }
     conn_arm_rtx(c);
 }
@@ -165,7 +172,11 @@ static bool deal(struct conn *c, const struct share *s) {
         uint32_t part = portion(&paths[i], s, choice.bytes);
         if (n && part > n)
             part = n; /* copies on further paths are of the same bytes */
-        if (part && !give(subflows[i], s, part))
+        if (!part)
+            continue;
+        if (give(subflows[i], s, part))
+            try_again(c);
+        else
             n = part;
     }
     if (n)
@@ -243,7 +254,10 @@ static void write_checksum(const struct subflow *sf, struct umptcp_out *out, boo
 
 /* What to send on this subflow now. */
 static bool plan_segment(const struct subflow *sf, struct tcp_plan *plan) {
-    if (sf->signals & SIGNALS_ALONE && sf->state == SF_ACTIVE && sf->signal_acks < 2 && tcp_synchronized(&sf->tcb)) {
+    uint16_t alone = sf->signals & SIGNALS_ALONE;
+    if (sf->conn->mode == MP_PENDING)
+        alone &= SIG_DATA_FIN | SIG_FAIL; /* the others wait until the handshake is beyond doubt */
+    if (alone && sf->state == SF_ACTIVE && sf->signal_acks < 2 && tcp_synchronized(&sf->tcb)) {
         *plan = (struct tcp_plan){.kind = TCP_PLAN_ACK, .flags = TCP_ACK, .ssn = sf->tcb.snd_nxt};
         return true;
     }
@@ -273,8 +287,10 @@ static bool emit(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_
     write_headers(sf, &seg, plan.len, out);
     attach_payload(sf, &plan, out);
     write_checksum(sf, out, caps.csum);
-    if (tcp_sent(&sf->tcb, &plan))
+    if (tcp_sent(&sf->tcb, &plan)) {
+        try_again(c);
         return false;
+    }
     options_sent(sf, &plan, &seg.mp);
     if (plan.kind != TCP_PLAN_RST)
         conn_advertised(c, plan.window);

@@ -140,11 +140,14 @@ static bool dss_input(struct subflow *sf, const struct mpopt *o, const struct tc
     return mapping_input(sf, &map, drop);
 }
 
+static bool mpc_data_counts(const struct subflow *sf, const struct mpopt *o) {
+    const struct conn *c = sf->conn;
+    return !sf->initiator && !sf->join && o->mpc.sender_key == c->remote_key && o->mpc.receiver_key == c->local_key;
+}
+
 /* MP_CAPABLE with data stands for a DSS: it maps the first bytes (3.1). */
 static bool mpc_data_input(struct subflow *sf, const struct mpopt *o, enum drop *drop) {
     struct conn *c = sf->conn;
-    if (sf->initiator || sf->join || o->mpc.sender_key != c->remote_key || o->mpc.receiver_key != c->local_key)
-        return true;
     struct rx_map map = {.ssn = {1},
                          .dsn = dsn_add(c->remote_idsn, 1),
                          .len = o->mpc.len,
@@ -166,10 +169,9 @@ static bool options_input(struct subflow *sf, const struct seg *seg, const struc
                 conn_fully_established(c);
             if (!dss_input(sf, o, rx, drop))
                 return false;
-        } else if (o->type == MPC_DATA) {
+        } else if (o->type == MPC_DATA && mpc_data_counts(sf, o)) {
             sf->dss_seen = true;
-            if (c->server)
-                conn_fully_established(c);
+            conn_fully_established(c);
             if (!mpc_data_input(sf, o, drop))
                 return false;
         }
@@ -294,6 +296,8 @@ enum drop receive_input(struct subflow *sf, const struct seg *seg, const struct 
     if (conn_is_mptcp(c)) {
         if (!options_input(sf, seg, rx, &drop))
             return drop;
+        if (drop == DROP_MP_MAP_FULL || drop == DROP_NO_MEMORY)
+            return drop; /* bytes without their mapping would be of no use: mapping and all, they come again */
         if (options_stripped(sf, seg, rx) && !fallback_now(sf, MIB_MPC_DATA_FALLBACK, MPRST_MIDDLEBOX))
             return drop;
     }

@@ -41,7 +41,8 @@ static void data_acked(struct conn *c, struct dsn ack) {
     c->snd_una = ack;
     bytebuf_advance(&c->sndbuf, &env->chunks, ack.v, c->write_seq.v + c->reserved);
     ranges_remove_below(&c->reinject, &env->mem, ack.v);
-    c->rtx_backoff = 0;
+    c->rtx_backoff = c->rtx_rounds = 0;
+    c->rtx_since = env->now;
     c->last_progress = env->now;
     conn_tune_sndbuf(c);
     if (c->want_write && conn_send_room(c) >= c->sndbuf_size / 3) {
@@ -105,6 +106,10 @@ static dur rtx_interval(const struct conn *c) {
 void conn_arm_rtx(struct conn *c) {
     struct env *env = c->mp->env;
     bool needed = c->state != UMPTCP_CLOSED && (waits_for_data_ack(c) || waits_for_window(c));
+    if (needed && time_is_never(c->due[DUE_RTX])) {
+        c->rtx_since = env->now;
+        c->rtx_rounds = 0;
+    }
     conn_set_due(c, DUE_RTX, needed ? time_add(env->now, rtx_interval(c)) : UMPTCP_NEVER);
 }
 
@@ -148,21 +153,48 @@ static void data_timeout(struct conn *c) {
     }
 }
 
+/*
+ * Whether the peer had its time (RFC 9293 3.8.3). A closed window may last as long as probes are answered (3.8.6.1),
+ * but not for a connection that the application gave up.
+ */
+static bool out_of_patience(const struct conn *c) {
+    const struct env *env = c->mp->env;
+    if (c->user_timeout && time_since(env->now, c->rtx_since) >= c->user_timeout)
+        return true;
+    return c->rtx_rounds > (c->orphan ? ORPHAN_ROUNDS : env->cfg.retries2);
+}
+
+static void rtx_timeout(struct conn *c) {
+    if (out_of_patience(c)) {
+        mib_inc(&c->mp->env->mib, MIB_TCP_ABORT_ON_TIMEOUT);
+        conn_abort(c, ETIMEDOUT);
+        return;
+    }
+    data_timeout(c);
+    c->rtx_rounds += c->rtx_rounds < UINT8_MAX;
+    c->rtx_backoff += c->rtx_backoff < RTX_BACKOFF_MAX;
+    conn_arm_rtx(c);
+}
+
+void conn_answered(struct conn *c) {
+    if (waits_for_window(c) && !c->orphan)
+        c->rtx_rounds = 0;
+}
+
 /* Takes a deadline off the list when it is due. */
 static bool take_due(struct conn *c, enum conn_due what) {
     if (time_before(c->mp->env->now, c->due[what]))
         return false;
-    conn_set_due(c, what, UMPTCP_NEVER);
+    if (what != DUE_RTX)
+        conn_set_due(c, what, UMPTCP_NEVER);
     return true;
 }
 
 void conn_timeout(struct conn *c) {
-    if (take_due(c, DUE_RTX)) {
-        data_timeout(c);
-        if (c->rtx_backoff < RTX_BACKOFF_MAX)
-            c->rtx_backoff++;
-        conn_arm_rtx(c);
-    }
+    if (take_due(c, DUE_RTX))
+        rtx_timeout(c);
+    if (take_due(c, DUE_AGAIN))
+        c->cork_out = c->cork;
     if (take_due(c, DUE_PATH))
         conn_path_timeout(c);
     if (take_due(c, DUE_LIFE))

@@ -96,7 +96,9 @@ void subflow_up(struct subflow *sf) {
     struct conn *c = sf->conn;
     sf->state = SF_ACTIVE;
     sf->join_at = UMPTCP_NEVER;
-    conn_set_due(c, DUE_LIFE, UMPTCP_NEVER);
+    if (!c->orphan ||
+        c->state != UMPTCP_FIN_WAIT_2) /* there it bounds the peer's patience, not the search for a path */
+        conn_set_due(c, DUE_LIFE, UMPTCP_NEVER);
     if (sf->join)
         c->joined = true;
     conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_SUBFLOW_UP, .subflow = sf->number});
@@ -228,6 +230,7 @@ enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_r
     if (rx.acceptable) {
         sf->probes = 0;
         sf->signal_acks = 0;
+        conn_answered(c);
         if (sf->stale && rx.alive)
             subflow_set_stale(sf, false);
         if (handshake_input(sf, seg, &rx, &drop) && signal_input(sf, seg, &drop)) {
