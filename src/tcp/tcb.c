@@ -260,6 +260,8 @@ void tcp_abort(struct tcb *t, int error) {
 }
 
 void tcp_orphan(struct tcb *t) {
+    if (!t->orphan)
+        t->rto_series = 0; /* what was left to us gets all its tries, however many there were before */
     t->orphan = true;
     if (t->state == UMPTCP_FIN_WAIT_2)
         tcb_enter_fin_wait_2(t);
