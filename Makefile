@@ -213,17 +213,18 @@ fuzzers = $(FUZZ:%.c=$B/fuzz/%)
 
 $B/san/all.a: $(call san,$(SRC))
 $B/fuzz/all.a: $(call fuz,$(SRC))
-$B/san/all.a $B/fuzz/all.a:
+$B/san/unit_help.a: $(call san,$(unit_help)) # an archive: a test gets those helpers that it calls
+$B/san/all.a $B/fuzz/all.a $B/san/unit_help.a:
 	$(call say,AR,$@)
 	$Qrm -f $@ && $(AR) rcs $@ $^
 
-$(unit): $(call san,$(unit_help))
+$(unit): $B/san/unit_help.a
 $(sim): $(call san,$(sim_help))
 $(INTEROP:%.c=$B/san/%): $(call san,$(interop_help))
 $(unit) $(sim) $(INTEROP:%.c=$B/san/%): $B/san/%: $B/san/%.o
 $(unit) $(sim) $(interop): $B/san/all.a
 	$(call say,LD,$@)
-	$Q$(CC) $(SAN) -o $@ $(filter %.o,$^) $B/san/all.a -lcmocka $(LIBS)
+	$Q$(CC) $(SAN) -o $@ $(filter %.o %_help.a,$^) $B/san/all.a -lcmocka $(LIBS)
 
 $(fuzzers): $B/fuzz/%: $B/fuzz/%.o $(call fuz,$(fuzz_help)) $B/fuzz/all.a
 	$(call say,LD,$@)

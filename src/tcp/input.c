@@ -292,6 +292,8 @@ static void note_alive(struct tcb *t, struct arrival *a) {
     a->rx->acceptable = true;
     a->rx->alive = t->stalled;
     a->rx->in_order = ssn_le(a->seq, t->rcv_nxt);
+    if (t->stalled) /* the path is back: what waited for it shall not wait out the back-off */
+        t->rtt.backoff = 0;
     t->stalled = false;
     t->keep_sent = 0;
     if (a->seg->len > 0)
@@ -365,8 +367,11 @@ static void input_synchronized(struct tcb *t, struct arrival *a) {
         return;
     note_alive(t, a);
     process_ack(t, a);
-    if (t->state != UMPTCP_CLOSED)
-        measure_payload(t, a);
+    if (t->state == UMPTCP_CLOSED)
+        return;
+    if (a->rx->alive)
+        tx_arm(t);
+    measure_payload(t, a);
 }
 
 /* ---- Entry ------------------------------------------------------------------------------------------------------- */
