@@ -10,6 +10,7 @@
 #include "wire/mpcrypto.h"
 
 enum { ACTIVE_PROBE_INTERVALS = 2 };
+#define PROBE_INTERVAL SEC(1) /* of a withdrawn path, when silent ones are not probed otherwise */
 
 static bool conn_closed(const struct conn *c) { return c->state == UMPTCP_CLOSED; }
 
@@ -73,19 +74,24 @@ int conn_announce(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr
     return 0;
 }
 
+/* REMOVE_ADDR is not acknowledged: it is said once on each subflow that works (3.4.2). */
 void conn_withdraw(struct conn *c, uint8_t id) {
     struct conn_paths *p = c->paths;
-    struct subflow *sf = signal_carrier(c, id, false);
+    const struct subflow *best = signal_carrier(c, id, false);
     if (p->add.active && p->add.id == id) {
         p->add.active = false;
         p->add.at = UMPTCP_NEVER;
     }
-    if (!sf || p->nremove == MP_REMOVE_IDS_MAX) {
+    if (!best || p->nremove == MP_REMOVE_IDS_MAX) {
         mib_inc(&c->mp->env->mib, MIB_RM_ADDR_TX_DROP);
         return;
     }
     p->remove_ids[p->nremove++] = id;
-    say(sf, SIG_REMOVE_ADDR);
+    list_for_each(n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        if (sf == best || (subflow_usable(sf) && sf->local_id != id))
+            say(sf, SIG_REMOVE_ADDR);
+    }
 }
 
 void subflow_prio(struct subflow *sf, bool backup) {
@@ -285,9 +291,14 @@ static bool conn_active(const struct conn *c) {
     return time_since(env->now, last) < ACTIVE_PROBE_INTERVALS * env->cfg.probe_interval;
 }
 
+static dur probe_interval(const struct conn *c) {
+    dur configured = c->mp->env->cfg.probe_interval;
+    return configured ? configured : PROBE_INTERVAL;
+}
+
 /* How long a path may be silent before its next probe: the configured time, or longer when its round trips are. */
 static dur probe_patience(const struct subflow *sf) {
-    dur interval = sf->conn->mp->env->cfg.probe_interval, slow = 2 * sf->tcb.rtt.srtt;
+    dur interval = probe_interval(sf->conn), slow = 2 * sf->tcb.rtt.srtt;
     return (interval > slow ? interval : slow) * (sf->probes + 1u);
 }
 
@@ -311,17 +322,19 @@ static void probe_path(struct subflow *sf, utime *again) {
         sf->probes++;
         mib_inc(&env->mib, MIB_UMPTCP_PROBES);
         tcp_probe(&sf->tcb);
-        due = time_max(time_add(sf->tcb.last_rx, probe_patience(sf)), time_add(env->now, env->cfg.probe_interval));
+        due = time_max(time_add(sf->tcb.last_rx, probe_patience(sf)), time_add(env->now, probe_interval(c)));
     }
     *again = time_min(*again, due);
 }
 
 static void give_up_unmapped(struct conn *c) {
-    c->paths->unmapped_at = UMPTCP_NEVER;
     list_for_each_safe(n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         struct ssn ssn;
-        if (sf->hold && hold_unmapped(sf, &ssn))
+        if (!sf->hold || time_before(c->mp->env->now, sf->hold->unmapped_at))
+            continue;
+        sf->hold->unmapped_at = UMPTCP_NEVER;
+        if (hold_unmapped(sf, &ssn))
             fallback_unmapped(sf, ssn, true);
     }
 }
@@ -334,7 +347,7 @@ static bool any_withdrawn(const struct conn *c) {
 
 /* Its paths are to be probed when they fall silent. */
 static bool conn_watched(const struct conn *c) {
-    return c->mp->env->cfg.probe_interval && ((c->nsubflows > 1 && conn_active(c)) || any_withdrawn(c));
+    return any_withdrawn(c) || (c->mp->env->cfg.probe_interval && c->nsubflows > 1 && conn_active(c));
 }
 
 void conn_arm_path(struct conn *c) {
@@ -343,17 +356,19 @@ void conn_arm_path(struct conn *c) {
     if (!p || c->mode != MP_FULL || conn_closed(c))
         return;
     if (time_is_never(p->probe_at) && conn_watched(c))
-        p->probe_at = time_add(env->now, env->cfg.probe_interval);
-    utime at = time_min(time_min(p->probe_at, p->unmapped_at), time_min(p->add.at, p->pm_at));
-    list_for_each(n, &c->subflows) at = time_min(at, subflow_of(n)->join_at);
+        p->probe_at = time_add(env->now, probe_interval(c));
+    utime at = time_min(p->probe_at, time_min(p->add.at, p->pm_at));
+    list_for_each(n, &c->subflows) {
+        const struct subflow *sf = subflow_of(n);
+        at = time_min(at, time_min(sf->join_at, sf->hold ? sf->hold->unmapped_at : UMPTCP_NEVER));
+    }
     conn_set_due(c, DUE_PATH, at);
 }
 
 void conn_path_timeout(struct conn *c) {
     utime now = c->mp->env->now;
     struct conn_paths *p = c->paths;
-    if (!time_before(now, p->unmapped_at))
-        give_up_unmapped(c);
+    give_up_unmapped(c);
     if (p->add.active && !time_before(now, p->add.at))
         announce_again(c);
     if (!time_before(now, p->pm_at)) {

@@ -152,8 +152,13 @@ void close_fin_rcvd(struct subflow *sf) {
         subflow_close(sf); /* the peer gave up this subflow only (RFC 8684 3.3.3) */
 }
 
+/* One that was up; attempts to open another do not keep a connection alive. */
 static bool any_left(const struct conn *c) {
-    list_for_each(n, &c->subflows) if (subflow_of(n)->state != SF_DEAD) return true;
+    list_for_each(n, &c->subflows) {
+        uint8_t state = subflow_of(n)->state;
+        if (state == SF_ACTIVE || state == SF_CLOSING)
+            return true;
+    }
     return false;
 }
 
@@ -163,9 +168,11 @@ void close_subflow_gone(struct conn *c, int error) {
         return;
     if (c->mode != MP_FULL || c->listener || c->orphan) {
         conn_finish(c, error ? error : c->eof && c->write_shut ? 0 : ECONNRESET);
+        reset_all(c, 0, ECONNABORTED);
         return;
     }
     /* Break before make: another subflow may come (3.3.3); until then the connection waits. */
     conn_set_due(c, DUE_RTX, UMPTCP_NEVER);
-    conn_set_due(c, DUE_LIFE, time_add(env->now, env->cfg.close_timeout));
+    if (time_is_never(c->due[DUE_LIFE]))
+        conn_set_due(c, DUE_LIFE, time_add(env->now, env->cfg.close_timeout));
 }

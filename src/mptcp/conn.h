@@ -41,6 +41,8 @@ enum mptcp_limit {
     FASTCLOSE_RETRIES = 3, /* RFC 8684 3.5 */
     JOIN_ACK_RETRIES = 6,
     ORPHAN_ROUNDS = 8,    /* of the data-level timer without progress, when nobody waits for the connection any more */
+    CONN_OFO_MAX = 2048,  /* holes in what was received, over all subflows */
+    HOLD_OFO_MAX = 512,   /* holes in what a subflow holds */
     PATH_EVENTS_MAX = 64, /* that wait per connection for the caller */
 };
 
@@ -149,6 +151,7 @@ struct subflow {
 struct hold {             /* bytes of a subflow that cannot be placed yet */
     struct bytebuf bytes; /* by ssn */
     struct ranges have;   /* ssn */
+    utime unmapped_at;    /* when patience with bytes without a mapping ends */
 };
 
 struct add_addr { /* the one announcement that is being made */
@@ -188,7 +191,6 @@ struct conn_paths {
     uint64_t pm_state[PM_STATE_SIZE / 8];
     struct deque events; /* struct pm_event: for the path manager */
     utime probe_at;      /* next look at silent paths */
-    utime unmapped_at;
     struct dsn fail_dsn; /* for SIG_FAIL */
 };
 

@@ -120,8 +120,8 @@ void fallback_unmapped(struct subflow *sf, struct ssn ssn, bool late) {
         fallback_now(sf, first ? MIB_MPC_DATA_FALLBACK : MIB_DSS_FALLBACK, MPRST_MIDDLEBOX);
         return;
     }
-    if (time_is_never(c->paths->unmapped_at)) {
-        c->paths->unmapped_at = time_add(env->now, UNMAPPED_PATIENCE);
+    if (time_is_never(sf->hold->unmapped_at)) {
+        sf->hold->unmapped_at = time_add(env->now, UNMAPPED_PATIENCE);
         conn_arm_path(c);
     }
 }

@@ -13,8 +13,10 @@ static struct hold *hold_get(struct subflow *sf) {
     struct env *env = sf->conn->mp->env;
     if (!sf->hold) {
         sf->hold = mem_alloc(&env->mem, sizeof *sf->hold);
-        if (sf->hold)
-            bytebuf_init(&sf->hold->bytes, sf->tcb.rcv_nxt.v);
+        if (!sf->hold)
+            return NULL;
+        bytebuf_init(&sf->hold->bytes, sf->tcb.rcv_nxt.v);
+        sf->hold->unmapped_at = UMPTCP_NEVER;
     }
     return sf->hold;
 }
@@ -32,7 +34,7 @@ void hold_free(struct subflow *sf) {
 int hold_store(struct subflow *sf, struct ssn ssn, const uint8_t *data, uint32_t len) {
     struct env *env = sf->conn->mp->env;
     struct hold *h = hold_get(sf);
-    if (!h || bytebuf_reserve(&h->bytes, &env->chunks, ssn.v, len))
+    if (!h || h->have.count >= HOLD_OFO_MAX || bytebuf_reserve(&h->bytes, &env->chunks, ssn.v, len))
         return -ENOMEM;
     struct range gap;
     uint64_t at = ssn.v, end = ssn.v + len;

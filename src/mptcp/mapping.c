@@ -41,11 +41,17 @@ static bool same_map(const struct rx_map *a, const struct rx_map *b) {
     return ssn_eq(a->ssn, b->ssn) && dsn_eq(a->dsn, b->dsn) && a->len == b->len && a->option_len == b->option_len;
 }
 
+/* Bytes that came before it wait for it. */
+static bool awaited(const struct subflow *sf, const struct rx_map *map) {
+    const struct range *r = sf->hold ? ranges_next(&sf->hold->have, map->ssn.v) : NULL;
+    return r && r->start < map->ssn.v + map->len;
+}
+
 enum drop rx_map_add(struct subflow *sf, const struct rx_map *map) {
     struct conn *c = sf->conn;
     const struct tcb *t = &sf->tcb;
     struct ssn end = ssn_add(map->ssn, map->len);
-    if (ssn_le(end, t->rcv_nxt))
+    if (ssn_le(end, t->rcv_nxt) && !awaited(sf, map))
         return DROP_NONE; /* a retransmission of what we have */
     uint32_t i = rx_map_index(sf, map->ssn);
     struct rx_map *at = i < sf->rx_maps.count ? rx_map_at(sf, i) : NULL;

@@ -282,6 +282,12 @@ static void add_addr_sent(struct conn *c, const struct mpopt *o) {
     conn_arm_path(c);
 }
 
+static bool signal_waits(const struct conn *c, uint16_t signal) {
+    list_for_each(n,
+                  &c->subflows) if (subflow_of(n)->state == SF_ACTIVE && subflow_of(n)->signals & signal) return true;
+    return false;
+}
+
 /* One option left on `sf`: what asked for it is done. */
 static void option_sent(struct subflow *sf, const struct mpopt *o) {
     struct conn *c = sf->conn;
@@ -304,7 +310,8 @@ static void option_sent(struct subflow *sf, const struct mpopt *o) {
         break;
     case MP_REMOVE_ADDR:
         sf->signals &= (uint16_t)~SIG_REMOVE_ADDR;
-        c->paths->nremove = 0;
+        if (!signal_waits(c, SIG_REMOVE_ADDR))
+            c->paths->nremove = 0;
         mib_add(mib, MIB_RM_ADDR_TX, o->remove.n);
         break;
     case MP_PRIO:

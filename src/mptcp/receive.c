@@ -55,6 +55,10 @@ int conn_receive(struct conn *c, struct dsn dsn, const uint8_t *data, uint32_t l
     }
     struct dsn at = dsn_max(dsn, c->rcv_nxt);
     bool in_order = dsn_eq(at, c->rcv_nxt);
+    if (!in_order && c->rcv_ofo.count >= CONN_OFO_MAX) {
+        *drop = DROP_TCP_OFO_FULL;
+        return -ENOBUFS;
+    }
     if (stream_store(c, at, end, data + dsn_sub(at, dsn)) ||
         (!in_order && ranges_add(&c->rcv_ofo, &env->mem, at.v, end.v))) {
         *drop = DROP_NO_MEMORY;
@@ -254,15 +258,25 @@ static int payload_plain(struct subflow *sf, const struct tcp_rx *rx, const uint
 
 /* What has to be looked at after bytes were stored: mappings that are complete, bytes that have none. */
 static void payload_done(struct subflow *sf) {
-    struct conn *c = sf->conn;
     if (sf->hold && !hold_drain(sf))
         return;
     rx_map_drop_below(sf, sf->tcb.rcv_nxt);
     struct ssn ssn;
     if (sf->hold && hold_unmapped(sf, &ssn))
         fallback_unmapped(sf, ssn, false);
-    else if (c->paths)
-        c->paths->unmapped_at = UMPTCP_NEVER;
+    else if (sf->hold)
+        sf->hold->unmapped_at = UMPTCP_NEVER;
+}
+
+/* Perhaps it is what held bytes waited for. */
+static void mapping_came(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    struct dsn before = c->rcv_nxt;
+    if (!sf->hold || !conn_is_mptcp(c))
+        return;
+    payload_done(sf);
+    if (!dsn_eq(before, c->rcv_nxt))
+        tcp_ack_now(&sf->tcb);
 }
 
 static enum drop payload_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx) {
@@ -274,7 +288,7 @@ static enum drop payload_input(struct subflow *sf, const struct seg *seg, const 
     if (rx->len) {
         const uint8_t *data = seg->data + rx->skip;
         if (plain ? payload_plain(sf, rx, data, &drop) : payload_mptcp(sf, rx, data, &drop))
-            return DROP_NO_MEMORY;
+            return drop ? drop : DROP_NO_MEMORY;
     }
     if (tcp_receive(&sf->tcb, seg, rx->ssn, rx->len, rx->fin, &eof) < 0)
         return DROP_NO_MEMORY;
@@ -301,8 +315,10 @@ enum drop receive_input(struct subflow *sf, const struct seg *seg, const struct 
         if (options_stripped(sf, seg, rx) && !fallback_now(sf, MIB_MPC_DATA_FALLBACK, MPRST_MIDDLEBOX))
             return drop;
     }
-    if (!rx->len && !rx->fin)
+    if (!rx->len && !rx->fin) {
+        mapping_came(sf);
         return drop;
+    }
     conn_arm_path(c);
     enum drop payload = payload_input(sf, seg, rx);
     return payload ? payload : drop;

@@ -187,6 +187,8 @@ static void reset_input(struct subflow *sf, const struct seg *seg) {
     struct env *env = c->mp->env;
     const struct mpopt *rst = mpopts_find(&seg->mp, MP_TCPRST);
     const struct mpopt *fast = mpopts_find(&seg->mp, MP_FASTCLOSE);
+    if (mpopts_find(&seg->mp, MP_FAIL)) /* from where on does not matter: all of it goes to other subflows */
+        mib_inc(&env->mib, MIB_MP_FAIL_RX);
     if (rst) {
         sf->peer_reason = rst->rst.reason;
         mib_inc(&env->mib, MIB_MP_RST_RX);
@@ -230,6 +232,7 @@ enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_r
     if (rx.acceptable) {
         sf->probes = 0;
         sf->signal_acks = 0;
+        sf->withdrawn = false;
         conn_answered(c);
         if (sf->stale && rx.alive)
             subflow_set_stale(sf, false);
