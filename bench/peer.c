@@ -150,8 +150,10 @@ static void relay_receive(struct relay *r) {
             die("standard output:");
     if (n > 0)
         r->received += n;
-    if (n == 0)
+    if (n == 0) {
         r->received_all = r->may_read = true;
+        close(STDOUT_FILENO); /* whoever reads there sees the end too */
+    }
 }
 
 static void relay(int fd, const struct options *o) {

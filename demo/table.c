@@ -72,12 +72,14 @@ void table_print(const struct transfer *const transfers[TRANSFERS]) {
     print_goodput("goodput, both again", transfers, PHASE_AFTER);
     ROW("SHA-256 at the client", "%.*s...", SHA_SHOWN, t->sha_client);
     ROW("SHA-256 at the server", "%.*s...", SHA_SHOWN, t->sha_server);
-    printf("\n  Reinjected bytes were sent again on another path. Goodput counts, from the first SYN on, the bytes "
-           "that reached\n"
-           "  the receiving application, against what the living paths can carry of it: full packets of %d bytes, of "
-           "which\n"
-           "  %.1f %% (download) and %.1f %% (upload) are payload and the rest IP, TCP and MPTCP headers.\n",
-           MTU, 100 * payload_share(transfers[0]), 100 * payload_share(transfers[1]));
+    printf(
+        "\n  Reinjected bytes were sent again on another path%s.\n"
+        "  Goodput counts, from the first SYN on, the bytes that reached the receiving application, against what the\n"
+        "  living paths can carry of it: full packets of %d bytes, of which %.1f %% (download) and %.1f %% (upload) "
+        "are\n"
+        "  payload and the rest IP, TCP and MPTCP headers.\n",
+        transfers[0]->from_linux ? " (Linux tells only of those that its timer sent again)" : "", MTU,
+        100 * payload_share(transfers[0]), 100 * payload_share(transfers[1]));
 }
 
 /* ---- Witness ----------------------------------------------------------------------------------------------------- */

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "transfer.h"
 
-enum { IP_HEADER = 20, TCP_HEADER = 20, TIMESTAMPS = 12, BITS = 8, USED_BYTES = 10 * MTU };
+enum { BITS = 8, USED_BYTES = 10 * MTU };
+
+/* The headers of a data segment: what IPv4, TCP, its timestamps and MPTCP's DSS option take (RFC 8684 3.3). */
+enum {
+    IP_HEADER = 20,
+    TCP_HEADER = 20,
+    TIMESTAMPS = 12,
+    DSS_OURS = 24,  /* a mapping of 64 bits, a DATA_ACK of 32 */
+    DSS_LINUX = 28, /* both of 64 */
+};
 
 double payload_share(const struct transfer *t) {
-    return (double)(MTU - IP_HEADER - TCP_HEADER - TIMESTAMPS - t->dss) / MTU;
+    return (double)(MTU - IP_HEADER - TCP_HEADER - TIMESTAMPS - (t->from_linux ? DSS_LINUX : DSS_OURS)) / MTU;
 }
 
 static double seconds(struct umptcp_time from, struct umptcp_time to) { return (double)(to.ns - from.ns) / NS_PER_S; }

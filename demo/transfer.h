@@ -35,7 +35,7 @@ struct transfer {
     enum fault_dir dir;    /* of the data: FAULT_IN is a download */
     enum path lead, spare; /* the path that carries the handshake and is cut, and the other */
     uint64_t size;
-    uint32_t dss; /* length of the MPTCP option in the sender's data segments */
+    bool from_linux; /* the kernel is the sender */
 
     struct umptcp_time start, progressed;
     uint64_t base[PATHS]; /* what the wires had delivered before */
