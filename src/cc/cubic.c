@@ -156,10 +156,14 @@ static void cubic_on_ack(struct cc *cc, const struct cc_ack *ack) {
         avoid_congestion(s, cc, ack);
 }
 
-/* Lowers ssthresh and ends the epoch. */
-static void reduce(struct cc *cc, const struct cc_event *ev) {
+/*
+ * Lowers ssthresh and ends the epoch. From the window, not from what is in flight (RFC 9438 4.6 leaves the choice): a
+ * path that was just starved - by the application, or by bytes that another subflow holds up - would be taken for a slow
+ * one. That the window was really used is seen to where it grows, see cwnd_limited.
+ */
+static void reduce(struct cc *cc) {
     struct cubic *s = state_of(cc);
-    uint32_t less = (uint32_t)((uint64_t)ev->inflight * BETA_NUM / BETA_DEN);
+    uint32_t less = (uint32_t)((uint64_t)cc->cwnd * BETA_NUM / BETA_DEN);
 
     s->epoch.cwnd_prior = cc->cwnd;
     s->epoch.w_est = 0;
@@ -169,19 +173,21 @@ static void reduce(struct cc *cc, const struct cc_event *ev) {
 static void cubic_on_congestion(struct cc *cc, const struct cc_event *ev) {
     struct cubic *s = state_of(cc);
     uint32_t w_max = cc->cwnd;
+    (void)ev;
 
     end_search(s);
     if (cc->cwnd < s->epoch.w_max) /* RFC 9438 4.7: others want a share: leave them more */
         w_max = (uint32_t)((uint64_t)cc->cwnd * FAST_NUM / FAST_DEN);
-    reduce(cc, ev);
+    reduce(cc);
     s->epoch.w_max = w_max;
 }
 
 static void cubic_on_rto(struct cc *cc, const struct cc_event *ev) {
     struct cubic *s = state_of(cc);
 
+    (void)ev;
     end_search(s);
-    reduce(cc, ev);
+    reduce(cc);
     s->epoch.w_max = 0; /* RFC 9438 4.8 */
 }
 

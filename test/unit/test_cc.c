@@ -259,10 +259,10 @@ static void test_cubic_reduction(void **state) {
     struct sender s = sender_of(&cc_cubic, 100, MSEC(200));
     struct cc_event ev = event_of(&s);
     (void)state;
-    ev.inflight = 50 * MSS; /* only half the window was in use */
+    ev.inflight = 50 * MSS; /* starved just now: the window counts */
     s.cc.ops->on_congestion(&s.cc, &ev);
-    assert_int_equal(s.cc.ssthresh, 35 * MSS);
-    ev.inflight = MSS;
+    assert_int_equal(s.cc.ssthresh, 70 * MSS);
+    s.cc.cwnd = MSS;
     s.cc.ops->on_congestion(&s.cc, &ev);
     assert_int_equal(s.cc.ssthresh, 2 * MSS);
 }
