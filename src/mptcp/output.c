@@ -157,6 +157,8 @@ static bool deal(struct conn *c, const struct share *s) {
     struct sched_path paths[CONN_SUBFLOWS_MAX];
     struct subflow *subflows[CONN_SUBFLOWS_MAX];
     uint64_t waiting = s->again ? ranges_total(&c->reinject) : s->len;
+    if (!s->again && c->want_write && !c->window_limited)
+        waiting = UINT64_MAX; /* the application has more than there was room for: this is not the end */
     struct sched_view view = {.now = c->mp->env->now,
                               .bytes = waiting < UINT32_MAX ? (uint32_t)waiting : UINT32_MAX,
                               .again = s->again,
@@ -282,6 +284,7 @@ static bool emit(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_
             plan.flags &= (uint8_t)~TCP_FIN;
         }
     }
+    sf->tcb.shared_window = conn_is_mptcp(c);
     tcp_emit(&sf->tcb, &plan, conn_window(c), &seg);
     out->gso_size = plan.gso_size;
     write_headers(sf, &seg, plan.len, out);

@@ -236,7 +236,7 @@ static void emit_options(const struct tcb *t, struct tcp_plan *plan, struct seg 
 /* The window field. What was advertised is never taken back (RFC 9293 3.8.6), so it is rounded up where it must be. */
 static uint16_t emit_window(const struct tcb *t, struct tcp_plan *plan, uint64_t window) {
     const uint8_t shift = plan->kind == TCP_PLAN_SYN ? 0 : t->rcv_wscale;
-    const uint64_t promised = distance(t->rcv_nxt, t->rcv_edge);
+    const uint64_t promised = t->shared_window ? window : distance(t->rcv_nxt, t->rcv_edge);
     uint64_t field = window >> shift;
     if (field << shift < promised)
         field = (promised + ((uint64_t)1 << shift) - 1) >> shift;

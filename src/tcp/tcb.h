@@ -96,9 +96,10 @@ struct tcb {
     bool syn_pending : 1, rst_pending : 1;
     bool probe_pending : 1; /* keepalive, window probe or path probe */
 
-    bool orphan : 1;   /* nobody reads or writes any more: FIN-WAIT-2, retries and probes are bounded */
-    bool stalled : 1;  /* a timer came up for want of an answer, and none came since */
-    bool override : 1; /* the persist timer came up: what fits the window may go, however little */
+    bool orphan : 1;        /* nobody reads or writes any more: FIN-WAIT-2, retries and probes are bounded */
+    bool stalled : 1;       /* a timer came up for want of an answer, and none came since */
+    bool override : 1;      /* the persist timer came up: what fits the window may go, however little */
+    bool shared_window : 1; /* it is a connection's, whose owner keeps its edge: our own past ones are no promise */
 
     uint8_t quickacks;     /* segments still to be acknowledged at once */
     uint8_t syn_sends;     /* how often the SYN or SYN/ACK left */
