@@ -95,7 +95,7 @@ static void side_open(struct bench *b, int i, bool super, int subflows) {
             .name = "wire", .mtu = MTU, .flags = UMPTCP_IF_CSUM | (super ? UMPTCP_IF_TSO4 : 0)};
         struct umptcp_addr addr = address(w, i);
         int n = umptcp_netif_add(s->stack, &netif);
-        if (n < 0 || umptcp_addr_add(s->stack, n, &addr, 24))
+        if (n < 0 || umptcp_addr_add(s->stack, n, &addr, 24, b->now))
             fail("no interface");
     }
     umptcp_limits_set(s->stack, UMPTCP_SUBFLOWS_MAX, 0);

@@ -51,7 +51,7 @@ int world_add_path(struct world *w, enum path path, struct umptcp_time now) {
     if (!err)
         err = umptcp_addr_parse("0.0.0.0", &any);
     if (!err)
-        err = umptcp_addr_add(w->stack, w->netifs[path], &ep.addr.addr, PREFIX);
+        err = umptcp_addr_add(w->stack, w->netifs[path], &ep.addr.addr, PREFIX, now);
     if (!err)
         err = umptcp_route_add(w->stack, &any, 0, w->netifs[path]);
     if (err)

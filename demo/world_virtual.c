@@ -126,7 +126,7 @@ static int add_path(struct virtual *v, enum path path) {
     struct umptcp_addr addr;
     if (!(err = add_netif(&v->client, path)) && !(err = add_netif(&v->server, path)) &&
         !(err = umptcp_addr_parse(path_plans[path].server, &addr)))
-        err = umptcp_addr_add(v->server.stack, v->server.netifs[path], &addr, PREFIX);
+        err = umptcp_addr_add(v->server.stack, v->server.netifs[path], &addr, PREFIX, v->now);
     v->w.netifs[path] = v->client.netifs[path];
     return err ? err : world_add_path(&v->w, path, v->now);
 }

@@ -342,7 +342,7 @@ static void add_interface(struct nc *nc, const struct tun_options *t, bool has_d
         bool v4 = umptcp_addr_is_v4(&t->ours[i].addr);
         struct umptcp_addr any = {{0}};
         umptcp_addr_parse(v4 ? "0.0.0.0" : "::", &any);
-        int err = umptcp_addr_add(nc->stack, netif, &t->ours[i].addr, t->ours[i].len);
+        int err = umptcp_addr_add(nc->stack, netif, &t->ours[i].addr, t->ours[i].len, loop_now(nc->loop));
         if (!err && !has_default[v4])
             err = umptcp_route_add(nc->stack, &any, 0, netif);
         has_default[v4] = true;

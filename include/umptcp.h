@@ -155,9 +155,10 @@ UMPTCP_API int umptcp_netif_add(struct umptcp *s, const struct umptcp_netif_conf
  * Removing one, and setting the interface down, makes the subflows from it move their data elsewhere and end
  * (REMOVE_ADDR is sent on another); adding or up makes endpoints of that address usable again.
  */
-UMPTCP_API int umptcp_addr_add(struct umptcp *s, int netif, const struct umptcp_addr *addr, uint8_t prefix_len);
-UMPTCP_API int umptcp_addr_del(struct umptcp *s, int netif, const struct umptcp_addr *addr);
-UMPTCP_API int umptcp_netif_set_up(struct umptcp *s, int netif, bool up);
+UMPTCP_API int umptcp_addr_add(struct umptcp *s, int netif, const struct umptcp_addr *addr, uint8_t prefix_len,
+                               struct umptcp_time now);
+UMPTCP_API int umptcp_addr_del(struct umptcp *s, int netif, const struct umptcp_addr *addr, struct umptcp_time now);
+UMPTCP_API int umptcp_netif_set_up(struct umptcp *s, int netif, bool up, struct umptcp_time now);
 /* Sends a prefix through an interface (an all-zero prefix of length 0 is the default route of that family). */
 UMPTCP_API int umptcp_route_add(struct umptcp *s, const struct umptcp_addr *prefix, uint8_t prefix_len, int netif);
 
@@ -223,7 +224,7 @@ enum umptcp_event_type {
     UMPTCP_EV_WRITABLE,       /* there is room again after a short umptcp_send() */
     UMPTCP_EV_CLOSED,         /* over: `error` is 0 after an orderly end, else the errno value; the handle stays until
                                  umptcp_close() */
-    UMPTCP_EV_SUBFLOW_UP,     /* `subflow` is its number */
+    UMPTCP_EV_SUBFLOW_UP,     /* a further subflow, `subflow`, carries data; the first one comes with the connection */
     UMPTCP_EV_SUBFLOW_DOWN,   /* `error`: errno value; `reason`: the MP_TCPRST reason that came or went, else 0 */
     UMPTCP_EV_SUBFLOW_STALE,  /* no progress: data avoids it */
     UMPTCP_EV_SUBFLOW_ALIVE,  /* and back */
@@ -244,7 +245,7 @@ struct umptcp_event {
 };
 
 /* Takes the next event. Returns false when there is none. Socket events are merged, path events may be lost when more
- * than a few hundred wait (counted as UmptcpEventsLost). */
+ * than 64 of a connection wait (counted as UmptcpEventsLost). */
 UMPTCP_API bool umptcp_event(struct umptcp *s, struct umptcp_event *ev);
 
 /* ---- Sockets ----------------------------------------------------------------------------------------------------- */
@@ -325,7 +326,8 @@ enum umptcp_opt {
 };
 
 /* Returns 0, or -ENOPROTOOPT, -EINVAL (value out of range), -EBADF. */
-UMPTCP_API int umptcp_setopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t value);
+UMPTCP_API int umptcp_setopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t value,
+                             struct umptcp_time now);
 UMPTCP_API int umptcp_getopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t *value);
 
 /* Addresses of the first subflow, also when it is gone (RFC 8684 section 4). 0, -ENOTCONN, -EBADF. */

@@ -143,3 +143,8 @@ uint64_t ranges_total(const struct ranges *r) {
         total += r->items[i].end - r->items[i].start;
     return total;
 }
+
+bool ranges_touch(const struct ranges *r, uint64_t start, uint64_t end) {
+    const struct range *next = ranges_next(r, start - 1);
+    return next && (int64_t)(next->start - end) <= 0;
+}

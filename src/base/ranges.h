@@ -33,6 +33,8 @@ const struct range *ranges_next(const struct ranges *r, uint64_t at);
 bool ranges_cover(const struct ranges *r, uint64_t start, uint64_t end);
 /* The first part of [start, end) that is not in the set: stores it and returns true; false when all of it is. */
 bool ranges_gap(const struct ranges *r, uint64_t start, uint64_t end, struct range *gap);
+/* True when [start, end) overlaps or touches a range of the set: adding it makes no further one. */
+bool ranges_touch(const struct ranges *r, uint64_t start, uint64_t end);
 /* How many numbers are in the set. */
 uint64_t ranges_total(const struct ranges *r);
 

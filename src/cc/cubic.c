@@ -158,8 +158,8 @@ static void cubic_on_ack(struct cc *cc, const struct cc_ack *ack) {
 
 /*
  * Lowers ssthresh and ends the epoch. From the window, not from what is in flight (RFC 9438 4.6 leaves the choice): a
- * path that was just starved - by the application, or by bytes that another subflow holds up - would be taken for a slow
- * one. That the window was really used is seen to where it grows, see cwnd_limited.
+ * path that was just starved - by the application, or by bytes that another subflow holds up - would be taken for a
+ * slow one. That the window was really used is seen to where it grows, see cwnd_limited.
  */
 static void reduce(struct cc *cc) {
     struct cubic *s = state_of(cc);

@@ -246,7 +246,7 @@ static utime lane_next(const struct lane *l) {
 
 /* Everything of `head` that has not arrived by `now` is lost. */
 static void lane_lose(struct lane *l, struct list *head, utime now) {
-    list_for_each_safe(n, head) {
+    list_for_each_safe (n, head) {
         struct parcel *p = parcel_of(n);
         if (head == &l->flight && !time_before(now, p->when))
             continue;
@@ -270,7 +270,8 @@ static void lane_set(struct lane *l, const struct fault_link *link, utime now) {
 static void lane_free(struct lane *l) {
     struct list *lists[] = {&l->queue, &l->flight};
     for (int i = 0; i < 2; i++)
-        list_for_each_safe(n, lists[i]) free(parcel_of(n));
+        list_for_each_safe (n, lists[i])
+            free(parcel_of(n));
 }
 
 /* ---- Driver ------------------------------------------------------------------------------------------------------ */

@@ -224,7 +224,7 @@ static struct port *port_of(struct loop *l, const void *ptr) {
 /* The interface went away under the driver: it would be "ready" for ever. */
 static void port_lost(struct loop *l, struct port *p) {
     epoll_ctl(l->epoll, EPOLL_CTL_DEL, p->d->fd, NULL);
-    umptcp_netif_set_up(l->cfg.stack, p->netif, false);
+    umptcp_netif_set_up(l->cfg.stack, p->netif, false, l->now);
 }
 
 /* Marks drivers; calls the application for its own descriptors. */

@@ -20,7 +20,7 @@ static bool conn_closed(const struct conn *c) { return c->state == UMPTCP_CLOSED
 /* The subflow that carries a signal about others: the first that works, preferably not `not_this`. */
 static struct subflow *signal_carrier(const struct conn *c, uint8_t not_this_id, bool any_id) {
     struct subflow *second_best = NULL;
-    list_for_each(n, &c->subflows) {
+    list_for_each (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (!subflow_usable(sf))
             continue;
@@ -64,14 +64,35 @@ static void announce_again(struct conn *c) {
     schedule_announcement(c);
 }
 
+/* An id is in use (again): it must not be withdrawn by a copy that is late. */
+static void forget_withdrawal(struct conn_paths *p, uint8_t id) {
+    for (uint32_t i = 0; i < p->nremove; i++)
+        if (p->remove_ids[i] == id) {
+            p->remove_ids[i] = p->remove_ids[--p->nremove];
+            return;
+        }
+}
+
 int conn_announce(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr) {
     struct add_addr *a = &c->paths->add;
     if (a->active)
         return -EBUSY;
     *a = (struct add_addr){.active = true, .id = id, .addr = *addr};
+    forget_withdrawal(c->paths, id);
     announce_again(c);
     conn_arm_path(c);
     return 0;
+}
+
+/* The list of withdrawn ids starts anew when the last one was said: what is late of that is dropped. */
+static void withdrawals_begin(struct conn *c) {
+    struct conn_paths *p = c->paths;
+    if (!p->remove_said)
+        return;
+    p->remove_said = false;
+    p->nremove = 0;
+    list_for_each (n, &c->subflows)
+        subflow_of(n)->signals &= (uint16_t)~SIG_REMOVE_ADDR;
 }
 
 /* REMOVE_ADDR is not acknowledged: it is said once on each subflow that works (3.4.2). */
@@ -82,12 +103,14 @@ void conn_withdraw(struct conn *c, uint8_t id) {
         p->add.active = false;
         p->add.at = UMPTCP_NEVER;
     }
+    withdrawals_begin(c);
+    forget_withdrawal(p, id);
     if (!best || p->nremove == MP_REMOVE_IDS_MAX) {
         mib_inc(&c->mp->env->mib, MIB_RM_ADDR_TX_DROP);
         return;
     }
     p->remove_ids[p->nremove++] = id;
-    list_for_each(n, &c->subflows) {
+    list_for_each (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf == best || (subflow_usable(sf) && sf->local_id != id))
             say(sf, SIG_REMOVE_ADDR);
@@ -102,19 +125,6 @@ void subflow_prio(struct subflow *sf, bool backup) {
 
 /* ---- Heard ---------------------------------------------------------------------------------------------------------
  */
-
-bool conn_remote_addr(const struct conn *c, uint8_t id, struct umptcp_sockaddr *addr) {
-    if (id == 0) {
-        *addr = c->name.remote;
-        return true;
-    }
-    for (uint32_t i = 0; c->paths && i < c->paths->nremotes; i++)
-        if (c->paths->remotes[i].id == id) {
-            *addr = c->paths->remotes[i].addr;
-            return true;
-        }
-    return false;
-}
 
 /* Room for exactly `n`. False without memory. */
 static bool remotes_resize(struct conn *c, uint32_t n) {
@@ -206,7 +216,7 @@ static void remove_input(struct conn *c, uint8_t id, enum drop *drop) {
             known = true;
             break;
         }
-    list_for_each(n, &c->subflows) {
+    list_for_each (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf->remote_id != id || sf->state != SF_ACTIVE)
             continue;
@@ -328,7 +338,7 @@ static void probe_path(struct subflow *sf, utime *again) {
 }
 
 static void give_up_unmapped(struct conn *c) {
-    list_for_each_safe(n, &c->subflows) {
+    list_for_each_safe (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         struct ssn ssn;
         if (!sf->hold || time_before(c->mp->env->now, sf->hold->unmapped_at))
@@ -340,8 +350,9 @@ static void give_up_unmapped(struct conn *c) {
 }
 
 static bool any_withdrawn(const struct conn *c) {
-    list_for_each(n, &c->subflows) if (subflow_of(n)->withdrawn && subflow_of(n)->probes &&
-                                       subflow_of(n)->state == SF_ACTIVE) return true;
+    list_for_each (n, &c->subflows)
+        if (subflow_of(n)->withdrawn && subflow_of(n)->probes && subflow_of(n)->state == SF_ACTIVE)
+            return true;
     return false;
 }
 
@@ -358,7 +369,7 @@ void conn_arm_path(struct conn *c) {
     if (time_is_never(p->probe_at) && conn_watched(c))
         p->probe_at = time_add(env->now, probe_interval(c));
     utime at = time_min(p->probe_at, time_min(p->add.at, p->pm_at));
-    list_for_each(n, &c->subflows) {
+    list_for_each (n, &c->subflows) {
         const struct subflow *sf = subflow_of(n);
         at = time_min(at, time_min(sf->join_at, sf->hold ? sf->hold->unmapped_at : UMPTCP_NEVER));
     }
@@ -375,14 +386,15 @@ void conn_path_timeout(struct conn *c) {
         p->pm_at = UMPTCP_NEVER;
         conn_pm_event(c, &(struct pm_event){.type = PM_TIMER});
     }
-    list_for_each_safe(n, &c->subflows) {
+    list_for_each_safe (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf->state == SF_PRE && !time_before(now, sf->join_at))
             handshake_join_timeout(sf);
     }
     if (!time_before(now, p->probe_at)) {
         utime again = UMPTCP_NEVER;
-        list_for_each_safe(n, &c->subflows) probe_path(subflow_of(n), &again);
+        list_for_each_safe (n, &c->subflows)
+            probe_path(subflow_of(n), &again);
         p->probe_at = conn_watched(c) ? again : UMPTCP_NEVER;
     }
     conn_arm_path(c);

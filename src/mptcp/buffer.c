@@ -42,7 +42,7 @@ static void update_window(struct conn *c) {
     uint64_t old = promised(c), now = conn_window(c);
     if (now == old || now < 2 * old || old > c->rcvbuf_size / 4)
         return;
-    list_for_each(n, &c->subflows) {
+    list_for_each (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf->state == SF_ACTIVE && !sf->stale)
             tcp_ack_now(&sf->tcb);
@@ -53,7 +53,7 @@ static void update_window(struct conn *c) {
 /* The largest round trip of the subflows: what the buffer must bridge. */
 static dur longest_rtt(const struct conn *c) {
     dur longest = 0;
-    list_for_each(n, &c->subflows) {
+    list_for_each (n, &c->subflows) {
         const struct tcb *t = &subflow_of(n)->tcb;
         dur rtt = t->rcv_rtt_us ? USEC(t->rcv_rtt_us) : t->rtt.srtt;
         if (subflow_of(n)->state == SF_ACTIVE && rtt > longest)
@@ -123,8 +123,9 @@ void conn_tune_sndbuf(struct conn *c) {
     uint64_t want = 0;
     if (c->sndbuf_fixed)
         return;
-    list_for_each(n, &c->subflows) if (subflow_of(n)->state == SF_ACTIVE) want +=
-        SNDBUF_CWNDS * (uint64_t)subflow_of(n)->tcb.cc.cwnd;
+    list_for_each (n, &c->subflows)
+        if (subflow_of(n)->state == SF_ACTIVE)
+            want += SNDBUF_CWNDS * (uint64_t)subflow_of(n)->tcb.cc.cwnd;
     if (want > c->mp->env->cfg.wmem_max)
         want = c->mp->env->cfg.wmem_max;
     if (want > c->sndbuf_size)
@@ -146,8 +147,12 @@ int conn_reserve(struct conn *c, size_t len, struct umptcp_slice *slices, int ma
         len = room;
         c->want_write = true;
     }
-    if (bytebuf_reserve(&c->sndbuf, &env->chunks, c->write_seq.v, len))
+    if (len > (size_t)max * BYTEBUF_CHUNK)
+        len = (size_t)max * BYTEBUF_CHUNK;
+    if (bytebuf_reserve(&c->sndbuf, &env->chunks, c->write_seq.v, len)) {
+        c->want_write = true; /* when acknowledgments freed some */
         return -ENOMEM;
+    }
     int n = bytebuf_slices(&c->sndbuf, c->write_seq.v, len, slices, max);
     c->reserved = 0;
     for (int i = 0; i < n; i++)

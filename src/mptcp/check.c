@@ -59,7 +59,7 @@ const char *conn_check(const struct conn *c) {
     const char *why = check_send(c);
     uint32_t n = 0;
     why = why ? why : check_receive(c);
-    list_for_each(node, &c->subflows) {
+    list_for_each (node, &c->subflows) {
         const struct subflow *sf = subflow_of(node);
         n++;
         if (sf->conn != c)

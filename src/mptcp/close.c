@@ -11,7 +11,7 @@
 static bool in_handshake(const struct conn *c) { return c->state == UMPTCP_SYN_SENT || c->state == UMPTCP_SYN_RCVD; }
 
 static void ack_everywhere(struct conn *c, uint16_t signals) {
-    list_for_each(n, &c->subflows) {
+    list_for_each (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf->state != SF_ACTIVE)
             continue;
@@ -50,14 +50,14 @@ static bool end_acked(const struct conn *c) {
 static void set_state(struct conn *c, enum umptcp_tcp_state state) {
     struct env *env = c->mp->env;
     conn_set_state(c, state);
-    if (state == UMPTCP_FIN_WAIT_2 && c->orphan) /* nobody waits for what the peer may still say */
+    if (state == UMPTCP_FIN_WAIT_2 && c->orphan && conn_is_mptcp(c)) /* nobody waits for what the peer may still say */
         conn_set_due(c, DUE_LIFE, time_add(env->now, env->cfg.time_wait));
 }
 
 /* Both directions are done: the subflows end in order, with FINs of their own. */
 static void finish_in_order(struct conn *c) {
     conn_finish(c, 0);
-    list_for_each_safe(n, &c->subflows) {
+    list_for_each_safe (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf->tcb.fin_queued && sf->state == SF_ACTIVE)
             sf->state = SF_CLOSING; /* plain TCP: its FIN went already */
@@ -116,7 +116,8 @@ void conn_close(struct conn *c) {
         conn_abort(c, ECONNRESET);
         return;
     }
-    list_for_each(n, &c->subflows) tcp_orphan(&subflow_of(n)->tcb);
+    list_for_each (n, &c->subflows)
+        tcp_orphan(&subflow_of(n)->tcb);
     conn_shutdown(c);
     if (c->state == UMPTCP_FIN_WAIT_2) /* shutdown() had come long before */
         set_state(c, UMPTCP_FIN_WAIT_2);
@@ -125,7 +126,7 @@ void conn_close(struct conn *c) {
 }
 
 static void reset_all(struct conn *c, uint16_t signals, int error) {
-    list_for_each_safe(n, &c->subflows) {
+    list_for_each_safe (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         sf->signals |= signals;
         subflow_reset(sf, MPRST_UNSPEC, error);
@@ -154,7 +155,7 @@ void close_fin_rcvd(struct subflow *sf) {
 
 /* One that was up; attempts to open another do not keep a connection alive. */
 static bool any_left(const struct conn *c) {
-    list_for_each(n, &c->subflows) {
+    list_for_each (n, &c->subflows) {
         uint8_t state = subflow_of(n)->state;
         if (state == SF_ACTIVE || state == SF_CLOSING)
             return true;

@@ -17,7 +17,8 @@ int mp_init(struct mp *mp, struct env *env) {
 }
 
 void mp_free(struct mp *mp) {
-    list_for_each_safe(n, &mp->conns) conn_free(container_of(n, struct conn, node));
+    list_for_each_safe (n, &mp->conns)
+        conn_free(container_of(n, struct conn, node));
     hash_table_free(&mp->flows, &mp->env->mem);
     tokens_free(&mp->tokens, &mp->env->mem);
 }
@@ -53,7 +54,8 @@ struct conn *conn_new(struct mp *mp) {
 void conn_free(struct conn *c) {
     struct env *env = c->mp->env;
     struct mem *mem = &env->mem;
-    list_for_each_safe(n, &c->subflows) subflow_free(subflow_of(n));
+    list_for_each_safe (n, &c->subflows)
+        subflow_free(subflow_of(n));
     timer_cancel(&env->timers, &c->timer);
     timers_reserve(&env->timers, -CONN_TIMERS);
     token_release(&c->mp->tokens, &c->token);
@@ -75,12 +77,15 @@ void conn_free(struct conn *c) {
 }
 
 bool conn_reap(struct conn *c) {
-    list_for_each_safe(n, &c->subflows) {
+    list_for_each_safe (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf->state == SF_DEAD && !sf->tcb.rst_pending)
             subflow_free(sf);
     }
-    return c->state == UMPTCP_CLOSED && list_empty(&c->subflows) && !c->handle && !c->listener;
+    if (c->state != UMPTCP_CLOSED || !list_empty(&c->subflows))
+        return false;
+    bytebuf_free(&c->sndbuf, &c->mp->env->chunks); /* nothing more will be sent; what came can still be read */
+    return !c->handle && !c->listener;
 }
 
 void conn_work(struct conn *c) {
@@ -100,11 +105,12 @@ void conn_notify(struct conn *c, enum conn_notify what) {
 
 void conn_path_event(struct conn *c, const struct conn_path_event *ev) {
     struct env *env = c->mp->env;
+    bool told = c->handle || c->listener; /* now, or when it is accepted */
     struct conn_path_event *slot =
-        c->handle && c->path_events.count < PATH_EVENTS_MAX ? deque_push(&c->path_events, &env->mem) : NULL;
+        told && c->path_events.count < PATH_EVENTS_MAX ? deque_push(&c->path_events, &env->mem) : NULL;
     if (slot)
         *slot = *ev;
-    else if (c->handle)
+    else if (told)
         mib_inc(&env->mib, MIB_UMPTCP_EVENTS_LOST);
     conn_work(c);
 }
@@ -113,8 +119,13 @@ void conn_pm_event(struct conn *c, const struct pm_event *ev) {
     if (!c->paths || c->mode != MP_FULL || c->state == UMPTCP_CLOSED)
         return;
     struct pm_event *slot = deque_push(&c->paths->events, &c->mp->env->mem);
-    if (slot)
+    if (slot) {
         *slot = *ev;
+    } else { /* the path manager looks again when there may be memory */
+        mib_inc(&c->mp->env->mib, MIB_UMPTCP_EVENTS_LOST);
+        c->paths->pm_at = time_add(c->mp->env->now, c->mp->env->cfg.rto_min);
+        conn_arm_path(c);
+    }
     conn_work(c);
 }
 

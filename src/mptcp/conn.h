@@ -37,9 +37,9 @@ enum mptcp_limit {
     RX_MAPS_MAX = 2048,     /* mappings that wait for their data, per subflow */
     CONN_SUBFLOWS_MAX = 16, /* also half-open and closing ones */
     REMOTE_ADDRS_MAX = PM_REMOTES_MAX,
-    ADD_ADDR_RETRIES = 3,  /* after the first */
-    FASTCLOSE_RETRIES = 3, /* RFC 8684 3.5 */
+    ADD_ADDR_RETRIES = 3, /* after the first */
     JOIN_ACK_RETRIES = 6,
+    SIGNAL_ACKS_MAX = 2,  /* duplicate ACKs in a row that only carry signals (RFC 8684 3) */
     ORPHAN_ROUNDS = 8,    /* of the data-level timer without progress, when nobody waits for the connection any more */
     CONN_OFO_MAX = 2048,  /* holes in what was received, over all subflows */
     HOLD_OFO_MAX = 512,   /* holes in what a subflow holds */
@@ -185,6 +185,7 @@ struct conn_paths {
     bool echo_pending;
     struct pm_remote echo; /* to be echoed */
     bool echo_has_port;
+    bool remove_said;               /* one copy of them left */
     uint8_t remove_ids[8], nremove; /* to be withdrawn */
     struct add_addr add;
     utime pm_at; /* PM_CMD_TIMER */
@@ -404,7 +405,7 @@ void tx_map_clear(struct subflow *sf);
 int hold_store(struct subflow *sf, struct ssn ssn, const uint8_t *data, uint32_t len);
 /* Moves what is held and placeable into the stream. False when a checksum failed and the subflow was reset for it.
  */
-bool hold_drain(struct subflow *sf);
+bool hold_drain(struct subflow *sf, enum drop *drop);
 /* In plain TCP everything that is held belongs to the stream as it is. */
 void hold_drain_plain(struct subflow *sf);
 /* The first held byte that no mapping covers; false when there is none. */
@@ -513,8 +514,6 @@ bool signal_input(struct subflow *sf, const struct seg *seg, enum drop *drop);
 int conn_announce(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr);
 void conn_withdraw(struct conn *c, uint8_t id);
 void subflow_prio(struct subflow *sf, bool backup);
-/* The address of a remote id; false when it is not known. */
-bool conn_remote_addr(const struct conn *c, uint8_t id, struct umptcp_sockaddr *addr);
 /* DUE_PATH came up: retransmit ADD_ADDR, probe silent paths, give up on unmapped data. */
 void conn_path_timeout(struct conn *c);
 void conn_arm_path(struct conn *c);

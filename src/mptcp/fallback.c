@@ -14,7 +14,8 @@
 
 static uint32_t living(const struct conn *c) {
     uint32_t n = 0;
-    list_for_each(node, &c->subflows) n += subflow_of(node)->state != SF_DEAD;
+    list_for_each (node, &c->subflows)
+        n += subflow_of(node)->state != SF_DEAD;
     return n;
 }
 

@@ -34,7 +34,8 @@ void hold_free(struct subflow *sf) {
 int hold_store(struct subflow *sf, struct ssn ssn, const uint8_t *data, uint32_t len) {
     struct env *env = sf->conn->mp->env;
     struct hold *h = hold_get(sf);
-    if (!h || h->have.count >= HOLD_OFO_MAX || bytebuf_reserve(&h->bytes, &env->chunks, ssn.v, len))
+    if (!h || (h->have.count >= HOLD_OFO_MAX && !ranges_touch(&h->have, ssn.v, ssn.v + len)) ||
+        bytebuf_reserve(&h->bytes, &env->chunks, ssn.v, len))
         return -ENOMEM;
     struct range gap;
     uint64_t at = ssn.v, end = ssn.v + len;
@@ -64,14 +65,13 @@ static bool hold_release(struct subflow *sf, uint64_t start, uint64_t end) {
     return true;
 }
 
-/* Copies held bytes to their place in the stream. */
-static int hold_place(struct subflow *sf, uint64_t start, uint64_t end, struct dsn dsn) {
+/* Copies held bytes to their place in the stream; `*drop`: why some of them are not wanted there. */
+static int hold_place(struct subflow *sf, uint64_t start, uint64_t end, struct dsn dsn, enum drop *drop) {
     while (start < end) {
         struct umptcp_slice slice;
-        enum drop drop = DROP_NONE;
         if (bytebuf_slices(&sf->hold->bytes, start, end - start, &slice, 1) != 1)
             return -ENOMEM;
-        if (conn_receive(sf->conn, dsn, slice.base, (uint32_t)slice.len, &drop))
+        if (conn_receive(sf->conn, dsn, slice.base, (uint32_t)slice.len, drop))
             return -ENOMEM;
         dsn = dsn_add(dsn, slice.len);
         start += slice.len;
@@ -94,7 +94,7 @@ static bool hold_csum_ok(const struct subflow *sf, const struct rx_map *m) {
 }
 
 /* One mapping: false when nothing of it can be placed now. `*failed`: its checksum is wrong. */
-static bool drain_map(struct subflow *sf, struct rx_map *m, bool *failed) {
+static bool drain_map(struct subflow *sf, struct rx_map *m, bool *failed, enum drop *drop) {
     struct conn *c = sf->conn;
     uint64_t start = m->ssn.v, end = start + m->len;
     const struct range *r = ranges_next(&sf->hold->have, start);
@@ -112,17 +112,17 @@ static bool drain_map(struct subflow *sf, struct rx_map *m, bool *failed) {
             return false;
         }
     }
-    if (hold_place(sf, from, to, dsn_add(m->dsn, from - start)))
+    if (hold_place(sf, from, to, dsn_add(m->dsn, from - start), drop))
         return false;
     rx_map_placed(c, m);
     return hold_release(sf, from, to);
 }
 
-bool hold_drain(struct subflow *sf) {
+bool hold_drain(struct subflow *sf, enum drop *drop) {
     for (uint32_t i = 0; sf->hold && i < sf->rx_maps.count;) {
         struct rx_map *m = deque_at(&sf->rx_maps, i);
         bool failed = false;
-        if (drain_map(sf, m, &failed))
+        if (drain_map(sf, m, &failed, drop))
             continue; /* perhaps there is another piece of it */
         if (failed) {
             fallback_checksum(sf, m);
@@ -140,7 +140,9 @@ void hold_drain_plain(struct subflow *sf) {
     while (sf->hold) {
         struct range r = sf->hold->have.items[0];
         struct dsn dsn = {c->rx_base_dsn.v + (r.start - c->rx_base_ssn.v)};
-        if (hold_place(sf, r.start, r.end, dsn))
+        enum drop drop = DROP_NONE;
+        c->rcv_edge = dsn_max(c->rcv_edge, dsn_add(dsn, r.end - r.start)); /* TCP had room for them */
+        if (hold_place(sf, r.start, r.end, dsn, &drop))
             return;
         if (!hold_release(sf, r.start, r.end))
             return;

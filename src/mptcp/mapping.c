@@ -47,6 +47,17 @@ static bool awaited(const struct subflow *sf, const struct rx_map *map) {
     return r && r->start < map->ssn.v + map->len;
 }
 
+/* Mappings whose bytes are all in the stream are kept only to know a copy again: when room is short they go. */
+static void forget_complete(struct subflow *sf) {
+    struct mem *mem = &sf->conn->mp->env->mem;
+    for (uint32_t i = sf->rx_maps.count; i-- > 0;) {
+        const struct rx_map *m = rx_map_at(sf, i);
+        bool all = tcp_received(&sf->tcb, m->ssn, ssn_add(m->ssn, m->len));
+        if (all && (m->placed || !rx_map_checked(sf->conn, m)))
+            deque_remove(&sf->rx_maps, mem, i);
+    }
+}
+
 enum drop rx_map_add(struct subflow *sf, const struct rx_map *map) {
     struct conn *c = sf->conn;
     const struct tcb *t = &sf->tcb;
@@ -65,8 +76,12 @@ enum drop rx_map_add(struct subflow *sf, const struct rx_map *map) {
         mib_inc(&c->mp->env->mib, MIB_DSS_NO_MATCH_TCP);
         return DROP_MP_MAP_BAD;
     }
-    if (sf->rx_maps.count >= RX_MAPS_MAX)
-        return DROP_MP_MAP_FULL;
+    if (sf->rx_maps.count >= RX_MAPS_MAX) {
+        forget_complete(sf);
+        if (sf->rx_maps.count >= RX_MAPS_MAX)
+            return DROP_MP_MAP_FULL;
+        i = rx_map_index(sf, map->ssn);
+    }
     struct rx_map *slot = deque_insert(&sf->rx_maps, &c->mp->env->mem, i);
     if (!slot)
         return DROP_NO_MEMORY;

@@ -10,7 +10,7 @@
 #include "mptcp/conn.h"
 #include "wire/mpcrypto.h"
 
-enum { TS_BYTES = 12, SIGNAL_ACKS_MAX = 2 };
+enum { TS_BYTES = 12 };
 
 struct ledger {
     struct mpopts *mp;
@@ -222,12 +222,23 @@ static void fill_signals(struct ledger *l, const struct subflow *sf) {
         put_prio(l, sf);
 }
 
-static void fill_ack(struct ledger *l, const struct subflow *sf, const struct tcp_plan *plan) {
+/* 30 octets and their padding: beside timestamps there is no room for an IPv6 address with a port. */
+static bool needs_ts_room(const struct subflow *sf) {
+    const struct conn *c = sf->conn;
+    return sf->signals & SIG_ADD_ADDR && c->mode == MP_FULL && c->paths->add.active &&
+           !addr_is_v4(&c->paths->add.addr.addr) && c->paths->add.addr.port;
+}
+
+static void fill_ack(struct ledger *l, const struct subflow *sf, struct tcp_plan *plan) {
     const struct conn *c = sf->conn;
     if (sf->signals & SIG_FAIL)
         put_fail(l, sf);
     if (!conn_is_mptcp(c))
         return;
+    if (plan->kind == TCP_PLAN_ACK && sf->tcb.ts_ok && needs_ts_room(sf)) {
+        plan->no_ts = true;
+        l->left += TS_BYTES;
+    }
     if (sf->join && sf->state == SF_PRE) {
         put_mpj(l, sf, MPJ_ACK);
         return;
@@ -282,12 +293,6 @@ static void add_addr_sent(struct conn *c, const struct mpopt *o) {
     conn_arm_path(c);
 }
 
-static bool signal_waits(const struct conn *c, uint16_t signal) {
-    list_for_each(n,
-                  &c->subflows) if (subflow_of(n)->state == SF_ACTIVE && subflow_of(n)->signals & signal) return true;
-    return false;
-}
-
 /* One option left on `sf`: what asked for it is done. */
 static void option_sent(struct subflow *sf, const struct mpopt *o) {
     struct conn *c = sf->conn;
@@ -310,9 +315,9 @@ static void option_sent(struct subflow *sf, const struct mpopt *o) {
         break;
     case MP_REMOVE_ADDR:
         sf->signals &= (uint16_t)~SIG_REMOVE_ADDR;
-        if (!signal_waits(c, SIG_REMOVE_ADDR))
-            c->paths->nremove = 0;
-        mib_add(mib, MIB_RM_ADDR_TX, o->remove.n);
+        if (!c->paths->remove_said)
+            mib_add(mib, MIB_RM_ADDR_TX, o->remove.n);
+        c->paths->remove_said = true; /* what others still have to say of it is a repetition */
         break;
     case MP_PRIO:
         sf->signals &= (uint16_t)~SIG_PRIO;

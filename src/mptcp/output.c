@@ -51,7 +51,7 @@ static uint32_t snapshot(const struct conn *c, bool again, struct dsn dsn, struc
                          struct subflow **subflows) {
     uint32_t n = 0;
     for (int desperate = 0; desperate < 2 && !n; desperate++)
-        list_for_each(node, &c->subflows) {
+        list_for_each (node, &c->subflows) {
             struct subflow *sf = subflow_of(node);
             bool usable =
                 sf->state == SF_ACTIVE && tcp_can_send(&sf->tcb) && (desperate || (!sf->stale && !sf->timeouts));
@@ -149,7 +149,8 @@ static void account(struct conn *c, const struct share *s, uint32_t n) {
         c->snd_nxt = dsn_add(c->snd_nxt, n);
         c->cork_out = false;
     }
-    conn_arm_rtx(c);
+    if (time_is_never(c->due[DUE_RTX])) /* it runs from the oldest byte that waits, not from the newest */
+        conn_arm_rtx(c);
 }
 
 /* Gives bytes of a share to subflows, as the scheduler says. False when nobody takes any now. */
@@ -259,7 +260,7 @@ static bool plan_segment(const struct subflow *sf, struct tcp_plan *plan) {
     uint16_t alone = sf->signals & SIGNALS_ALONE;
     if (sf->conn->mode == MP_PENDING)
         alone &= SIG_DATA_FIN | SIG_FAIL; /* the others wait until the handshake is beyond doubt */
-    if (alone && sf->state == SF_ACTIVE && sf->signal_acks < 2 && tcp_synchronized(&sf->tcb)) {
+    if (alone && sf->state == SF_ACTIVE && sf->signal_acks < SIGNAL_ACKS_MAX && tcp_synchronized(&sf->tcb)) {
         *plan = (struct tcp_plan){.kind = TCP_PLAN_ACK, .flags = TCP_ACK, .ssn = sf->tcb.snd_nxt};
         return true;
     }
@@ -304,9 +305,13 @@ static bool emit(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_
 
 bool conn_output(struct conn *c, struct umptcp_out *out, netif_caps_fn caps, const void *ctx) {
     do {
-        list_for_each(n, &c->subflows) if (emit(subflow_of(n), out, caps, ctx)) return true;
+        list_for_each (n, &c->subflows)
+            if (emit(subflow_of(n), out, caps, ctx))
+                return true;
     } while (schedule(c));
     close_advance(c);
-    list_for_each(n, &c->subflows) if (emit(subflow_of(n), out, caps, ctx)) return true;
+    list_for_each (n, &c->subflows)
+        if (emit(subflow_of(n), out, caps, ctx))
+            return true;
     return false;
 }

@@ -55,7 +55,7 @@ int conn_receive(struct conn *c, struct dsn dsn, const uint8_t *data, uint32_t l
     }
     struct dsn at = dsn_max(dsn, c->rcv_nxt);
     bool in_order = dsn_eq(at, c->rcv_nxt);
-    if (!in_order && c->rcv_ofo.count >= CONN_OFO_MAX) {
+    if (!in_order && c->rcv_ofo.count >= CONN_OFO_MAX && !ranges_touch(&c->rcv_ofo, at.v, end.v)) {
         *drop = DROP_TCP_OFO_FULL;
         return -ENOBUFS;
     }
@@ -106,7 +106,8 @@ static bool mapping_input(struct subflow *sf, struct rx_map *map, enum drop *dro
     struct conn *c = sf->conn;
     if (map->has_csum != c->csum) { /* 3.3: either everyone checks or nobody */
         *drop = DROP_MP_MAP_BAD;
-        return fallback_now(sf, MIB_DSS_FALLBACK, MPRST_MPTCP);
+        subflow_reset(sf, MPRST_MPTCP, EPROTO);
+        return false;
     }
     enum drop d = rx_map_add(sf, map);
     if (d == DROP_NONE && map->data_fin && !rx_map_checked(c, map))
@@ -257,8 +258,8 @@ static int payload_plain(struct subflow *sf, const struct tcp_rx *rx, const uint
 }
 
 /* What has to be looked at after bytes were stored: mappings that are complete, bytes that have none. */
-static void payload_done(struct subflow *sf) {
-    if (sf->hold && !hold_drain(sf))
+static void payload_done(struct subflow *sf, enum drop *drop) {
+    if (sf->hold && !hold_drain(sf, drop))
         return;
     rx_map_drop_below(sf, sf->tcb.rcv_nxt);
     struct ssn ssn;
@@ -269,12 +270,12 @@ static void payload_done(struct subflow *sf) {
 }
 
 /* Perhaps it is what held bytes waited for. */
-static void mapping_came(struct subflow *sf) {
+static void mapping_came(struct subflow *sf, enum drop *drop) {
     struct conn *c = sf->conn;
     struct dsn before = c->rcv_nxt;
     if (!sf->hold || !conn_is_mptcp(c))
         return;
-    payload_done(sf);
+    payload_done(sf, drop);
     if (!dsn_eq(before, c->rcv_nxt))
         tcp_ack_now(&sf->tcb);
 }
@@ -293,7 +294,7 @@ static enum drop payload_input(struct subflow *sf, const struct seg *seg, const 
     if (tcp_receive(&sf->tcb, seg, rx->ssn, rx->len, rx->fin, &eof) < 0)
         return DROP_NO_MEMORY;
     if (!plain && rx->len)
-        payload_done(sf);
+        payload_done(sf, &drop);
     if (drop == DROP_TCP_RECV_CLOSED) { /* nobody will read it: say so (RFC 9293 3.6.1, RFC 2525 2.17) */
         mib_inc(&c->mp->env->mib, MIB_TCP_ABORT_ON_DATA);
         conn_abort(c, ECONNRESET);
@@ -316,7 +317,7 @@ enum drop receive_input(struct subflow *sf, const struct seg *seg, const struct 
             return drop;
     }
     if (!rx->len && !rx->fin) {
-        mapping_came(sf);
+        mapping_came(sf, &drop);
         return drop;
     }
     conn_arm_path(c);

@@ -89,7 +89,7 @@ static bool waits_for_window(const struct conn *c) {
 dur conn_longest_rto(const struct conn *c) {
     const struct umptcp_config *cfg = &c->mp->env->cfg;
     dur longest = cfg->rto_min;
-    list_for_each(n, &c->subflows) {
+    list_for_each (n, &c->subflows) {
         const struct subflow *sf = subflow_of(n);
         dur rto = rtt_rto_base(&sf->tcb.rtt, cfg->rto_min, cfg->rto_max);
         if (sf->state == SF_ACTIVE && !sf->stale && rto > longest)
@@ -110,12 +110,15 @@ void conn_arm_rtx(struct conn *c) {
         c->rtx_since = env->now;
         c->rtx_rounds = 0;
     }
-    conn_set_due(c, DUE_RTX, needed ? time_add(env->now, rtx_interval(c)) : UMPTCP_NEVER);
+    utime at = needed ? time_add(env->now, rtx_interval(c)) : UMPTCP_NEVER;
+    if (needed && c->user_timeout)
+        at = time_min(at, time_max(time_add(c->rtx_since, c->user_timeout), time_add(env->now, 1)));
+    conn_set_due(c, DUE_RTX, at);
 }
 
 /* A subflow in good health has byte `dsn` in flight: it will see to it. */
 static bool in_good_hands(const struct conn *c, struct dsn dsn) {
-    list_for_each(n, &c->subflows) {
+    list_for_each (n, &c->subflows) {
         const struct subflow *sf = subflow_of(n);
         if ((sf->state != SF_ACTIVE && sf->state != SF_CLOSING) || sf->stale || sf->timeouts || !sf->tx_maps.count)
             continue;
@@ -138,7 +141,7 @@ static void data_timeout(struct conn *c) {
             (void)ranges_add(&c->reinject, mem, c->snd_una.v, c->snd_una.v + len); /* else the next time */
         return;
     }
-    list_for_each(n, &c->subflows) {
+    list_for_each (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf->state != SF_ACTIVE)
             continue;
@@ -177,7 +180,7 @@ static void rtx_timeout(struct conn *c) {
 }
 
 void conn_answered(struct conn *c) {
-    if (waits_for_window(c) && !c->orphan)
+    if (!c->orphan)
         c->rtx_rounds = 0;
 }
 

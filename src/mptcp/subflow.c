@@ -127,7 +127,8 @@ void subflow_gone(struct subflow *sf, int error) {
     hold_free(sf);
     sf->join_at = UMPTCP_NEVER;
     sf->state = SF_DEAD;
-    subflow_unregister(sf);
+    if (!sf->tcb.rst_pending) /* else segments are still ours, lest a RST without our reason answers them first */
+        subflow_unregister(sf);
     conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_SUBFLOW_DOWN,
                                                  .subflow = sf->number,
                                                  .error = error,
@@ -215,6 +216,8 @@ enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_r
     struct conn *c = sf->conn;
     struct tcp_rx rx;
     *reply_rst = *reopen = false;
+    if (sf->state == SF_DEAD)
+        return DROP_TCP_NO_SOCKET;
     if (overtook_keys(sf, seg))
         return DROP_MP_NOT_ESTABLISHED;
     tcp_input(&sf->tcb, seg, conn_window(c), &rx);
@@ -251,7 +254,7 @@ enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_r
 }
 
 static bool has_other_path(const struct subflow *sf) {
-    list_for_each(n, &sf->conn->subflows) {
+    list_for_each (n, &sf->conn->subflows) {
         const struct subflow *other = subflow_of(n);
         if (other != sf && subflow_usable(other) && !other->timeouts)
             return true;

@@ -29,14 +29,14 @@ static const char *check_owner(const struct umptcp *s, const struct conn *c) {
 
 static const char *check_conns(const struct umptcp *s) {
     uint32_t conns = 0, registered = 0;
-    list_for_each(n, &s->mp.conns) {
+    list_for_each (n, &s->mp.conns) {
         const struct conn *c = container_of(n, struct conn, node);
         const char *why = check_owner(s, c);
         why = why ? why : conn_check(c);
         if (why)
             return why;
         conns++;
-        list_for_each(m, &c->subflows) {
+        list_for_each (m, &c->subflows) {
             const struct subflow *sf = subflow_of(m);
             registered += sf->registered;
             if (sf->registered && subflow_find(&s->mp, &sf->flow) != sf)
@@ -50,7 +50,8 @@ static const char *check_conns(const struct umptcp *s) {
 
 static const char *check_listener(const struct umptcp *s, const struct listener *l) {
     uint32_t pending = 0;
-    list_for_each(n, &s->mp.conns) pending += container_of(n, struct conn, node)->listener == l;
+    list_for_each (n, &s->mp.conns)
+        pending += container_of(n, struct conn, node)->listener == l;
     if (pending != l->pending || l->count > l->pending || l->pending > l->backlog)
         return "a listener does not know how many connections it has";
     for (uint32_t i = 0; i < l->count; i++)

@@ -75,7 +75,7 @@ int umptcp_subflows(struct umptcp *s, umptcp_sock sock, struct umptcp_subflow_in
     const struct conn *c = stack_conn(s, sock, &err);
     if (!c)
         return err;
-    list_for_each(node, &c->subflows) {
+    list_for_each (node, &c->subflows) {
         const struct subflow *sf = subflow_of(node);
         if (n < max)
             info[n] = subflow_info(&s->env, sf);

@@ -90,7 +90,7 @@ int umptcp_listen(struct umptcp *s, const struct umptcp_listen *what, umptcp_soc
 
 void listener_free(struct umptcp *s, struct listener *l) {
     struct mem *mem = &s->env.mem;
-    list_for_each_safe(n, &s->mp.conns) {
+    list_for_each_safe (n, &s->mp.conns) {
         struct conn *c = container_of(n, struct conn, node);
         if (c->listener != l)
             continue;

@@ -6,7 +6,9 @@
 
 int umptcp_netif_add(struct umptcp *s, const struct umptcp_netif_config *cfg) { return net_add(&s->net, cfg); }
 
-int umptcp_addr_add(struct umptcp *s, int netif, const struct umptcp_addr *addr, uint8_t prefix_len) {
+int umptcp_addr_add(struct umptcp *s, int netif, const struct umptcp_addr *addr, uint8_t prefix_len,
+                    struct umptcp_time now) {
+    stack_enter(s, now);
     int err = net_addr_add(&s->net, netif, addr, prefix_len);
     if (err)
         return err;
@@ -15,7 +17,8 @@ int umptcp_addr_add(struct umptcp *s, int netif, const struct umptcp_addr *addr,
     return 0;
 }
 
-int umptcp_addr_del(struct umptcp *s, int netif, const struct umptcp_addr *addr) {
+int umptcp_addr_del(struct umptcp *s, int netif, const struct umptcp_addr *addr, struct umptcp_time now) {
+    stack_enter(s, now);
     const struct umptcp_addr gone = *addr;
     int err = net_addr_del(&s->net, netif, &gone);
     if (err)
@@ -25,7 +28,8 @@ int umptcp_addr_del(struct umptcp *s, int netif, const struct umptcp_addr *addr)
     return 0;
 }
 
-int umptcp_netif_set_up(struct umptcp *s, int netif, bool up) {
+int umptcp_netif_set_up(struct umptcp *s, int netif, bool up, struct umptcp_time now) {
+    stack_enter(s, now);
     struct netif *n = net_find_mutable(&s->net, netif);
     if (!n)
         return -ENODEV;

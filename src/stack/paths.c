@@ -49,7 +49,7 @@ static uint8_t initial_id(const struct umptcp *s, const struct conn *c) {
 
 static void look(const struct umptcp *s, const struct conn *c, struct snapshot *snap) {
     uint32_t n = 0, extra = 0, carrying = 0;
-    list_for_each(node, &c->subflows) {
+    list_for_each (node, &c->subflows) {
         const struct subflow *sf = subflow_of(node);
         if (n == PM_SUBFLOWS_MAX)
             break;
@@ -129,7 +129,9 @@ static void join_or_report(struct umptcp *s, struct conn *c, struct pm_command *
 }
 
 static struct subflow *by_number(const struct conn *c, uint32_t number) {
-    list_for_each(n, &c->subflows) if (subflow_of(n)->number == number) return subflow_of(n);
+    list_for_each (n, &c->subflows)
+        if (subflow_of(n)->number == number)
+            return subflow_of(n);
     return NULL;
 }
 
@@ -198,7 +200,8 @@ bool paths_accept(struct umptcp *s, struct conn *c, const struct umptcp_addr *lo
 }
 
 void paths_event(struct umptcp *s, const struct pm_event *ev) {
-    list_for_each(n, &s->mp.conns) conn_pm_event(container_of(n, struct conn, node), ev);
+    list_for_each (n, &s->mp.conns)
+        conn_pm_event(container_of(n, struct conn, node), ev);
 }
 
 void paths_resume(struct conn *c) {
@@ -221,7 +224,7 @@ static void leave(struct conn *c, const struct umptcp_addr *addr) {
     uint32_t n = 0;
     if (c->mode != MP_FULL || c->state == UMPTCP_CLOSED)
         return;
-    list_for_each_safe(node, &c->subflows) {
+    list_for_each_safe (node, &c->subflows) {
         struct subflow *sf = subflow_of(node);
         if (!is_open(sf) || !addr_eq(&sf->flow.local.addr, addr))
             continue;
@@ -235,7 +238,7 @@ static void leave(struct conn *c, const struct umptcp_addr *addr) {
 
 void paths_addr_changed(struct umptcp *s, const struct umptcp_addr *addr) {
     bool ours = net_usable(&s->net, addr);
-    list_for_each(n, &s->mp.conns) {
+    list_for_each (n, &s->mp.conns) {
         struct conn *c = container_of(n, struct conn, node);
         if (!ours)
             leave(c, addr);

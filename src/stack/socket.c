@@ -201,7 +201,7 @@ int umptcp_subflow_set_backup(struct umptcp *s, umptcp_sock sock, uint32_t subfl
         return -EBADF;
     if (!conn_is_mptcp(c))
         return -EOPNOTSUPP;
-    list_for_each(n, &c->subflows) {
+    list_for_each (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf->number != subflow || sf->state == SF_DEAD)
             continue;

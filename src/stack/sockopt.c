@@ -23,7 +23,8 @@ static void cork_set(struct conn *c, int64_t v) {
 }
 
 static void apply_keepalive(struct conn *c) {
-    list_for_each(n, &c->subflows) tcp_set_keepalive(&subflow_of(n)->tcb, &c->keepalive);
+    list_for_each (n, &c->subflows)
+        tcp_set_keepalive(&subflow_of(n)->tcb, &c->keepalive);
 }
 
 static int64_t keepalive_get(const struct conn *c) { return c->keepalive.on; }
@@ -69,7 +70,8 @@ static void sndbuf_set(struct conn *c, int64_t v) {
 static int64_t user_timeout_get(const struct conn *c) { return (int64_t)c->user_timeout; }
 static void user_timeout_set(struct conn *c, int64_t v) {
     c->user_timeout = (dur)v;
-    list_for_each(n, &c->subflows) tcp_set_user_timeout(&subflow_of(n)->tcb, (dur)v);
+    list_for_each (n, &c->subflows)
+        tcp_set_user_timeout(&subflow_of(n)->tcb, (dur)v);
 }
 
 /* ---- The table --------------------------------------------------------------------------------------------------- */
@@ -121,7 +123,8 @@ void sockopt_inherit(struct conn *c, const struct listener *l) {
             options[i].set(c, l->opts[i]);
 }
 
-int umptcp_setopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t value) {
+int umptcp_setopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t value, struct umptcp_time now) {
+    stack_enter(s, now);
     struct conn *c = handle_get(&s->handles, sock, HANDLE_CONN);
     struct listener *l = handle_get(&s->handles, sock, HANDLE_LISTENER);
     const struct sockopt *o = option(opt);

@@ -66,6 +66,8 @@ static void straighten(struct umptcp_config *cfg) {
         cfg->rmem_max = cfg->rmem_default;
     if (cfg->wmem_max < cfg->wmem_default)
         cfg->wmem_max = cfg->wmem_default;
+    if (cfg->rto_min < MSEC(1))
+        cfg->rto_min = MSEC(1);
     if (cfg->rto_max < cfg->rto_min)
         cfg->rto_max = cfg->rto_min;
     if (cfg->port_min == 0)
@@ -81,7 +83,10 @@ static void env_init(struct env *env, const struct mem *mem, const struct umptcp
     env->cfg = *cfg;
     env->mem = *mem;
     timers_init(&env->timers, &env->mem);
-    chunk_pool_init(&env->chunks, &env->mem, CHUNKS_KEPT);
+    uint32_t keep = CHUNKS_KEPT; /* idle chunks count in the budget too */
+    if (env->cfg.mem_limit && env->cfg.mem_limit / 4 / BYTEBUF_CHUNK < keep)
+        keep = (uint32_t)(env->cfg.mem_limit / 4 / BYTEBUF_CHUNK);
+    chunk_pool_init(&env->chunks, &env->mem, keep);
     rng_init(&env->rng, cfg->seed);
     memset(env->cfg.seed, 0, sizeof env->cfg.seed);
     env->hash_key = (struct hash_key){rng_u64(&env->rng), rng_u64(&env->rng)};

@@ -23,7 +23,7 @@
 
 enum stack_limit {
     BACKLOG_MAX = 4096,
-    CHUNKS_KEPT = 64, /* free chunks of buffers for the next connection */
+    CHUNKS_KEPT = 512, /* free chunks of buffers for the next connection: 8 MB, what stays in a cache */
 };
 
 /* Kinds of timers that belong to the stack itself. */

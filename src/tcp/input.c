@@ -187,13 +187,18 @@ static void input_time_wait(struct tcb *t, struct arrival *a) {
 
 /* ---- The other states (3.10.7.4), step by step ------------------------------------------------------------------- */
 
+static bool is_bare_announcement(const struct seg *seg) {
+    return seg_space(seg) == 0 && mpopts_find(&seg->mp, MP_ADD_ADDR);
+}
+
 /* RFC 7323 3.2 and 5.3. Not for RST, which is judged by its number alone, nor for SYN, which is challenged anyway. */
 static bool check_timestamp(struct tcb *t, struct arrival *a) {
     const struct tcp_options *opt = &a->seg->opt;
     if (!t->ts_ok || flagged(a->seg, TCP_RST | TCP_SYN))
         return true;
-    if (!opt->has_ts)
-        return reject(a, DROP_TCP_NO_TS);
+    if (!opt->has_ts) /* an address with a port leaves no room for them (RFC 8684 appendix A), and nothing else to
+                         protect */
+        return is_bare_announcement(a->seg) || reject(a, DROP_TCP_NO_TS);
     uint32_t age_s = (uint32_t)(t->env->now.ns / SEC(1)) - t->ts_recent_s;
     if ((int32_t)(opt->tsval - t->ts_recent) >= 0 || age_s > TCP_PAWS_VALID_S)
         return true;
@@ -292,8 +297,6 @@ static void note_alive(struct tcb *t, struct arrival *a) {
     a->rx->acceptable = true;
     a->rx->alive = t->stalled;
     a->rx->in_order = ssn_le(a->seq, t->rcv_nxt);
-    if (t->stalled) /* the path is back: what waited for it shall not wait out the back-off */
-        t->rtt.backoff = 0;
     t->stalled = false;
     t->keep_sent = 0;
     if (a->seg->len > 0)
@@ -346,6 +349,7 @@ static void process_ack(struct tcb *t, struct arrival *a) {
         return; /* overtaken by a later one: says nothing about now */
     if (ssn_lt(t->snd_una, a->ack)) {
         t->rto_series = 0;
+        t->hurried = false;
         t->persist_shift = 0;
         t->progress = t->env->now;
     }
@@ -362,6 +366,19 @@ static void process_ack(struct tcb *t, struct arrival *a) {
         our_fin_acked(t, a->rx);
 }
 
+/*
+ * The path is back: what waited for it shall not wait out the back-off. Once only, until something is acknowledged, or
+ * a path that works in the other direction alone would be given up in seconds (RFC 6298 5.5).
+ */
+static void hurry(struct tcb *t) {
+    const struct umptcp_config *cfg = &t->env->cfg;
+    utime soon = time_add(t->env->now, rtt_rto_base(&t->rtt, cfg->rto_min, cfg->rto_max));
+    if (t->hurried || t->rtx_mode != TX_TIMER_RTO || !time_before(soon, t->due.rtx))
+        return;
+    t->hurried = true;
+    tcb_set_due(t, &t->due.rtx, soon);
+}
+
 static void input_synchronized(struct tcb *t, struct arrival *a) {
     if (!check_timestamp(t, a) || !check_sequence(t, a) || !check_reset(t, a) || !check_syn(t, a) || !check_ack(t, a))
         return;
@@ -370,7 +387,7 @@ static void input_synchronized(struct tcb *t, struct arrival *a) {
     if (t->state == UMPTCP_CLOSED)
         return;
     if (a->rx->alive)
-        tx_arm(t);
+        hurry(t);
     measure_payload(t, a);
 }
 

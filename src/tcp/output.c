@@ -222,7 +222,7 @@ static void emit_options(const struct tcb *t, struct tcp_plan *plan, struct seg 
     if (plan->kind == TCP_PLAN_SYN)
         emit_handshake_options(t, plan, opt);
     else
-        opt->has_ts = t->ts_ok;
+        opt->has_ts = t->ts_ok && !plan->no_ts;
     if (opt->has_ts) {
         opt->tsval = tcp_ts_now(t);
         opt->tsecr = plan->flags & TCP_ACK ? t->ts_recent : 0;

@@ -196,3 +196,7 @@ int64_t tcp_receive(struct tcb *t, const struct seg *seg, struct ssn ssn, uint32
     }
     return moved;
 }
+
+bool tcp_received(const struct tcb *t, struct ssn start, struct ssn end) {
+    return ssn_le(end, t->rcv_nxt) || ranges_cover(tcb_ofo(t), ssn_max(start, t->rcv_nxt).v, end.v);
+}

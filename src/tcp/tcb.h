@@ -98,6 +98,7 @@ struct tcb {
 
     bool orphan : 1;        /* nobody reads or writes any more: FIN-WAIT-2, retries and probes are bounded */
     bool stalled : 1;       /* a timer came up for want of an answer, and none came since */
+    bool hurried : 1;       /* one retransmission was brought forward since SND.UNA moved */
     bool override : 1;      /* the persist timer came up: what fits the window may go, however little */
     bool shared_window : 1; /* it is a connection's, whose owner keeps its edge: our own past ones are no promise */
 
@@ -252,6 +253,8 @@ void tcp_input(struct tcb *t, const struct seg *seg, uint64_t wnd, struct tcp_rx
  * with nothing changed, when the hole cannot be remembered (the payload then does not count as received).
  */
 int64_t tcp_receive(struct tcb *t, const struct seg *seg, struct ssn ssn, uint32_t len, bool fin, bool *eof);
+/* All of [start, end) came and was taken. */
+bool tcp_received(const struct tcb *t, struct ssn start, struct ssn end);
 /* An ICMP error that quotes `seq` of ours. A hard one ends SYN-SENT, and true is returned; others are remembered. */
 bool tcp_icmp(struct tcb *t, bool hard, int error, struct seq seq);
 /* True when `seq`, quoted in an ICMP error, is something we have in flight (RFC 5927 4). */
@@ -276,6 +279,7 @@ struct tcp_plan {
     bool again;     /* retransmission: stays within one record of the scoreboard */
     bool tlp;       /* loss probe */
     bool fin;
+    bool no_ts;        /* leave the timestamps out: the owner's options need the room (a bare ACK only) */
     uint64_t window;   /* set by tcp_emit(): bytes that the window field really says */
     uint16_t gso_size; /* set by tcp_emit(): payload of each piece when there are several, else 0 */
     uint8_t nsack;     /* set by tcp_emit(): SACK blocks that found room */

@@ -185,7 +185,7 @@ static void start(struct peers *x, uint8_t flags) {
             struct umptcp_netif_config nc = {"wire", 1500, UMPTCP_IF_CSUM | (flags & 8 ? UMPTCP_IF_TSO4 : 0u)};
             int netif = umptcp_netif_add(x->s[h], &nc);
             struct umptcp_addr a = addr(own[h][i], 0).addr;
-            umptcp_addr_add(x->s[h], netif, &a, 16);
+            umptcp_addr_add(x->s[h], netif, &a, 16, x->now);
         }
         umptcp_limits_set(x->s[h], 4, 4);
     }

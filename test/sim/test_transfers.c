@@ -112,7 +112,7 @@ static void come_and_go(struct world *w, const struct scenario *sc, uint64_t *rn
     int i = (int)sim_below(rng, (uint32_t)w->paths);
     bool down = sim_below(rng, 2);
     if (sim_below(rng, 3) == 0) {
-        umptcp_netif_set_up(w->host[CLIENT].s, w->host[CLIENT].netif[i], !down || i == 0);
+        umptcp_netif_set_up(w->host[CLIENT].s, w->host[CLIENT].netif[i], !down || i == 0, w->now);
         return;
     }
     for (int h = 0; h < 2; h++) {
@@ -124,7 +124,7 @@ static void come_and_go(struct world *w, const struct scenario *sc, uint64_t *rn
 
 static void all_back(struct world *w, const struct scenario *sc) {
     for (int i = 0; i < w->paths; i++) {
-        umptcp_netif_set_up(w->host[CLIENT].s, w->host[CLIENT].netif[i], true);
+        umptcp_netif_set_up(w->host[CLIENT].s, w->host[CLIENT].netif[i], true, w->now);
         for (int h = 0; h < 2; h++)
             world_link(w, h, i, &sc->link[i]);
     }

@@ -70,7 +70,7 @@ static void host_init(struct world *w, int h, const struct world_config *cfg) {
         host->netif[i] = umptcp_netif_add(host->s, &nc);
         assert(host->netif[i] > 0);
         struct umptcp_addr own = world_addr(w, h, i, 0).addr, any = {{0}};
-        int err = umptcp_addr_add(host->s, host->netif[i], &own, w->v6 ? 64 : 24);
+        int err = umptcp_addr_add(host->s, host->netif[i], &own, w->v6 ? 64 : 24, w->now);
         assert(!err);
         if (!w->v6)
             any = (struct umptcp_addr){{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0}};

@@ -46,8 +46,8 @@ static void test_specific(void **state) {
     umptcp_sock any, v4, exact, sock;
     test_world_init(&w, 2, NULL, NULL);
     struct umptcp_addr a6 = test_addr("2001:db8::2"), b6 = test_addr("2001:db8::1");
-    umptcp_addr_add(w.host[SERVER], 1, &a6, 64);
-    umptcp_addr_add(w.host[CLIENT], 1, &b6, 64);
+    umptcp_addr_add(w.host[SERVER], 1, &a6, 64, w.now);
+    umptcp_addr_add(w.host[CLIENT], 1, &b6, 64, w.now);
     assert_int_equal(listen_at(w.host[SERVER], "10.0.1.2", 80, 4, &exact), 0);
     assert_int_equal(listen_at(w.host[SERVER], "0.0.0.0", 81, 4, &v4), 0);
     assert_int_equal(listen_at(w.host[SERVER], "::", 82, 4, &any), 0);
@@ -217,10 +217,10 @@ static void test_inherits_options(void **state) {
     umptcp_sock l = test_listen(&w, 80, 8);
     assert_int_equal(umptcp_getopt(w.host[SERVER], l, UMPTCP_OPT_KEEPIDLE, &v), 0);
     assert_int_equal(v, SEC(7200));
-    assert_int_equal(umptcp_setopt(w.host[SERVER], l, UMPTCP_OPT_KEEPIDLE, (int64_t)SEC(10)), 0);
-    assert_int_equal(umptcp_setopt(w.host[SERVER], l, UMPTCP_OPT_NODELAY, 1), 0);
-    assert_int_equal(umptcp_setopt(w.host[SERVER], l, UMPTCP_OPT_RCVBUF, 50000), 0);
-    assert_int_equal(umptcp_setopt(w.host[SERVER], l, UMPTCP_OPT_RCVBUF, 5), -EINVAL);
+    assert_int_equal(umptcp_setopt(w.host[SERVER], l, UMPTCP_OPT_KEEPIDLE, (int64_t)SEC(10), w.now), 0);
+    assert_int_equal(umptcp_setopt(w.host[SERVER], l, UMPTCP_OPT_NODELAY, 1, w.now), 0);
+    assert_int_equal(umptcp_setopt(w.host[SERVER], l, UMPTCP_OPT_RCVBUF, 50000, w.now), 0);
+    assert_int_equal(umptcp_setopt(w.host[SERVER], l, UMPTCP_OPT_RCVBUF, 5, w.now), -EINVAL);
     assert_int_equal(umptcp_getopt(w.host[SERVER], l, UMPTCP_OPT_NODELAY, &v), 0);
     assert_int_equal(v, 1);
     test_connect(&w, "10.0.1.2", 80);

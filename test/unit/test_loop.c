@@ -47,7 +47,8 @@ int umptcp_netif_add(struct umptcp *s, const struct umptcp_netif_config *cfg) {
     s->flags = cfg->flags;
     return ++s->netifs;
 }
-int umptcp_netif_set_up(struct umptcp *s, int netif, bool up) {
+int umptcp_netif_set_up(struct umptcp *s, int netif, bool up, utime now) {
+    (void)now;
     s->netif_down = up ? 0 : netif;
     return 0;
 }

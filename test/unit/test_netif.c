@@ -272,11 +272,11 @@ static void test_connect_errors(void **state) {
         assert_int_equal(umptcp_connect(s, &c, &sock, now), cases[i].want);
         assert_null(umptcp_check(s));
     }
-    umptcp_netif_set_up(s, 1, false);
+    umptcp_netif_set_up(s, 1, false, now);
     const struct umptcp_connect c = {.remote = test_at("10.0.1.2", 90)};
     umptcp_sock sock;
     assert_int_equal(umptcp_connect(s, &c, &sock, now), -ENETUNREACH);
-    assert_int_equal(umptcp_netif_set_up(s, 2, false), -ENODEV);
+    assert_int_equal(umptcp_netif_set_up(s, 2, false, now), -ENODEV);
     umptcp_free(s);
     assert_int_equal(tm.blocks, 0);
 }

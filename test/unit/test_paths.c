@@ -180,18 +180,18 @@ static void address_goes(bool whole_interface, int link) {
     two_paths(&w, pair, true);
     test_transfer(&w, pair, CLIENT, 200000, SEC(5));
     if (whole_interface)
-        assert_int_equal(umptcp_netif_set_up(w.host[CLIENT], link, false), 0);
+        assert_int_equal(umptcp_netif_set_up(w.host[CLIENT], link, false, w.now), 0);
     else
-        assert_int_equal(umptcp_addr_del(w.host[CLIENT], link, &addr), 0);
+        assert_int_equal(umptcp_addr_del(w.host[CLIENT], link, &addr, w.now), 0);
     assert_int_equal(test_await(&w, CLIENT, pair[CLIENT], UMPTCP_EV_SUBFLOW_DOWN, 0).error, ENETDOWN);
     test_transfer(&w, pair, CLIENT, 200000, SEC(5));
     test_run(&w, SEC(1));
     assert_int_equal(test_subflows(&w, CLIENT, pair[CLIENT]), 1);
     assert_int_equal(umptcp_counter_get(w.host[CLIENT], "MPTcpExtRmAddrTx"), 1);
     if (whole_interface)
-        assert_int_equal(umptcp_netif_set_up(w.host[CLIENT], link, true), 0);
+        assert_int_equal(umptcp_netif_set_up(w.host[CLIENT], link, true, w.now), 0);
     else
-        assert_int_equal(umptcp_addr_add(w.host[CLIENT], link, &addr, 24), 0);
+        assert_int_equal(umptcp_addr_add(w.host[CLIENT], link, &addr, 24, w.now), 0);
     test_await(&w, CLIENT, pair[CLIENT], UMPTCP_EV_SUBFLOW_UP, SEC(1));
     test_transfer(&w, pair, CLIENT, TEST_BULK, SEC(20));
     assert_int_equal(test_subflows(&w, CLIENT, pair[CLIENT]), 2);
@@ -214,10 +214,10 @@ static void test_only_address_goes(void **state) {
     test_world_init(&w, 1, NULL, NULL);
     test_pair(&w, pair);
     test_transfer(&w, pair, CLIENT, 100000, SEC(5));
-    assert_int_equal(umptcp_netif_set_up(w.host[CLIENT], 1, false), 0);
+    assert_int_equal(umptcp_netif_set_up(w.host[CLIENT], 1, false, w.now), 0);
     test_run(&w, SEC(20));
     assert_int_equal(test_info(&w, CLIENT, pair[CLIENT]).state, UMPTCP_ESTABLISHED);
-    assert_int_equal(umptcp_netif_set_up(w.host[CLIENT], 1, true), 0);
+    assert_int_equal(umptcp_netif_set_up(w.host[CLIENT], 1, true, w.now), 0);
     test_transfer(&w, pair, CLIENT, 100000, SEC(5));
     test_transfer(&w, pair, SERVER, 100000, SEC(5));
     assert_int_equal(test_info(&w, CLIENT, pair[CLIENT]).subflows_total, 2);

@@ -85,7 +85,7 @@ static void expect_bad(struct test_world *w, umptcp_sock sock) {
     assert_int_equal(umptcp_shutdown(s, sock, w->now), -EBADF);
     assert_int_equal(umptcp_close(s, sock, w->now), -EBADF);
     assert_int_equal(umptcp_abort(s, sock, w->now), -EBADF);
-    assert_int_equal(umptcp_setopt(s, sock, UMPTCP_OPT_NODELAY, 1), -EBADF);
+    assert_int_equal(umptcp_setopt(s, sock, UMPTCP_OPT_NODELAY, 1, w->now), -EBADF);
     assert_int_equal(umptcp_getopt(s, sock, UMPTCP_OPT_NODELAY, &v), -EBADF);
     assert_int_equal(umptcp_getname(s, sock, &a, &b), -EBADF);
     assert_int_equal(umptcp_info(s, sock, &info), -EBADF);
@@ -421,16 +421,16 @@ static void test_options(void **state) {
         int64_t v = -7;
         assert_int_equal(umptcp_getopt(s, c, cases[i].opt, &v), 0);
         assert_int_equal(v, cases[i].initial);
-        assert_int_equal(umptcp_setopt(s, c, cases[i].opt, cases[i].too_small), -EINVAL);
-        assert_int_equal(umptcp_setopt(s, c, cases[i].opt, cases[i].too_large), -EINVAL);
-        assert_int_equal(umptcp_setopt(s, c, cases[i].opt, cases[i].good), 0);
+        assert_int_equal(umptcp_setopt(s, c, cases[i].opt, cases[i].too_small, w.now), -EINVAL);
+        assert_int_equal(umptcp_setopt(s, c, cases[i].opt, cases[i].too_large, w.now), -EINVAL);
+        assert_int_equal(umptcp_setopt(s, c, cases[i].opt, cases[i].good, w.now), 0);
         assert_int_equal(umptcp_getopt(s, c, cases[i].opt, &v), 0);
         assert_int_equal(v, cases[i].good);
     }
     static const int none[] = {0, -1, UMPTCP_OPT_USER_TIMEOUT + 1, 1000};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         int64_t v;
-        assert_int_equal(umptcp_setopt(s, c, (enum umptcp_opt)none[i], 1), -ENOPROTOOPT);
+        assert_int_equal(umptcp_setopt(s, c, (enum umptcp_opt)none[i], 1, w.now), -ENOPROTOOPT);
         assert_int_equal(umptcp_getopt(s, c, (enum umptcp_opt)none[i], &v), -ENOPROTOOPT);
     }
     test_world_free(&w);
@@ -445,7 +445,7 @@ static void test_sndbuf_grows(void **state) {
     test_world_init(&w, 1, NULL, NULL);
     umptcp_sock c = test_connect(&w, "10.0.1.2", 80);
     assert_int_equal(umptcp_send(w.host[CLIENT], c, buf, sizeof buf, w.now), 87040);
-    assert_int_equal(umptcp_setopt(w.host[CLIENT], c, UMPTCP_OPT_SNDBUF, 100000), 0);
+    assert_int_equal(umptcp_setopt(w.host[CLIENT], c, UMPTCP_OPT_SNDBUF, 100000, w.now), 0);
     assert_true(umptcp_event(w.host[CLIENT], &ev));
     assert_int_equal(ev.type, UMPTCP_EV_WRITABLE);
     assert_int_equal(umptcp_send(w.host[CLIENT], c, buf, sizeof buf, w.now), 100000 - 87040);

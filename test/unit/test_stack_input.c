@@ -31,7 +31,7 @@ static void set_up_with(struct bench *b, void (*change)(struct umptcp_config *cf
     b->s = test_stack(&cfg, b->now);
     b->netif = test_netif(b->s, US, 24);
     struct umptcp_addr a = test_addr(US6), any = test_addr("0.0.0.0"), any6 = test_addr("::");
-    assert_int_equal(umptcp_addr_add(b->s, b->netif, &a, 64), 0);
+    assert_int_equal(umptcp_addr_add(b->s, b->netif, &a, 64, b->now), 0);
     assert_int_equal(umptcp_route_add(b->s, &any, 0, b->netif), 0);
     assert_int_equal(umptcp_route_add(b->s, &any6, 0, b->netif), 0);
 }
@@ -103,7 +103,7 @@ static void test_interface(void **state) {
         assert_string_equal(ip_input(&b, PEER, US, IP_PROTO_TCP, "", 0), "NoNetif");
     }
     b.netif = 1;
-    umptcp_netif_set_up(b.s, 1, false);
+    umptcp_netif_set_up(b.s, 1, false, b.now);
     assert_string_equal(ip_input(&b, PEER, US, IP_PROTO_TCP, "", 0), "NoNetif");
     assert_int_equal(umptcp_counter_get(b.s, "UmptcpDropNoNetif"), 5);
     assert_int_equal(umptcp_counter_get(b.s, "IpInReceives"), 5);

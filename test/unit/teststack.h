@@ -60,7 +60,7 @@ static inline int test_netif(struct umptcp *s, const char *addr, uint8_t prefix_
     int netif = umptcp_netif_add(s, &cfg);
     assert_true(netif > 0);
     struct umptcp_addr a = test_addr(addr);
-    assert_int_equal(umptcp_addr_add(s, netif, &a, prefix_len), 0);
+    assert_int_equal(umptcp_addr_add(s, netif, &a, prefix_len, (utime){1}), 0);
     return netif;
 }
 
