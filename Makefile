@@ -224,7 +224,7 @@ $(INTEROP:%.c=$B/san/%): $(call san,$(interop_help))
 $(unit) $(sim) $(INTEROP:%.c=$B/san/%): $B/san/%: $B/san/%.o
 $(unit) $(sim) $(interop): $B/san/all.a
 	$(call say,LD,$@)
-	$Q$(CC) $(SAN) -o $@ $(filter %.o %_help.a,$^) $B/san/all.a -lcmocka $(LIBS)
+	$Q$(CC) $(SAN) -o $@ $(filter %.o,$^) $(filter %_help.a,$^) $B/san/all.a -lcmocka $(LIBS)
 
 $(fuzzers): $B/fuzz/%: $B/fuzz/%.o $(call fuz,$(fuzz_help)) $B/fuzz/all.a
 	$(call say,LD,$@)
@@ -247,22 +247,29 @@ fuzz: ## each fuzz target for T=60 seconds; what it learns stays in $B/corpus
 deps: ## installs the packages that are missing (as root), or says which
 	@scripts/deps
 
-demo: deps ## builds and shows the stack at work
+deps-build:
+	@scripts/deps build
+
+demo: deps-build ## builds and shows the stack at work
 	$(call build,demo,all)
 	@B=$B demo/run
 
-bench: all ## measures against the kernel on this machine
+bench: deps-build ## measures against the kernel on this machine
+	$(call build,bench,all)
 	@B=$B bench/run
 
 # ---- Lint ------------------------------------------------------------------------------------------------------------
 
 layers_checks = sources layers headers symbols
-lint_checks = selftest style format docs man shell install cppcheck tidy
+lint_checks = selftest style format docs matrix man shell install cppcheck tidy
 LLVM_FORMAT = 14
 
 lint: ## layers, symbols, style, formatting, documents, cppcheck, clang-tidy
 	$(call build,lint,all $(call san,$(ALL_C)))
 	+@$(run) --title lint layers lint
+
+matrix: ## writes docs/RFC8684.md and docs/TCP.md from docs/requirements and the tests' comments
+	@test/lint/matrix
 
 format: ## formats the C sources
 	clang-format -i $$(python3 test/lint/tree.py c)
@@ -288,6 +295,9 @@ lint-style:
 
 lint-docs:
 	@test/lint/docs
+
+lint-matrix:
+	@test/lint/matrix --check
 
 lint-install: all
 	@B=$B MAKE='$(MAKE)' test/lint/install
@@ -369,5 +379,6 @@ $(eval $(call variant,fuzz,$$(CLANG)))
 FORCE:
 .PRECIOUS: $B/san/%.o
 .DELETE_ON_ERROR:
-.PHONY: all check check-core fuzz deps demo bench lint format install uninstall clean help FORCE lint-sources lint-layers \
-	lint-headers lint-symbols lint-selftest lint-style lint-docs lint-format lint-man lint-shell lint-install lint-cppcheck lint-tidy
+.PHONY: all check check-core fuzz deps deps-build demo bench lint matrix format install uninstall clean help FORCE lint-sources lint-layers \
+	lint-headers lint-symbols lint-selftest lint-style lint-docs lint-matrix lint-format lint-man lint-shell lint-install \
+	lint-cppcheck lint-tidy

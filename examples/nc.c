@@ -435,6 +435,8 @@ static void open_socket(struct nc *nc) {
     char text[64];
     if (err)
         fail(nc, "%s: %s", sockaddr_text(&o->addr, text, sizeof text), strerror(-err));
+    else if (o->verbose && o->listen)
+        fprintf(stderr, "nc: listening on %s\n", sockaddr_text(&o->addr, text, sizeof text));
 }
 
 /* ---- The end ----------------------------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@ import ctypes
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -19,6 +20,7 @@ import time
 from pathlib import Path
 
 CLONE_NEWNET, ADDR_NO_RANDOMIZE = 0x40000000, 0x0040000
+PR_SET_PDEATHSIG = 1
 SIOCGIFFLAGS, IFF_RUNNING = 0x8913, 0x40
 SIOCETHTOOL, ETHTOOL_SGRO = 0x8946, 0x2C
 libc = ctypes.CDLL(None, use_errno=True)
@@ -129,11 +131,17 @@ def traffic(name):
 
 
 class Process:
-    """A program in this namespace. Standard error goes to the file `errors`; input and output are files, or what subprocess
-    takes."""
+    """A program in this namespace, which ends with this one at the latest. Standard error goes to the file `errors`; input
+    and output are files, or what subprocess takes."""
 
     def __init__(self, name, command, errors, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cpu=None):
         self.name, self.errors, self.output = name, errors, stdout
+
+        def prepare():
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if cpu is not None:
+                os.sched_setaffinity(0, {cpu})
+
         with contextlib.ExitStack() as files:
 
             def stream(f, mode):
@@ -144,7 +152,7 @@ class Process:
                 stdin=stream(stdin, "rb"),
                 stdout=stream(stdout, "wb"),
                 stderr=files.enter_context(open(errors, "wb")),
-                preexec_fn=(lambda: os.sched_setaffinity(0, {cpu})) if cpu is not None else None,
+                preexec_fn=prepare,
             )
         self.stdin, self.stdout = self._popen.stdin, self._popen.stdout  # when they are pipes
 

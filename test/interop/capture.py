@@ -14,12 +14,15 @@ FIELDS = {
     "syn": "tcp.flags.syn",
     "ack": "tcp.flags.ack",
     "port": "tcp.srcport",
+    "seq": "tcp.seq",
     "length": "tcp.len",
     "subtypes": "tcp.options.mptcp.subtype",
     "reserved": "tcp.options.mptcp.reserved",
     "token_of_key": "mptcp.expected_token",
     "token": "tcp.options.mptcp.recvtok",
-    "dsn": "mptcp.dsn",
+    "ssn": "tcp.options.mptcp.subflowseqno",
+    "dsn": "mptcp.dss.dsn",
+    "mapped": "tcp.options.mptcp.datalvllen",
     "severity": "_ws.expert.severity",
     "remarks": "_ws.expert.message",
     "malformed": "_ws.malformed",
@@ -30,10 +33,11 @@ def why_not():
     return None if shutil.which("tshark") else "tshark is not installed"
 
 
-def dissect(path):
+def dissect(path, port):
     """The packets, each as a dictionary of FIELDS; a field that is there more than once has its values with commas between."""
     words = [w for field in FIELDS.values() for w in ("-e", field)]
     command = ["tshark", "-r", path, "-o", "mptcp.analyze_mappings:TRUE", "-o", "mptcp.relative_sequence_numbers:TRUE"]
+    command += ["-d", f"tcp.port=={port},data"]  # random bytes look like many a protocol
     done = subprocess.run([*command, "-T", "fields", *words], capture_output=True, text=True)
     if done.returncode:
         raise Failure(f"tshark: {done.stderr.strip()}")
@@ -41,9 +45,9 @@ def dissect(path):
     return [p for p in packets if p["stream"]]
 
 
-def check(path, sizes):
+def check(path, port, sizes):
     """Raises Failure about the first disagreement. `sizes`: bytes that the one who connected sent, and the other."""
-    packets = dissect(path)
+    packets = dissect(path, port)
     if not packets:
         raise Failure("nothing was recorded")
     check_remarks(packets)
@@ -85,20 +89,23 @@ def split(packets):
     return [p for p in packets if p["port"] not in listening], [p for p in packets if p["port"] in listening]
 
 
+def place(packet):
+    """Where the payload is in the stream: its first number, and the one after its last. Numbers are relative."""
+    seq, length = int(packet["seq"]), int(packet["length"])
+    if not packet["dsn"]:
+        if CAPABLE not in packet["subtypes"].split(","):
+            raise Failure(f"packet {packet['number']}: payload without a mapping")
+        return seq, seq + length  # both streams start here, and the mapping is implied
+    ssn, dsn, mapped = (int(packet[field].split(",")[0]) for field in ("ssn", "dsn", "mapped"))
+    if not ssn <= seq <= seq + length <= ssn + mapped:
+        raise Failure(f"packet {packet['number']}: its mapping does not cover its payload")
+    return dsn + seq - ssn, dsn + seq - ssn + length
+
+
 def check_mappings(packets, size):
     """The payload, where its mappings put it, is every byte of the stream."""
-    covered = []
-    for p in packets:
-        if not int(p["length"] or 0):
-            continue
-        if not p["dsn"]:
-            if CAPABLE not in p["subtypes"].split(","):  # there the mapping is implied, at the stream's start
-                raise Failure(f"packet {p['number']}: payload without a mapping")
-            p["dsn"] = "1"
-        start = int(p["dsn"].split(",")[0])
-        covered.append((start, start + int(p["length"])))
     end = 1
-    for start, stop in sorted(covered):
+    for start, stop in sorted(place(p) for p in packets if int(p["length"] or 0)):
         if start > end:
             raise Failure(f"no packet carries the stream's bytes from {end} to {start}")
         end = max(end, stop)

@@ -59,6 +59,28 @@ def without_comments(source):
     return re.sub(pattern, lambda m: re.sub(r"[^\n]", " ", m.group()), source, flags=re.S)
 
 
+def functions(source):
+    """(name, first line, number of lines) of each function with a body.
+
+    The code is formatted, so a function is what starts in the first column, ends its head with `{`, and closes with `}` in the
+    first column.
+    """
+    head = start = None
+    for number, line in enumerate(without_comments(source).splitlines(), 1):
+        if head is None and re.match(r"[A-Za-z_]", line) and "(" in line:
+            head, start = "", number
+        if head is None:
+            continue
+        if line.startswith("}"):
+            name = re.search(r"(\w+)\s*\(", head)
+            yield (name.group(1) if name else head.strip(), start, number - start + 1)
+            head = None
+        elif "{" not in head:
+            head += " " + line
+            if line.rstrip().endswith((";", "}")):
+                head = None
+
+
 def public_functions():
     """What include/umptcp.h declares."""
     return set(re.findall(r"^UMPTCP_API[^;]*?\b(umptcp_\w+)\(", without_comments(text("include/umptcp.h")), re.M))
