@@ -83,6 +83,7 @@ src_mptcp = \
 	src/mptcp/receive.c \
 	src/mptcp/reinject.c \
 	src/mptcp/subflow.c \
+	src/mptcp/timers.c \
 	src/mptcp/token.c
 
 src_stack = \

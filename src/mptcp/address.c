@@ -32,8 +32,7 @@ static struct subflow *signal_carrier(const struct conn *c, uint8_t not_this_id,
 }
 
 static void say(struct subflow *sf, uint16_t signal) {
-    sf->signals |= signal;
-    tcp_ack_now(&sf->tcb);
+    sf->signals |= signal; /* the ACK for it is made when there may be one more (plan_segment()) */
     conn_ready(sf->conn);
 }
 
@@ -64,13 +63,23 @@ static void announce_again(struct conn *c) {
     schedule_announcement(c);
 }
 
-/* An id is in use (again): it must not be withdrawn by a copy that is late. */
-static void forget_withdrawal(struct conn_paths *p, uint8_t id) {
+/* Nobody has anything to withdraw any more. */
+static void withdrawals_end(struct conn *c) {
+    c->paths->remove_said = false;
+    c->paths->nremove = 0;
+    list_for_each (n, &c->subflows)
+        subflow_of(n)->signals &= (uint16_t)~SIG_REMOVE_ADDR;
+}
+
+void conn_withdraw_not(struct conn *c, uint8_t id) {
+    struct conn_paths *p = c->paths;
     for (uint32_t i = 0; i < p->nremove; i++)
         if (p->remove_ids[i] == id) {
             p->remove_ids[i] = p->remove_ids[--p->nremove];
-            return;
+            break;
         }
+    if (!p->nremove)
+        withdrawals_end(c);
 }
 
 int conn_announce(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr) {
@@ -78,24 +87,16 @@ int conn_announce(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr
     if (a->active)
         return -EBUSY;
     *a = (struct add_addr){.active = true, .id = id, .addr = *addr};
-    forget_withdrawal(c->paths, id);
+    conn_withdraw_not(c, id);
     announce_again(c);
     conn_arm_path(c);
     return 0;
 }
 
-/* The list of withdrawn ids starts anew when the last one was said: what is late of that is dropped. */
-static void withdrawals_begin(struct conn *c) {
-    struct conn_paths *p = c->paths;
-    if (!p->remove_said)
-        return;
-    p->remove_said = false;
-    p->nremove = 0;
-    list_for_each (n, &c->subflows)
-        subflow_of(n)->signals &= (uint16_t)~SIG_REMOVE_ADDR;
-}
-
-/* REMOVE_ADDR is not acknowledged: it is said once on each subflow that works (3.4.2). */
+/*
+ * REMOVE_ADDR is not acknowledged: it is said once on each subflow that works (3.4.2). The list of ids starts anew when
+ * the last one was said: copies of that which are late are dropped.
+ */
 void conn_withdraw(struct conn *c, uint8_t id) {
     struct conn_paths *p = c->paths;
     const struct subflow *best = signal_carrier(c, id, false);
@@ -103,8 +104,9 @@ void conn_withdraw(struct conn *c, uint8_t id) {
         p->add.active = false;
         p->add.at = UMPTCP_NEVER;
     }
-    withdrawals_begin(c);
-    forget_withdrawal(p, id);
+    if (p->remove_said)
+        withdrawals_end(c);
+    conn_withdraw_not(c, id);
     if (!best || p->nremove == MP_REMOVE_IDS_MAX) {
         mib_inc(&c->mp->env->mib, MIB_RM_ADDR_TX_DROP);
         return;

@@ -132,6 +132,13 @@ void conn_tune_sndbuf(struct conn *c) {
         c->sndbuf_size = (uint32_t)want;
 }
 
+void conn_offer_room(struct conn *c) {
+    if (!c->want_write || conn_send_room(c) < c->sndbuf_size / 3)
+        return;
+    c->want_write = false;
+    conn_notify(c, NOTIFY_WRITABLE);
+}
+
 int conn_reserve(struct conn *c, size_t len, struct umptcp_slice *slices, int max) {
     struct env *env = c->mp->env;
     if (c->state == UMPTCP_CLOSED)
@@ -150,7 +157,8 @@ int conn_reserve(struct conn *c, size_t len, struct umptcp_slice *slices, int ma
     if (len > (size_t)max * BYTEBUF_CHUNK)
         len = (size_t)max * BYTEBUF_CHUNK;
     if (bytebuf_reserve(&c->sndbuf, &env->chunks, c->write_seq.v, len)) {
-        c->want_write = true; /* when acknowledgments freed some */
+        c->want_write = true;
+        conn_try_again(c); /* others may give some back: no acknowledgment of ours need come */
         return -ENOMEM;
     }
     int n = bytebuf_slices(&c->sndbuf, c->write_seq.v, len, slices, max);

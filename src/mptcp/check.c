@@ -45,6 +45,8 @@ static const char *check_maps(const struct subflow *sf) {
     if (tcp_synchronized(t) && ssn_lt(ssn_max(t->snd_una, (struct ssn){1}), next) && t->state != UMPTCP_TIME_WAIT &&
         t->state != UMPTCP_FIN_WAIT_2)
         return "bytes in flight have no TX mapping";
+    if (sf->hold && ranges_empty(&sf->hold->have))
+        return "a hold that holds nothing";
     next = (struct ssn){0};
     for (uint32_t i = 0; i < sf->rx_maps.count; i++) {
         const struct rx_map *m = deque_at(&sf->rx_maps, i);

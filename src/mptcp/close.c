@@ -51,7 +51,7 @@ static void set_state(struct conn *c, enum umptcp_tcp_state state) {
     struct env *env = c->mp->env;
     conn_set_state(c, state);
     if (state == UMPTCP_FIN_WAIT_2 && c->orphan && conn_is_mptcp(c)) /* nobody waits for what the peer may still say */
-        conn_set_due(c, DUE_LIFE, time_add(env->now, env->cfg.time_wait));
+        conn_set_due(c, DUE_LINGER, time_add(env->now, env->cfg.time_wait));
 }
 
 /* Both directions are done: the subflows end in order, with FINs of their own. */
@@ -121,7 +121,7 @@ void conn_close(struct conn *c) {
     conn_shutdown(c);
     if (c->state == UMPTCP_FIN_WAIT_2) /* shutdown() had come long before */
         set_state(c, UMPTCP_FIN_WAIT_2);
-    if (list_empty(&c->subflows) && c->state != UMPTCP_CLOSED)
+    if (list_empty(&c->subflows) && c->state != UMPTCP_CLOSED && c->data_fin_acked)
         conn_finish(c, 0);
 }
 
@@ -148,7 +148,7 @@ void close_fast(struct conn *c) {
 void close_fin_rcvd(struct subflow *sf) {
     struct conn *c = sf->conn;
     if (!conn_is_mptcp(c))
-        conn_receive_fin(c, c->rcv_nxt);
+        conn_receive_fin(c, conn_plain_dsn(c, sf->tcb.fin_ssn));
     else
         subflow_close(sf); /* the peer gave up this subflow only (RFC 8684 3.3.3) */
 }
@@ -167,13 +167,14 @@ void close_subflow_gone(struct conn *c, int error) {
     struct env *env = c->mp->env;
     if (c->state == UMPTCP_CLOSED || any_left(c))
         return;
-    if (c->mode != MP_FULL || c->listener || c->orphan) {
+    bool all_said = c->orphan && c->data_fin_acked; /* nobody is there, here or beyond, who waits for anything */
+    if (c->mode != MP_FULL || c->listener || all_said) {
         conn_finish(c, error ? error : c->eof && c->write_shut ? 0 : ECONNRESET);
         reset_all(c, 0, ECONNABORTED);
         return;
     }
     /* Break before make: another subflow may come (3.3.3); until then the connection waits. */
     conn_set_due(c, DUE_RTX, UMPTCP_NEVER);
-    if (time_is_never(c->due[DUE_LIFE]))
-        conn_set_due(c, DUE_LIFE, time_add(env->now, env->cfg.close_timeout));
+    if (time_is_never(c->due[DUE_ALONE]))
+        conn_set_due(c, DUE_ALONE, time_add(env->now, env->cfg.close_timeout));
 }

@@ -123,17 +123,10 @@ void conn_pm_event(struct conn *c, const struct pm_event *ev) {
         *slot = *ev;
     } else { /* the path manager looks again when there may be memory */
         mib_inc(&c->mp->env->mib, MIB_UMPTCP_EVENTS_LOST);
-        c->paths->pm_at = time_add(c->mp->env->now, c->mp->env->cfg.rto_min);
+        c->paths->pm_at = time_min(c->paths->pm_at, time_add(c->mp->env->now, c->mp->env->cfg.rto_min));
         conn_arm_path(c);
     }
     conn_work(c);
-}
-
-void conn_set_due(struct conn *c, enum conn_due what, utime at) {
-    utime nearest = c->due[what] = at;
-    for (int i = 0; i < DUE_COUNT; i++)
-        nearest = time_min(nearest, c->due[i]);
-    timer_set(&c->mp->env->timers, &c->timer, nearest);
 }
 
 void conn_set_state(struct conn *c, enum umptcp_tcp_state state) {

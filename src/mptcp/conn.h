@@ -20,8 +20,14 @@
  *
  * Files: conn.c life; token.c; handshake.c MP_CAPABLE and MP_JOIN; subflow.c a subflow's life and input; mapping.c both
  * kinds of mappings; receive.c and hold.c payload into the stream; output.c scheduling and segments; options.c which
- * MPTCP options a segment carries; reinject.c stale and dead paths, data-level timer; close.c DATA_FIN, MP_FASTCLOSE,
- * end; fallback.c; address.c ADD_ADDR and the other path signals; buffer.c windows and auto-tuning.
+ * MPTCP options a segment carries; reinject.c DATA_ACK, stale and dead paths; timers.c what the connection waits for;
+ * close.c DATA_FIN, MP_FASTCLOSE, end; fallback.c; address.c ADD_ADDR and the other path signals; buffer.c windows and
+ * auto-tuning.
+ *
+ * "The peer spoke" is noted where something waits for it: tcb.keep_sent for TCP's own probes, subflow.probes for a path
+ * that is asked whether it lives, conn.rtx_rounds for the connection's timer, subflow.signal_acks for the limit of
+ * duplicate ACKs. Any acceptable segment clears them (subflow_input()); it takes an acknowledgment of something new to
+ * end a back-off.
  */
 #ifndef UMPTCP_MPTCP_CONN_H
 #define UMPTCP_MPTCP_CONN_H
@@ -53,10 +59,11 @@ enum mptcp_timer_kind {
 
 /* What a connection waits for. One timer stands for all of them. */
 enum conn_due {
-    DUE_RTX,   /* data-level retransmission; DATA_FIN; window probe */
-    DUE_LIFE,  /* no subflow left; orphan's end */
-    DUE_AGAIN, /* output is tried again: memory was short, or a cork is to come out */
-    DUE_PATH,  /* ADD_ADDR or MP_JOIN's third ACK again, path probes, unmapped data, path manager: the nearest */
+    DUE_RTX,    /* data-level retransmission; DATA_FIN; window probe */
+    DUE_ALONE,  /* no subflow is left, and none came */
+    DUE_LINGER, /* an orphan's peer does not end its direction */
+    DUE_AGAIN,  /* tried again: memory was short, or a cork is to come out */
+    DUE_PATH,   /* ADD_ADDR or MP_JOIN's third ACK again, path probes, unmapped data, path manager: the nearest */
     DUE_COUNT
 };
 
@@ -73,7 +80,7 @@ enum subflow_state {
     SF_OPENING, /* TCP handshake */
     SF_PRE,     /* join we opened: HMAC sent, waiting for the fourth ACK; no data */
     SF_ACTIVE,  /* carries data */
-    SF_CLOSING, /* FIN is queued or was sent or received: carries nothing new */
+    SF_CLOSING, /* gets no new bytes: what it has still goes, then its FIN */
     SF_DEAD,    /* to be freed at the end of the call */
 };
 
@@ -128,9 +135,9 @@ struct subflow {
     bool local_backup : 1; /* we asked */
     bool remote_backup : 1;
     bool stale : 1;
-    bool confirmed : 1;  /* a DSS with DATA_ACK came for data sent here: RFC 8684 3.7 */
+    bool confirmed : 1;  /* a DATA_ACK came here after data went out here: RFC 8684 3.7 */
     bool keys_said : 1;  /* the third ACK with both keys left */
-    bool dss_seen : 1;   /* any DSS came on it */
+    bool dss_seen : 1;   /* a DSS came on it, or MP_CAPABLE with data, which stands for one */
     bool registered : 1; /* in mp->flows */
     bool withdrawn : 1;  /* the peer removed its address: it must prove that it lives */
     uint8_t local_id, remote_id;
@@ -355,11 +362,11 @@ struct conn *conn_accept_syn(struct mp *mp, const struct path *path, const struc
 /* Opens a further subflow. 0, or -ENOTCONN (not fully established or closing), -ENOMEM, -ERANGE (too many). */
 int conn_join(struct conn *c, const struct path *path, const struct pm_command *cmd);
 /*
- * A SYN with MP_JOIN. Makes a half-open subflow of the connection it names. DROP_NONE, or why not: then the SYN is to
- * be answered by a RST with `*reason`. `local_id`: of the address it came to. `backup`: we ask not to use it.
+ * A SYN with MP_JOIN that names this connection. Makes a half-open subflow of it. DROP_NONE, or why not: then the SYN
+ * is to be answered by a RST with `*reason`. `local_id`: of the address it came to. `backup`: we ask not to use it.
  */
-enum drop conn_accept_join(struct mp *mp, const struct path *path, const struct seg *syn, uint8_t local_id, bool backup,
-                           enum mp_rst_reason *reason);
+enum drop conn_accept_join(struct conn *c, const struct path *path, const struct seg *syn, uint8_t local_id,
+                           bool backup, enum mp_rst_reason *reason);
 /* Facts of TCP meet MP_CAPABLE and MP_JOIN. False: the subflow was reset, the segment is done with. */
 bool handshake_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx, enum drop *drop);
 /* The third ACK of a join is repeated until the fourth comes (RFC 8684 3.2). */
@@ -396,6 +403,8 @@ void rx_map_drop_below(struct subflow *sf, struct ssn ssn);
 int tx_map_add(struct subflow *sf, struct dsn dsn, uint32_t len, bool data_fin);
 /* The mapping that covers `ssn`. There is one for all that is in flight or queued. */
 struct tx_map *tx_map_find(const struct subflow *sf, struct ssn ssn);
+/* Byte `dsn` is among what the subflow has queued or in flight. */
+bool tx_map_carries(const struct subflow *sf, struct dsn dsn);
 /* TCP acknowledged up to `una`: mappings wholly before it let their bytes go. */
 void tx_map_acked(struct subflow *sf, struct ssn una);
 /* All of it: the subflow is going away. */
@@ -406,8 +415,10 @@ int hold_store(struct subflow *sf, struct ssn ssn, const uint8_t *data, uint32_t
 /* Moves what is held and placeable into the stream. False when a checksum failed and the subflow was reset for it.
  */
 bool hold_drain(struct subflow *sf, enum drop *drop);
-/* In plain TCP everything that is held belongs to the stream as it is. */
+/* After fall-back everything that is held belongs to the stream as it is. Without memory it is tried again later. */
 void hold_drain_plain(struct subflow *sf);
+/* All bytes before it are in the stream, or of no use to it: the first one held, or the next that may come. */
+struct ssn hold_start(const struct subflow *sf);
 /* The first held byte that no mapping covers; false when there is none. */
 bool hold_unmapped(const struct subflow *sf, struct ssn *ssn);
 void hold_free(struct subflow *sf);
@@ -431,21 +442,29 @@ void options_sent(struct subflow *sf, const struct tcp_plan *plan, const struct 
 void reinject_subflow(struct subflow *sf);
 /* DATA_ACK and window (RFC 8684 3.3.2, 3.3.5). */
 void conn_data_ack(struct conn *c, struct dsn ack, uint64_t wnd);
-/* As long as the slowest living path may take for an answer, without backoff. */
-dur conn_longest_rto(const struct conn *c);
-/* Sets DUE_RTX, when something waits for a DATA_ACK or for the window. */
-void conn_arm_rtx(struct conn *c);
-/* The peer said something: its probes are answered. */
-void conn_answered(struct conn *c);
-/* c->timer came up. */
-void conn_timeout(struct conn *c);
-/* Sets one of its deadlines; UMPTCP_NEVER: none. */
-void conn_set_due(struct conn *c, enum conn_due what, utime at);
 void subflow_set_stale(struct subflow *sf, bool stale);
 /* A subflow that may be given new data. */
 bool subflow_usable(const struct subflow *sf);
 /* The data sequence number of the first byte that TCP has not acknowledged. */
 struct dsn tx_una_dsn(const struct subflow *sf);
+
+/* ---- Time (timers.c) -----------------------------------------------------------------------------------------------
+ */
+
+/* Sets one of its deadlines; UMPTCP_NEVER: none. */
+void conn_set_due(struct conn *c, enum conn_due what, utime at);
+/* c->timer came up. */
+void conn_timeout(struct conn *c);
+/* There was no memory for what was to be done now: sets DUE_AGAIN. */
+void conn_try_again(struct conn *c);
+/* Sets DUE_RTX when something waits for a DATA_ACK or for the window, unless it is set. */
+void conn_arm_rtx(struct conn *c);
+/* There was progress, or a round is over: sets DUE_RTX anew, or takes it off. */
+void conn_restart_rtx(struct conn *c);
+/* The peer said something: its probes are answered. */
+void conn_answered(struct conn *c);
+/* As long as the slowest living path may take for an answer, without backoff. */
+dur conn_longest_rto(const struct conn *c);
 
 /* ---- The application's bytes (buffer.c): as the calls of umptcp.h, with the connection's buffers
  * ---------------------- */
@@ -468,6 +487,8 @@ uint64_t conn_window(const struct conn *c);
 void conn_advertised(struct conn *c, uint64_t window);
 /* Free room in the send buffer. */
 uint32_t conn_send_room(const struct conn *c);
+/* Tells an application whose send came short when there is room worth a call again. */
+void conn_offer_room(struct conn *c);
 /* Send auto-tuning. */
 void conn_tune_sndbuf(struct conn *c);
 
@@ -512,7 +533,10 @@ bool fallback_fail_rcvd(struct subflow *sf);
 bool signal_input(struct subflow *sf, const struct seg *seg, enum drop *drop);
 /* 0, or -EBUSY when one is being announced. */
 int conn_announce(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr);
+/* Says REMOVE_ADDR. */
 void conn_withdraw(struct conn *c, uint8_t id);
+/* An id is in use (again): a copy of its withdrawal that did not leave yet must not. */
+void conn_withdraw_not(struct conn *c, uint8_t id);
 void subflow_prio(struct subflow *sf, bool backup);
 /* DUE_PATH came up: retransmit ADD_ADDR, probe silent paths, give up on unmapped data. */
 void conn_path_timeout(struct conn *c);
@@ -531,5 +555,9 @@ static inline uint64_t conn_bytes_sent(const struct conn *c) { return c->snd_nxt
 static inline uint64_t conn_bytes_acked(const struct conn *c) { return c->snd_una.v - c->local_idsn.v - 1; }
 static inline uint64_t conn_bytes_received(const struct conn *c) { return c->rcv_nxt.v - c->remote_idsn.v - 1; }
 static inline bool conn_is_mptcp(const struct conn *c) { return c->mode == MP_PENDING || c->mode == MP_FULL; }
+/* In plain TCP: where position `ssn` of the subflow stands in the stream. */
+static inline struct dsn conn_plain_dsn(const struct conn *c, struct ssn ssn) {
+    return (struct dsn){c->rx_base_dsn.v + (ssn.v - c->rx_base_ssn.v)};
+}
 
 #endif

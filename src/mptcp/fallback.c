@@ -19,8 +19,19 @@ static uint32_t living(const struct conn *c) {
     return n;
 }
 
+/* What came on a subflow stands at the same places in the stream: nothing came twice, and nothing was left out. */
+static bool is_the_stream(const struct subflow *sf) {
+    const struct conn *c = sf->conn;
+    return hold_start(sf).v == dsn_sub(c->rcv_nxt, c->remote_idsn);
+}
+
 bool fallback_possible(const struct conn *c) {
-    return conn_is_mptcp(c) && !c->joined && !c->reinjected && ranges_empty(&c->rcv_ofo) && living(c) == 1;
+    if (!conn_is_mptcp(c) || c->joined || c->reinjected || !ranges_empty(&c->rcv_ofo) || living(c) != 1)
+        return false;
+    list_for_each (n, &c->subflows)
+        if (subflow_of(n)->state != SF_DEAD && !is_the_stream(subflow_of(n)))
+            return false;
+    return true;
 }
 
 /*
@@ -32,9 +43,7 @@ static void become_plain(struct subflow *sf, bool announce) {
     struct env *env = c->mp->env;
     c->mode = MP_FALLBACK;
     c->infinite_tx = announce;
-    c->rx_base_ssn = sf->tcb.rcv_nxt;
-    if (sf->hold && sf->hold->have.items[0].start < c->rx_base_ssn.v)
-        c->rx_base_ssn.v = sf->hold->have.items[0].start;
+    c->rx_base_ssn = hold_start(sf);
     c->rx_base_dsn = c->rcv_nxt;
     deque_free(&sf->rx_maps, &env->mem);
     deque_init(&sf->rx_maps, sizeof(struct rx_map));
@@ -45,7 +54,7 @@ static void become_plain(struct subflow *sf, bool announce) {
     conn_data_ack(c, tx_una_dsn(sf), sf->tcb.snd_wnd);
     conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_FALLBACK, .subflow = sf->number});
     if (sf->tcb.fin_seen && ssn_le(sf->tcb.fin_ssn, sf->tcb.rcv_nxt))
-        conn_receive_fin(c, c->rcv_nxt);
+        conn_receive_fin(c, conn_plain_dsn(c, sf->tcb.fin_ssn));
     close_advance(c);
     conn_ready(c);
 }

@@ -131,9 +131,19 @@ struct conn *conn_accept_syn(struct mp *mp, const struct path *path, const struc
     return c;
 }
 
+/* All that is left to happen is that the peer acknowledges our end, and there is a path for that. */
+static bool nearly_over(const struct conn *c) {
+    if ((c->state != UMPTCP_CLOSING && c->state != UMPTCP_LAST_ACK) || !dsn_eq(c->snd_una, c->write_seq))
+        return false;
+    list_for_each (n, &c->subflows)
+        if (subflow_usable(subflow_of(n)))
+            return true;
+    return false;
+}
+
 static bool joins_make_sense(const struct conn *c) {
-    return !c->fail_sent && (c->state == UMPTCP_ESTABLISHED || c->state == UMPTCP_CLOSE_WAIT ||
-                             c->state == UMPTCP_FIN_WAIT_1 || c->state == UMPTCP_FIN_WAIT_2);
+    return !c->fail_sent && c->state != UMPTCP_CLOSED && c->state != UMPTCP_SYN_SENT && c->state != UMPTCP_SYN_RCVD &&
+           !nearly_over(c);
 }
 
 /* A server may have to wait for the first DSS while the client has seen ours: its HMAC will prove as much. */
@@ -157,22 +167,16 @@ int conn_join(struct conn *c, const struct path *path, const struct pm_command *
     sf->remote_id = cmd->remote_id;
     sf->local_backup = cmd->backup;
     sf->local_nonce = rng_u32(&env->rng);
+    conn_withdraw_not(c, cmd->local_id);
     mib_inc(&env->mib, MIB_MPJ_SYN_TX);
     tcp_connect(&sf->tcb);
     return 0;
 }
 
-enum drop conn_accept_join(struct mp *mp, const struct path *path, const struct seg *syn, uint8_t local_id, bool backup,
-                           enum mp_rst_reason *reason) {
-    struct env *env = mp->env;
+enum drop conn_accept_join(struct conn *c, const struct path *path, const struct seg *syn, uint8_t local_id,
+                           bool backup, enum mp_rst_reason *reason) {
+    struct env *env = c->mp->env;
     const struct mpopt *mpj = mpopts_find(&syn->mp, MPJ_SYN);
-    struct token_node *tn = mpj ? token_find(&mp->tokens, &env->hash_key, mpj->mpj.token) : NULL;
-    *reason = MPRST_MPTCP;
-    if (!tn) {
-        mib_inc(&env->mib, MIB_MPJ_NO_TOKEN);
-        return DROP_MP_TOKEN;
-    }
-    struct conn *c = container_of(tn, struct conn, token);
     if (!conn_takes_joins(c)) {
         *reason = MPRST_PROHIBITED;
         mib_inc(&env->mib, MIB_MPJ_REJECTED);
@@ -194,6 +198,7 @@ enum drop conn_accept_join(struct mp *mp, const struct path *path, const struct 
     sf->remote_backup = mpj->mpj.backup;
     sf->remote_nonce = mpj->mpj.nonce;
     sf->local_nonce = rng_u32(&env->rng);
+    conn_withdraw_not(c, local_id);
     tcp_open(&sf->tcb, syn);
     return DROP_NONE;
 }

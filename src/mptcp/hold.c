@@ -31,20 +31,29 @@ void hold_free(struct subflow *sf) {
     sf->hold = NULL;
 }
 
-int hold_store(struct subflow *sf, struct ssn ssn, const uint8_t *data, uint32_t len) {
-    struct env *env = sf->conn->mp->env;
-    struct hold *h = hold_get(sf);
-    if (!h || (h->have.count >= HOLD_OFO_MAX && !ranges_touch(&h->have, ssn.v, ssn.v + len)) ||
-        bytebuf_reserve(&h->bytes, &env->chunks, ssn.v, len))
+static int store(struct hold *h, struct env *env, struct ssn ssn, const uint8_t *data, uint32_t len) {
+    uint64_t at = ssn.v, end = ssn.v + len;
+    if (h->have.count >= HOLD_OFO_MAX && !ranges_touch(&h->have, at, end))
+        return -ENOBUFS;
+    if (bytebuf_reserve(&h->bytes, &env->chunks, at, len))
         return -ENOMEM;
     struct range gap;
-    uint64_t at = ssn.v, end = ssn.v + len;
     while (ranges_gap(&h->have, at, end, &gap)) { /* the first copy of a byte is the one that counts */
         if (bytebuf_write(&h->bytes, &env->chunks, gap.start, data + (gap.start - ssn.v), gap.end - gap.start))
             return -ENOMEM;
         at = gap.end;
     }
     return ranges_add(&h->have, &env->mem, ssn.v, end);
+}
+
+int hold_store(struct subflow *sf, struct ssn ssn, const uint8_t *data, uint32_t len) {
+    struct hold *h = hold_get(sf);
+    if (!h)
+        return -ENOMEM;
+    int err = store(h, sf->conn->mp->env, ssn, data, len);
+    if (ranges_empty(&h->have)) /* one that holds nothing is not kept: others look at its first range */
+        hold_free(sf);
+    return err;
 }
 
 /*
@@ -139,14 +148,19 @@ void hold_drain_plain(struct subflow *sf) {
     struct conn *c = sf->conn;
     while (sf->hold) {
         struct range r = sf->hold->have.items[0];
-        struct dsn dsn = {c->rx_base_dsn.v + (r.start - c->rx_base_ssn.v)};
+        struct dsn dsn = conn_plain_dsn(c, (struct ssn){r.start});
         enum drop drop = DROP_NONE;
         c->rcv_edge = dsn_max(c->rcv_edge, dsn_add(dsn, r.end - r.start)); /* TCP had room for them */
-        if (hold_place(sf, r.start, r.end, dsn, &drop))
+        if (hold_place(sf, r.start, r.end, dsn, &drop) || !hold_release(sf, r.start, r.end)) {
+            conn_try_again(c); /* TCP acknowledged them: nobody else has these bytes */
             return;
-        if (!hold_release(sf, r.start, r.end))
-            return;
+        }
     }
+}
+
+struct ssn hold_start(const struct subflow *sf) {
+    struct ssn next = {tcp_bytes_received(&sf->tcb) + 1};
+    return sf->hold ? ssn_min(next, (struct ssn){sf->hold->have.items[0].start}) : next;
 }
 
 bool hold_unmapped(const struct subflow *sf, struct ssn *ssn) {

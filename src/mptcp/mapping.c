@@ -155,6 +155,15 @@ struct tx_map *tx_map_find(const struct subflow *sf, struct ssn ssn) {
     return NULL;
 }
 
+bool tx_map_carries(const struct subflow *sf, struct dsn dsn) {
+    for (uint32_t i = 0; i < sf->tx_maps.count; i++) {
+        const struct tx_map *m = tx_map_at(sf, i);
+        if (dsn_le(m->dsn, dsn) && dsn_lt(dsn, dsn_add(m->dsn, m->len)))
+            return true;
+    }
+    return false;
+}
+
 static void tx_map_pop(struct subflow *sf) {
     struct conn *c = sf->conn;
     const struct tx_map *m = tx_map_at(sf, 0);

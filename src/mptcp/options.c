@@ -10,8 +10,6 @@
 #include "mptcp/conn.h"
 #include "wire/mpcrypto.h"
 
-enum { TS_BYTES = 12 };
-
 struct ledger {
     struct mpopts *mp;
     uint32_t left;
@@ -235,10 +233,6 @@ static void fill_ack(struct ledger *l, const struct subflow *sf, struct tcp_plan
         put_fail(l, sf);
     if (!conn_is_mptcp(c))
         return;
-    if (plan->kind == TCP_PLAN_ACK && sf->tcb.ts_ok && needs_ts_room(sf)) {
-        plan->no_ts = true;
-        l->left += TS_BYTES;
-    }
     if (sf->join && sf->state == SF_PRE) {
         put_mpj(l, sf, MPJ_ACK);
         return;
@@ -251,13 +245,18 @@ static void fill_ack(struct ledger *l, const struct subflow *sf, struct tcp_plan
         put_data_fin(l, c);
         return;
     }
-    if (sf->signals && sf->signal_acks < SIGNAL_ACKS_MAX)
+    if (sf->signals && sf->signal_acks < SIGNAL_ACKS_MAX) {
+        if (plan->kind == TCP_PLAN_ACK && sf->tcb.ts_ok && needs_ts_room(sf)) {
+            plan->no_ts = true;
+            l->left += TCP_OPT_TS_LEN;
+        }
         fill_signals(l, sf);
+    }
     put_dss(l, c, NULL);
 }
 
 void options_fill(const struct subflow *sf, struct tcp_plan *plan, struct mpopts *mp) {
-    struct ledger l = {mp, TCP_OPTIONS_MAX - (sf->tcb.ts_ok ? TS_BYTES : 0u)};
+    struct ledger l = {mp, TCP_OPTIONS_MAX - (sf->tcb.ts_ok ? TCP_OPT_TS_LEN : 0u)};
     switch (plan->kind) {
     case TCP_PLAN_RST:
         fill_rst(&l, sf);

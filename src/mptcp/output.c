@@ -11,21 +11,11 @@
 #include "wire/checksum.h"
 #include "wire/ip.h"
 
-enum { IP_TTL = 64, TCP_CSUM_OFFSET = 16 };
+enum { IP_TTL = 64 };
 #define CORK_MAX MSEC(200)
 
 /* ---- Scheduling ----------------------------------------------------------------------------------------------------
  */
-
-/* Whether `sf` already carries byte `dsn`, and so is no help with it. */
-static bool carries(const struct subflow *sf, struct dsn dsn) {
-    for (uint32_t i = 0; i < sf->tx_maps.count; i++) {
-        const struct tx_map *m = deque_at(&sf->tx_maps, i);
-        if (dsn_le(m->dsn, dsn) && dsn_lt(dsn, dsn_add(m->dsn, m->len)))
-            return true;
-    }
-    return false;
-}
 
 static uint32_t map_option_bytes(const struct conn *c) { return !conn_is_mptcp(c) ? 0 : c->csum || c->ack64 ? 28 : 24; }
 
@@ -40,21 +30,21 @@ static struct sched_path path_snapshot(const struct subflow *sf, bool again, str
         .queued = (uint32_t)ssn_sub(t->snd_end, t->snd_nxt),
         .room = tcp_room(t),
         .slow_start = cc_in_slow_start(&t->cc),
-        .holds = again && carries(sf, dsn),
+        .holds = again && tx_map_carries(sf, dsn),
         .srtt = t->rtt.srtt,
         .rttvar = t->rtt.rttvar,
     };
 }
 
-/* Usable subflows; those in a timeout only when there is nothing else. */
+/* Usable subflows; those in a timeout, or with a shut window, only when there is nothing else. */
 static uint32_t snapshot(const struct conn *c, bool again, struct dsn dsn, struct sched_path *paths,
                          struct subflow **subflows) {
     uint32_t n = 0;
     for (int desperate = 0; desperate < 2 && !n; desperate++)
         list_for_each (node, &c->subflows) {
             struct subflow *sf = subflow_of(node);
-            bool usable =
-                sf->state == SF_ACTIVE && tcp_can_send(&sf->tcb) && (desperate || (!sf->stale && !sf->timeouts));
+            bool promising = !sf->stale && !sf->timeouts && sf->tcb.snd_wnd;
+            bool usable = sf->state == SF_ACTIVE && tcp_can_send(&sf->tcb) && (desperate || promising);
             if (!usable || n == CONN_SUBFLOWS_MAX)
                 continue;
             paths[n] = path_snapshot(sf, again, dsn);
@@ -77,12 +67,6 @@ static bool hold_back(struct conn *c, uint64_t waiting, uint32_t mss) {
     return !c->cork_out;
 }
 
-/* There was no memory for a record of what was to be sent: it is tried again. */
-static void try_again(struct conn *c) {
-    const struct env *env = c->mp->env;
-    conn_set_due(c, DUE_AGAIN, time_add(env->now, env->cfg.rto_min));
-}
-
 /* Bytes to give out. */
 struct share {
     struct dsn dsn;
@@ -98,17 +82,30 @@ static bool lost_share(const struct conn *c, struct share *s) {
     return true;
 }
 
+/*
+ * The window takes less than a segment of what waits (RFC 9293 3.8.6.2.1): more room comes with what is in flight, or
+ * the peer is asked for it, before such a sliver goes.
+ */
+static bool silly(const struct conn *c, const struct subflow *sf, uint64_t window, uint64_t waiting, uint32_t mss) {
+    if (window >= waiting || window >= mss)
+        return false;
+    if (!dsn_eq(c->snd_una, c->snd_nxt))
+        return true;
+    return window < sf->tcb.max_snd_wnd / 2 && (!c->rtx_backoff || !sf->tcb.snd_wnd);
+}
+
 /* New bytes that the peer's window takes. */
 static bool new_share(struct conn *c, struct share *s) {
     uint64_t waiting = dsn_sub(c->write_seq, c->snd_nxt);
     const struct subflow *sf = conn_first(c);
     if (!waiting || !sf)
         return false;
-    if (hold_back(c, waiting, tcp_payload_max(&sf->tcb, map_option_bytes(c))))
+    uint32_t mss = tcp_payload_max(&sf->tcb, map_option_bytes(c));
+    if (hold_back(c, waiting, mss))
         return false;
     uint64_t window = dsn_lt(c->snd_nxt, c->wnd_edge) ? dsn_sub(c->wnd_edge, c->snd_nxt) : 0;
     c->window_limited = window < waiting;
-    if (!window) {
+    if (!window || silly(c, sf, window, waiting, mss)) {
         conn_arm_rtx(c); /* probes the window */
         return false;
     }
@@ -149,8 +146,7 @@ static void account(struct conn *c, const struct share *s, uint32_t n) {
         c->snd_nxt = dsn_add(c->snd_nxt, n);
         c->cork_out = false;
     }
-    if (time_is_never(c->due[DUE_RTX])) /* it runs from the oldest byte that waits, not from the newest */
-        conn_arm_rtx(c);
+    conn_arm_rtx(c);
 }
 
 /* Gives bytes of a share to subflows, as the scheduler says. False when nobody takes any now. */
@@ -178,7 +174,7 @@ static bool deal(struct conn *c, const struct share *s) {
         if (!part)
             continue;
         if (give(subflows[i], s, part))
-            try_again(c);
+            conn_try_again(c);
         else
             n = part;
     }
@@ -291,8 +287,8 @@ static bool emit(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_
     write_headers(sf, &seg, plan.len, out);
     attach_payload(sf, &plan, out);
     write_checksum(sf, out, caps.csum);
-    if (tcp_sent(&sf->tcb, &plan)) {
-        try_again(c);
+    if (tcp_sent(&sf->tcb, &plan)) { /* no memory for a record of it: it never was */
+        conn_try_again(c);
         return false;
     }
     options_sent(sf, &plan, &seg.mp);

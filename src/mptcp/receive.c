@@ -33,6 +33,12 @@ static int stream_store(struct conn *c, struct dsn at, struct dsn end, const uin
     return 0;
 }
 
+/*
+ * The last quarter of the budget is for bytes in order: the application can read those, and so make room. Were all of
+ * it full of bytes behind a hole, nothing could fill the hole.
+ */
+static bool memory_is_tight(const struct mem *mem) { return mem->limit && mem->used > mem->limit - mem->limit / 4; }
+
 int conn_receive(struct conn *c, struct dsn dsn, const uint8_t *data, uint32_t len, enum drop *drop) {
     struct env *env = c->mp->env;
     struct dsn end = dsn_add(dsn, len);
@@ -58,6 +64,10 @@ int conn_receive(struct conn *c, struct dsn dsn, const uint8_t *data, uint32_t l
     if (!in_order && c->rcv_ofo.count >= CONN_OFO_MAX && !ranges_touch(&c->rcv_ofo, at.v, end.v)) {
         *drop = DROP_TCP_OFO_FULL;
         return -ENOBUFS;
+    }
+    if (!in_order && memory_is_tight(&env->mem)) {
+        *drop = DROP_NO_MEMORY;
+        return -ENOMEM;
     }
     if (stream_store(c, at, end, data + dsn_sub(at, dsn)) ||
         (!in_order && ranges_add(&c->rcv_ofo, &env->mem, at.v, end.v))) {
@@ -251,7 +261,7 @@ static int payload_mptcp(struct subflow *sf, const struct tcp_rx *rx, const uint
 
 static int payload_plain(struct subflow *sf, const struct tcp_rx *rx, const uint8_t *data, enum drop *drop) {
     struct conn *c = sf->conn;
-    struct dsn dsn = {c->rx_base_dsn.v + (rx->ssn.v - c->rx_base_ssn.v)};
+    struct dsn dsn = conn_plain_dsn(c, rx->ssn);
     if (dsn_lt(c->rcv_edge, dsn_add(dsn, rx->len))) /* TCP checked it against the subflow's window */
         c->rcv_edge = dsn_add(dsn, rx->len);
     return conn_receive(c, dsn, data, rx->len, drop);
@@ -261,7 +271,7 @@ static int payload_plain(struct subflow *sf, const struct tcp_rx *rx, const uint
 static void payload_done(struct subflow *sf, enum drop *drop) {
     if (sf->hold && !hold_drain(sf, drop))
         return;
-    rx_map_drop_below(sf, sf->tcb.rcv_nxt);
+    rx_map_drop_below(sf, hold_start(sf));
     struct ssn ssn;
     if (sf->hold && hold_unmapped(sf, &ssn))
         fallback_unmapped(sf, ssn, false);
@@ -295,12 +305,7 @@ static enum drop payload_input(struct subflow *sf, const struct seg *seg, const 
         return DROP_NO_MEMORY;
     if (!plain && rx->len)
         payload_done(sf, &drop);
-    if (drop == DROP_TCP_RECV_CLOSED) { /* nobody will read it: say so (RFC 9293 3.6.1, RFC 2525 2.17) */
-        mib_inc(&c->mp->env->mib, MIB_TCP_ABORT_ON_DATA);
-        conn_abort(c, ECONNRESET);
-        return drop;
-    }
-    if (eof && sf->state != SF_DEAD)
+    if (eof && sf->state != SF_DEAD && drop != DROP_TCP_RECV_CLOSED)
         close_fin_rcvd(sf);
     return drop;
 }
@@ -316,11 +321,16 @@ enum drop receive_input(struct subflow *sf, const struct seg *seg, const struct 
         if (options_stripped(sf, seg, rx) && !fallback_now(sf, MIB_MPC_DATA_FALLBACK, MPRST_MIDDLEBOX))
             return drop;
     }
-    if (!rx->len && !rx->fin) {
+    if (rx->len || rx->fin) {
+        conn_arm_path(c);
+        enum drop payload = payload_input(sf, seg, rx);
+        drop = payload ? payload : drop;
+    } else {
         mapping_came(sf, &drop);
-        return drop;
     }
-    conn_arm_path(c);
-    enum drop payload = payload_input(sf, seg, rx);
-    return payload ? payload : drop;
+    if (drop == DROP_TCP_RECV_CLOSED) { /* nobody will read it: say so (RFC 9293 3.6.1, RFC 2525 2.17) */
+        mib_inc(&c->mp->env->mib, MIB_TCP_ABORT_ON_DATA);
+        conn_abort(c, ECONNRESET);
+    }
+    return drop;
 }

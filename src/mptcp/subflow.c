@@ -96,9 +96,7 @@ void subflow_up(struct subflow *sf) {
     struct conn *c = sf->conn;
     sf->state = SF_ACTIVE;
     sf->join_at = UMPTCP_NEVER;
-    if (!c->orphan ||
-        c->state != UMPTCP_FIN_WAIT_2) /* there it bounds the peer's patience, not the search for a path */
-        conn_set_due(c, DUE_LIFE, UMPTCP_NEVER);
+    conn_set_due(c, DUE_ALONE, UMPTCP_NEVER);
     if (sf->join)
         c->joined = true;
     conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_SUBFLOW_UP, .subflow = sf->number});

@@ -4,6 +4,14 @@
 
 #include "stack/stack.h"
 
+/* A dead one whose RST has not left yet is nobody's business. */
+static uint32_t living(const struct conn *c) {
+    uint32_t n = 0;
+    list_for_each (node, &c->subflows)
+        n += subflow_of(node)->state != SF_DEAD;
+    return n;
+}
+
 int umptcp_info(struct umptcp *s, umptcp_sock sock, struct umptcp_info *info) {
     int err;
     const struct conn *c = stack_conn(s, sock, &err);
@@ -23,7 +31,7 @@ int umptcp_info(struct umptcp *s, umptcp_sock sock, struct umptcp_info *info) {
         .bytes_acked = conn_bytes_acked(c),
         .bytes_received = conn_bytes_received(c),
         .bytes_reinjected = c->bytes_reinjected,
-        .subflows = c->nsubflows,
+        .subflows = living(c),
         .subflows_total = c->subflow_counter,
         .sndbuf = c->sndbuf_size,
         .rcvbuf = c->rcvbuf_size,
@@ -31,12 +39,6 @@ int umptcp_info(struct umptcp *s, umptcp_sock sock, struct umptcp_info *info) {
         .last_progress = c->last_progress,
     };
     return 0;
-}
-
-/* Payload up to `nxt`: positions count the SYN, and the FIN at `fin` once it is there. */
-static uint64_t payload_before(struct ssn nxt, bool has_fin, struct ssn fin) {
-    struct ssn end = has_fin ? ssn_min(nxt, fin) : nxt;
-    return end.v ? end.v - 1 : 0;
 }
 
 static struct umptcp_subflow_info subflow_info(const struct env *env, const struct subflow *sf) {
@@ -61,8 +63,8 @@ static struct umptcp_subflow_info subflow_info(const struct env *env, const stru
         .min_rtt = rtt_min(&t->rtt),
         .rto = rtt_rto(&t->rtt, env->cfg.rto_min, env->cfg.rto_max),
         .bytes_sent = tcp_bytes_sent(t),
-        .bytes_acked = payload_before(t->snd_una, t->fin_queued, t->snd_end),
-        .bytes_received = payload_before(t->rcv_nxt, t->fin_seen, t->fin_ssn),
+        .bytes_acked = tcp_bytes_acked(t),
+        .bytes_received = tcp_bytes_received(t),
         .bytes_retrans = t->bytes_retrans,
         .segs_out = t->segs_out,
         .segs_in = t->segs_in,
@@ -77,6 +79,8 @@ int umptcp_subflows(struct umptcp *s, umptcp_sock sock, struct umptcp_subflow_in
         return err;
     list_for_each (node, &c->subflows) {
         const struct subflow *sf = subflow_of(node);
+        if (sf->state == SF_DEAD)
+            continue;
         if (n < max)
             info[n] = subflow_info(&s->env, sf);
         n++;

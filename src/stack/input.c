@@ -16,17 +16,28 @@ static struct conn *conn_by_token(const struct umptcp *s, uint32_t token) {
     return n ? container_of(n, struct conn, token) : NULL;
 }
 
-static enum drop join_syn(struct umptcp *s, int netif, const struct seg *syn) {
+/* A half-open subflow of the connection that is named, or why not and what the RST says of it. */
+static enum drop join_open(struct umptcp *s, int netif, const struct seg *syn, enum mp_rst_reason *reason) {
     struct conn *c = conn_by_token(s, mpopts_find(&syn->mp, MPJ_SYN)->mpj.token);
     const struct path path = path_back(s, netif, &syn->flow);
-    enum mp_rst_reason reason = MPRST_PROHIBITED;
-    enum drop drop = DROP_MP_JOIN_REFUSED;
-    uint8_t local_id = 0;
-    bool backup = false;
-    if (!c || paths_accept(s, c, &syn->flow.local.addr, &local_id, &backup))
-        drop = conn_accept_join(&s->mp, &path, syn, local_id, backup, &reason);
-    else
+    uint8_t local_id;
+    bool backup;
+    if (!c) {
+        *reason = MPRST_MPTCP;
+        mib_inc(&s->env.mib, MIB_MPJ_NO_TOKEN);
+        return DROP_MP_TOKEN;
+    }
+    if (!paths_accept(s, c, &syn->flow.local.addr, &local_id, &backup)) {
+        *reason = MPRST_PROHIBITED;
         mib_inc(&s->env.mib, MIB_MPJ_REJECTED);
+        return DROP_MP_JOIN_REFUSED;
+    }
+    return conn_accept_join(c, &path, syn, local_id, backup, reason);
+}
+
+static enum drop join_syn(struct umptcp *s, int netif, const struct seg *syn) {
+    enum mp_rst_reason reason;
+    enum drop drop = join_open(s, netif, syn, &reason);
     if (drop)
         reply_rst(&s->replies, netif, syn, &reason);
     return drop;

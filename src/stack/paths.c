@@ -135,14 +135,6 @@ static struct subflow *by_number(const struct conn *c, uint32_t number) {
     return NULL;
 }
 
-/* REMOVE_ADDR, unless one with this id waits to be sent. */
-static void withdraw(struct conn *c, uint8_t id) {
-    for (uint8_t i = 0; i < c->paths->nremove; i++)
-        if (c->paths->remove_ids[i] == id)
-            return;
-    conn_withdraw(c, id);
-}
-
 static void obey(struct umptcp *s, struct conn *c, struct pm_command *cmd) {
     struct subflow *sf = by_number(c, cmd->subflow);
     switch (cmd->type) {
@@ -153,7 +145,7 @@ static void obey(struct umptcp *s, struct conn *c, struct pm_command *cmd) {
         conn_announce(c, cmd->local_id, &cmd->local);
         break;
     case PM_CMD_WITHDRAW:
-        withdraw(c, cmd->local_id);
+        conn_withdraw(c, cmd->local_id);
         break;
     case PM_CMD_CLOSE:
         if (sf)
@@ -233,7 +225,7 @@ static void leave(struct conn *c, const struct umptcp_addr *addr) {
         subflow_reset(sf, MPRST_UNSPEC, ENETDOWN);
     }
     for (uint32_t i = 0; i < n && c->state != UMPTCP_CLOSED; i++)
-        withdraw(c, gone[i]);
+        conn_withdraw(c, gone[i]);
 }
 
 void paths_addr_changed(struct umptcp *s, const struct umptcp_addr *addr) {

@@ -9,7 +9,7 @@
 #include "wire/checksum.h"
 #include "wire/icmp.h"
 
-enum { REPLY_TTL = 64, TCP_CSUM_OFFSET = 16, ICMP_CSUM_OFFSET = 2 };
+enum { REPLY_TTL = 64, ICMP_CSUM_OFFSET = 2 };
 
 struct reply {
     int netif;

@@ -72,6 +72,8 @@ static void user_timeout_set(struct conn *c, int64_t v) {
     c->user_timeout = (dur)v;
     list_for_each (n, &c->subflows)
         tcp_set_user_timeout(&subflow_of(n)->tcb, (dur)v);
+    if (!time_is_never(c->due[DUE_RTX]))
+        conn_restart_rtx(c);
 }
 
 /* ---- The table --------------------------------------------------------------------------------------------------- */

@@ -7,7 +7,6 @@
 
 enum {
     TCP_ATO_MIN_US = 40000,        /* first delay of an acknowledgment */
-    TCP_OPT_TS_LEN = 12,           /* timestamps, padded */
     TCP_CHALLENGE_GAP_MS = 500,    /* between two rate-limited ACKs of one connection */
     TCP_PAWS_VALID_S = 24 * 86400, /* RFC 7323 5.5: an older TS.Recent proves nothing */
 };

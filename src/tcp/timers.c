@@ -12,7 +12,8 @@
  *
  * A connection is given up when retransmissions or probes stay unanswered (RFC 9293 3.8.3, R2), when the user's own
  * limit is over (RFC 5482), or when it is an orphan and its peer keeps the window shut. A peer that answers probes may
- * keep the window of anyone else shut for ever (RFC 9293 3.8.6.1).
+ * keep the window of anyone else shut for ever (RFC 9293 3.8.6.1). All of this is about bytes that were queued here;
+ * what the owner keeps back while the window is shut is the owner's to bound.
  */
 #include "tcp/internal.h"
 

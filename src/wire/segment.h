@@ -21,7 +21,13 @@ enum tcp_flag {
     TCP_CWR = 0x80,
 };
 
-enum { TCP_HDR_LEN = 20, TCP_OPTIONS_MAX = 40, SACK_MAX = 4 };
+enum {
+    TCP_HDR_LEN = 20,
+    TCP_CSUM_OFFSET = 16, /* of the checksum in the header */
+    TCP_OPTIONS_MAX = 40,
+    TCP_OPT_TS_LEN = 12, /* timestamps, padded */
+    SACK_MAX = 4
+};
 
 struct sack_block {
     struct seq left, right;

@@ -2,14 +2,18 @@
 #include "world.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#endif
 
 #include "io/memory.h"
 #include "io/pcapng.h"
 
-enum { WORLD_START_S = 1000, SETTLE_ROUNDS_MAX = 100000 };
+enum { WORLD_START_S = 1000, SETTLE_ROUNDS_MAX = 100000, BURST_MAX = 100000 };
 
 uint64_t sim_random(uint64_t *state) { /* splitmix64 */
     uint64_t z = (*state += 0x9e3779b97f4a7c15u);
@@ -19,6 +23,43 @@ uint64_t sim_random(uint64_t *state) { /* splitmix64 */
 }
 
 uint32_t sim_below(uint64_t *state, uint32_t n) { return (uint32_t)(sim_random(state) % n); }
+
+static uint64_t env_number(const char *name, uint64_t otherwise) {
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 0) : otherwise;
+}
+
+/* Which run it was, when a sanitizer or an assertion ends the program. */
+static uint64_t running;
+static void say_seed(void) { fprintf(stderr, "seed %llu: died\n", (unsigned long long)running); }
+static void on_abort(int signal) {
+    (void)signal;
+    say_seed();
+}
+
+static void say_seed_at_death(void) {
+    signal(SIGABRT, on_abort);
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_set_death_callback(say_seed);
+#endif
+}
+
+int sim_main(const char *what, uint64_t runs, const char *(*run)(uint64_t seed)) {
+    uint64_t first = env_number("UMPTCP_SEED", 1), failed = 0;
+    runs = env_number("UMPTCP_RUNS", runs);
+    say_seed_at_death();
+    for (uint64_t seed = first; seed < first + runs; seed++) {
+        running = seed;
+        const char *wrong = run(seed);
+        if (!wrong)
+            continue;
+        failed++;
+        fprintf(stderr, "seed %llu: %s (UMPTCP_SEED=%llu UMPTCP_RUNS=1 repeats it)\n", (unsigned long long)seed, wrong,
+                (unsigned long long)seed);
+    }
+    printf("%llu %s, %llu failed\n", (unsigned long long)runs, what, (unsigned long long)failed);
+    return failed || !runs;
+}
 
 void world_config_init(struct world_config *cfg, uint64_t seed, int paths) {
     memset(cfg, 0, sizeof *cfg);
@@ -45,8 +86,10 @@ struct umptcp_sockaddr world_addr(const struct world *w, int host, int path, uin
 /* Counts what a stack holds, and fails when told to. */
 static void *counting_alloc(void *ctx, void *ptr, size_t old_size, size_t size) {
     struct host *h = ctx;
-    if (size && h->fail_at && --h->fail_at == 0)
+    if (size && h->fail_at && --h->fail_at == 0) {
+        h->fail_at = h->fail_on;
         return NULL;
+    }
     void *p = NULL;
     if (size) {
         p = realloc(ptr, size);
@@ -141,6 +184,8 @@ static bool host_input(struct world *w, struct host *h) {
     bool any = false;
     for (int i = 0; i < w->paths; i++) {
         while (driver_recv(h->driver[i], &pkt, w->now)) {
+            if (w->on_packet)
+                w->on_packet(w, &pkt);
             driver_verdict(h->driver[i], umptcp_input(h->s, h->netif[i], &pkt, w->now));
             w->packets++;
             any = true;
@@ -152,7 +197,8 @@ static bool host_input(struct world *w, struct host *h) {
 static bool host_output(struct world *w, struct host *h) {
     struct umptcp_out out;
     bool any = false;
-    while (umptcp_output(h->s, &out, w->now)) {
+    for (uint32_t burst = 0; umptcp_output(h->s, &out, w->now); burst++) {
+        assert(burst < BURST_MAX);
         for (int i = 0; i < w->paths; i++)
             if (h->netif[i] == out.netif)
                 (void)driver_send(h->driver[i], &out, w->now);

@@ -31,6 +31,7 @@ struct host {
     size_t idle_memory; /* of the stack when nothing happened yet */
     size_t allocated;   /* through the test's allocator */
     uint64_t fail_at;   /* the n-th allocation from now on fails; 0: none */
+    bool fail_on;       /* and so do all after it */
 };
 
 struct world {
@@ -41,6 +42,7 @@ struct world {
     struct pcapng_file *pcap;
     uint64_t rng;
     void (*on_event)(struct world *w, int host, const struct umptcp_event *ev);
+    void (*on_packet)(struct world *w, struct umptcp_packet *pkt); /* before a stack gets it: may point it elsewhere */
     void *arg;
     uint64_t packets;
 };
@@ -59,6 +61,12 @@ void world_settle(struct world *w);
 bool world_step(struct world *w, struct umptcp_time limit);
 /* Runs for a time. */
 void world_run(struct world *w, uint64_t ns);
+
+/*
+ * The main() of a program that does the same with many seeds: UMPTCP_RUNS of them (`runs` when that is not set), from
+ * UMPTCP_SEED (1) on. `run` gives NULL, or what went wrong; that is printed, with the seed that repeats it.
+ */
+int sim_main(const char *what, uint64_t runs, const char *(*run)(uint64_t seed));
 
 /* A small seeded generator, apart from the stacks'. */
 uint64_t sim_random(uint64_t *state);

@@ -41,7 +41,7 @@
 
 enum { MLAB_FLOWS = 24, MLAB_EVENTS = 64, MLAB_PATHS = 3, MLAB_PORT = 80 };
 
-/* RFC 8684 has no vectors of its own; these are computed ones, checked with two libraries. */
+/* The vectors of these keys were computed apart from the engine. */
 #define MLAB_KEY_A 0x1122334455667788u /* the stack's; token 1dce6604, IDSN 62815714b76ae9a5 */
 #define MLAB_KEY_B 0x99aabbccddeeff00u /* the peer's; token 7b981f5b, IDSN f9fb2ac1ea2ce0d2 */
 
@@ -92,7 +92,7 @@ struct mlab_options {
     const struct umptcp_config *cfg; /* NULL: mlab_config() */
 };
 
-/* Without timestamps and window scaling; else the defaults. */
+/* Without timestamps, window scaling and probes of silent paths; else the defaults. */
 struct umptcp_config mlab_config(void);
 /* The stack, listening when it is the server. */
 struct mlab *mlab_new(const struct mlab_options *o);

@@ -7,6 +7,8 @@
 #include "testwire.h"
 #include "wire/mpcrypto.h"
 
+enum { WORD_MAX = 96 };
+
 uint8_t trace_byte(enum from from, uint64_t pos) {
     return (uint8_t)(pos * 7 + pos / 251 + pos / 65521 + (from == STACK ? 0 : 131));
 }
@@ -41,23 +43,23 @@ void trace_join_hmac(const struct mlab *l, const struct mlab_flow *f, enum from 
 static void bad_text(const struct script *r, const char *what) { fail_msg("%s: \"%s\"", what, r->text); }
 
 /* The next word; false at the end. */
-static bool word(struct script *r, char w[64]) {
+static bool word(struct script *r, char w[WORD_MAX]) {
     size_t n = 0;
     while (*r->at == ' ')
         r->at++;
-    while (*r->at && *r->at != ' ' && n < 63)
+    while (*r->at && *r->at != ' ' && n < WORD_MAX - 1)
         w[n++] = *r->at++;
     w[n] = 0;
     return n > 0;
 }
 
-static void need(struct script *r, char w[64]) {
+static void need(struct script *r, char w[WORD_MAX]) {
     if (!word(r, w))
         bad_text(r, "a word is missing");
 }
 
 static uint64_t number(struct script *r, int base) {
-    char w[64], *end;
+    char w[WORD_MAX], *end;
     need(r, w);
     uint64_t v = strtoull(w, &end, base);
     if (*end)
@@ -67,7 +69,7 @@ static uint64_t number(struct script *r, int base) {
 
 static bool next_is(struct script *r, const char *what) {
     const char *before = r->at;
-    char w[64];
+    char w[WORD_MAX];
     if (word(r, w) && !strcmp(w, what))
         return true;
     r->at = before;
@@ -134,7 +136,7 @@ static void begin_mpj(struct script *r) {
 
 static void begin_addr(struct script *r, bool echo) {
     struct mpopt *o = r->o = mpopts_add(&r->seg.mp, MP_ADD_ADDR);
-    char w[64];
+    char w[WORD_MAX];
     o->add_addr.addr_id = (uint8_t)number(r, 10);
     need(r, w);
     o->add_addr.addr = test_addr(w);
@@ -150,7 +152,7 @@ static void begin_addr(struct script *r, bool echo) {
 
 static void begin_remove(struct script *r) {
     struct mpopt *o = r->o = mpopts_add(&r->seg.mp, MP_REMOVE_ADDR);
-    char w[64], *at = w;
+    char w[WORD_MAX], *at = w;
     need(r, w);
     do
         o->remove.ids[o->remove.n++] = (uint8_t)strtoul(at, &at, 10);
@@ -185,7 +187,7 @@ static bool begins(struct script *r, const char *w) {
 
 static void read_map(struct script *r, bool wide) {
     struct mpopt *o = r->o;
-    char w[64];
+    char w[WORD_MAX];
     unsigned long long dsn;
     unsigned long ssn, len;
     need(r, w);
@@ -220,7 +222,7 @@ static void mpc_csum(const struct script *r, struct mpopt *o) {
 static void read_csum(struct script *r) {
     struct mpopt *o = r->o;
     bool dss = o->type == MP_DSS;
-    char w[64];
+    char w[WORD_MAX];
     need(r, w);
     bool there = strcmp(w, "none");
     if (dss)
@@ -300,7 +302,7 @@ static bool belongs(struct script *r, const char *w) {
 
 static void read_tcp(struct script *r, const char *w) {
     struct seg *seg = &r->seg;
-    char hex[64];
+    char hex[WORD_MAX];
     if (!strcmp(w, "ack")) {
         r->has_ack = true;
         seg->ack.v = isn_of(r->f, other_end(r->from)).v + (uint32_t)number(r, 10);
@@ -329,7 +331,7 @@ static void read_tcp(struct script *r, const char *w) {
 }
 
 void trace_read(struct script *r, const struct mlab *l, int sf, enum from from, const char *text) {
-    char w[64];
+    char w[WORD_MAX];
     memset(r, 0, sizeof *r);
     r->l = l;
     r->f = &l->flow[sf];

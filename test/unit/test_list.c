@@ -57,12 +57,16 @@ static void test_removal_while_walking(void **state) {
         items[i].id = i;
         list_push_back(&l, &items[i].node);
     }
-    list_for_each_safe(n, &l) if (container_of(n, struct item, node)->id % 2) list_remove(n);
+    list_for_each_safe (n, &l)
+        if (container_of(n, struct item, node)->id % 2)
+            list_remove(n);
     expect(&l, "024");
     int seen = 0;
-    list_for_each(n, &l) seen++;
+    list_for_each (n, &l)
+        seen++;
     assert_int_equal(seen, 3);
-    list_for_each_safe(n, &l) list_remove(n);
+    list_for_each_safe (n, &l)
+        list_remove(n);
     assert_true(list_empty(&l));
 }
 
