@@ -139,6 +139,7 @@ struct subflow {
     bool keys_said : 1;  /* the third ACK with both keys left */
     bool dss_seen : 1;   /* a DSS came on it, or MP_CAPABLE with data, which stands for one */
     bool registered : 1; /* in mp->flows */
+    bool bare : 1;       /* the last acknowledgment of data came without any MPTCP option */
     bool withdrawn : 1;  /* the peer removed its address: it must prove that it lives */
     uint8_t local_id, remote_id;
     uint8_t rst_reason;  /* MP_TCPRST to send with a RST */

@@ -170,8 +170,9 @@ void subflow_reset(struct subflow *sf, enum mp_rst_reason reason, int error) {
 }
 
 /* TCP acknowledged payload: mappings let go of it; in plain TCP that is all the acknowledgment there is. */
-static void acknowledged(struct subflow *sf, const struct tcp_rx *rx) {
+static void acknowledged(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx) {
     struct conn *c = sf->conn;
+    sf->bare = !seg->mp.n && (rx->acked || sf->bare);
     if (rx->acked) {
         tx_map_acked(sf, sf->tcb.snd_una);
         sf->timeouts = 0;
@@ -238,7 +239,7 @@ enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_r
         if (sf->stale && rx.alive)
             subflow_set_stale(sf, false);
         if (handshake_input(sf, seg, &rx, &drop) && signal_input(sf, seg, &drop)) {
-            acknowledged(sf, &rx);
+            acknowledged(sf, seg, &rx);
             enum drop data = receive_input(sf, seg, &rx);
             drop = drop ? drop : data;
         }

@@ -98,12 +98,22 @@ static bool in_good_hands(const struct conn *c, struct dsn dsn) {
     return false;
 }
 
+/*
+ * Acknowledgments of TCP go on, but without DATA_ACKs: the peer became plain TCP, or something on the path strips
+ * options now. To a peer that is plain TCP, bytes sent again with other numbers would be new ones: so this end becomes
+ * plain TCP as well, as long as it can (RFC 8684 3.7).
+ */
+static bool went_bare(struct conn *c) {
+    struct subflow *sf = conn_first(c);
+    return sf && sf->bare && fallback_possible(c) && fallback_now(sf, MIB_DSS_FALLBACK, MPRST_MIDDLEBOX);
+}
+
 /* The oldest bytes that nobody sees to are to be sent again. */
 static void rescue_data(struct conn *c) {
     uint64_t len = dsn_sub(c->snd_nxt, c->snd_una);
     if (len > TCP_SUPER_MAX)
         len = TCP_SUPER_MAX;
-    if (conn_is_mptcp(c) && !in_good_hands(c, c->snd_una))
+    if (conn_is_mptcp(c) && !in_good_hands(c, c->snd_una) && !went_bare(c))
         (void)ranges_add(&c->reinject, &c->mp->env->mem, c->snd_una.v, c->snd_una.v + len); /* else the next time */
 }
 

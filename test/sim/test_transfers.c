@@ -14,7 +14,7 @@
 
 #include "transfer.h"
 
-enum { RUNS = 1000, PPM_PERCENT = 10000, HOSTILE_PPM = 1000 };
+enum { RUNS = 2000, PPM_PERCENT = 10000, HOSTILE_PPM = 1000 };
 #define MS            1000000ull
 #define S             1000000000ull
 #define LONGEST_RETRY (1200 * S) /* an orphan's last FIN may take that */
@@ -78,8 +78,8 @@ static void scenario_init(struct scenario *sc, uint64_t seed) {
     sc->piece = sim_below(&rng, 3) ? 65536 : 1 + sim_below(&rng, 3000);
     sc->come_and_go = sc->world.paths > 1 && sim_below(&rng, 2);
     if (sc->come_and_go) { /* long enough that it happens */
-        sc->to_server += sim_below(&rng, 500000);
-        sc->to_client += sim_below(&rng, 500000);
+        sc->to_server += sim_below(&rng, 300000);
+        sc->to_client += sim_below(&rng, 300000);
     }
     for (int h = 0; h < 2; h++) {
         struct umptcp_config *c = &sc->world.host[h];

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/common_interface_defs.h>
 #endif
@@ -29,9 +30,10 @@ static uint64_t env_number(const char *name, uint64_t otherwise) {
     return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-/* Which run it was, when a sanitizer or an assertion ends the program. */
-static uint64_t running;
-static void say_seed(void) { fprintf(stderr, "seed %llu: died\n", (unsigned long long)running); }
+/* Which run it was, when a sanitizer or an assertion ends the program: written beforehand, so that a handler may say
+ * it. */
+static char last_words[64];
+static void say_seed(void) { (void)!write(STDERR_FILENO, last_words, strlen(last_words)); }
 static void on_abort(int signal) {
     (void)signal;
     say_seed();
@@ -49,7 +51,7 @@ int sim_main(const char *what, uint64_t runs, const char *(*run)(uint64_t seed))
     runs = env_number("UMPTCP_RUNS", runs);
     say_seed_at_death();
     for (uint64_t seed = first; seed < first + runs; seed++) {
-        running = seed;
+        snprintf(last_words, sizeof last_words, "seed %llu: died\n", (unsigned long long)seed);
         const char *wrong = run(seed);
         if (!wrong)
             continue;

@@ -511,6 +511,8 @@ void mlab_renumber(struct mlab *l, uint64_t idsn, uint64_t peer_idsn) {
 
 /* ---- The application --------------------------------------------------------------------------------------------- */
 
+uint8_t mlab_byte(uint64_t pos) { return trace_byte(STACK, pos); }
+
 void mlab_send(struct mlab *l, uint32_t len) {
     uint8_t *buf = malloc(len + 1u);
     assert_non_null(buf);

@@ -26,7 +26,9 @@
  * or `good` (there although not negotiated). Of a wanted segment flags, number, length and all MPTCP options with every
  * field are compared, ack and win when they are mentioned, and the payload always: the stream's bytes are known.
  *
- * After each step the invariants of the stack are checked (umptcp_check), and at the end that it leaked nothing.
+ * After each step the invariants of the stack are checked (umptcp_check), and at the end that it leaked nothing. Once
+ * an allocation was refused (struct mlab_options.fail_at), what is wanted need not come any more; but what comes is
+ * checked as before.
  */
 #ifndef UMPTCP_TEST_MPTCPLAB_H
 #define UMPTCP_TEST_MPTCPLAB_H
@@ -130,6 +132,8 @@ void mlab_wait(struct mlab *l, dur d);
 dur mlab_wait_sent(struct mlab *l, dur limit);
 /* Forces the next random bytes of the stack. */
 void mlab_random(struct mlab *l, const void *bytes, size_t len);
+/* The byte at a position of what the application writes, as mlab_send() does. */
+uint8_t mlab_byte(uint64_t pos);
 /* Moves both streams to other initial numbers; before there was any data. */
 void mlab_renumber(struct mlab *l, uint64_t idsn, uint64_t peer_idsn);
 

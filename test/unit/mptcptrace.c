@@ -67,6 +67,16 @@ static uint64_t number(struct script *r, int base) {
     return v;
 }
 
+/* A number within a word, and what follows it. */
+static uint64_t part(struct script *r, char **at, char then) {
+    char *end;
+    uint64_t v = strtoull(*at, &end, 10);
+    if (end == *at || *end != then)
+        bad_text(r, "a segment is FLAGS number(length), a mapping D:S+L");
+    *at = end + 1;
+    return v;
+}
+
 static bool next_is(struct script *r, const char *what) {
     const char *before = r->at;
     char w[WORD_MAX];
@@ -187,12 +197,9 @@ static bool begins(struct script *r, const char *w) {
 
 static void read_map(struct script *r, bool wide) {
     struct mpopt *o = r->o;
-    char w[WORD_MAX];
-    unsigned long long dsn;
-    unsigned long ssn, len;
+    char w[WORD_MAX], *at = w;
     need(r, w);
-    if (sscanf(w, "%llu:%lu+%lu", &dsn, &ssn, &len) != 3)
-        bad_text(r, "a mapping is D:S+L");
+    uint64_t dsn = part(r, &at, ':'), ssn = part(r, &at, '+'), len = part(r, &at, 0);
     dsn += idsn_of(r->l, r->from);
     o->dss.has_map = true;
     o->dss.dsn64 = wide;
@@ -238,7 +245,7 @@ static void read_csum(struct script *r) {
         *csum ^= 0x5555;
     else if (!strcmp(w, "zero") || !there)
         *csum = 0;
-    else if (strcmp(w, "good"))
+    else if (strcmp(w, "good") != 0)
         bad_text(r, "csum is bad, none, zero or good");
 }
 
@@ -337,12 +344,11 @@ void trace_read(struct script *r, const struct mlab *l, int sf, enum from from, 
     r->f = &l->flow[sf];
     r->from = from;
     r->text = r->at = text;
-    unsigned long at, len;
+    char *in = w;
     need(r, w);
     r->seg.flags = flags_of(r, w);
     need(r, w);
-    if (sscanf(w, "%lu(%lu)", &at, &len) != 2)
-        bad_text(r, "a segment is FLAGS number(length)");
+    uint64_t at = part(r, &in, '('), len = part(r, &in, ')');
     r->seg.seq.v = isn_of(r->f, r->from).v + (uint32_t)at;
     r->seg.len = (uint32_t)len;
     r->seg.window = r->l->peer_win;
@@ -361,13 +367,8 @@ struct text {
     char *at, *end;
 };
 
-__attribute__((format(printf, 2, 3))) static void put(struct text *t, const char *format, ...) {
-    va_list ap;
-    va_start(ap, format);
-    int n = vsnprintf(t->at, (size_t)(t->end - t->at), format, ap);
-    va_end(ap);
-    t->at += n > 0 && n < t->end - t->at ? n : 0;
-}
+static void step_over(struct text *t, int n) { t->at += n > 0 && n < t->end - t->at ? n : 0; }
+#define put(t, ...) step_over((t), snprintf((t)->at, (size_t)((t)->end - (t)->at), __VA_ARGS__))
 
 static void put_dss(struct text *t, const struct mlab *l, enum from from, const struct mpopt *o) {
     uint64_t ack_base = idsn_of(l, other_end(from)), base = idsn_of(l, from);

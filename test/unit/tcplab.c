@@ -255,8 +255,7 @@ static void owner_input(struct lab_end *e, const struct seg *seg) {
 
 static void owner_timers(struct lab *l, int which) {
     struct lab_end *e = &l->end[which];
-    struct timer *t;
-    while ((t = timers_pop(&e->env.timers, l->now)) != NULL) {
+    while (timers_pop(&e->env.timers, l->now)) {
         enum tcp_timeout_event ev = tcp_timeout(&e->tcb);
         if (ev != TCP_TIMEOUT_NONE)
             e->event = ev;

@@ -142,26 +142,21 @@ static void test_reserve_and_commit(void **state) { /* bytes written in place */
     struct mlab *l = talked(NULL);
     struct umptcp_slice slices[4];
     (void)state;
-    uint8_t want[100];
-    mlab_send(l, 1); /* to know what the stream's bytes are: take them from where the lab put them */
-    mlab_skip(l);
-    mlab_in(l, 1, ". 6(0) ack 7 dss ack 7");
     int n = umptcp_send_reserve(l->s, l->sock, 100, slices, 4);
     assert_in_range(n, 1, 4);
     assert_int_equal(umptcp_send_commit(l->s, l->sock, 101, l->now), -EINVAL);
     assert_int_equal(umptcp_send_commit(l->s, l->sock, 0, l->now), 0);
     mlab_want_none(l);
-    n = umptcp_send_reserve(l->s, l->sock, 100, slices, 4);
+    assert_int_equal(umptcp_send_reserve(l->s, l->sock, 100, slices, 4), 1);
     assert_int_equal(slices[0].len, 100);
-    for (uint32_t i = 0; i < 100; i++) /* as the lab's formula has it */
-        want[i] = (uint8_t)((7 + i) * 7 + (7 + i) / 251);
-    memcpy((void *)(uintptr_t)slices[0].base, want, 100);
+    for (uint32_t i = 0; i < 100; i++)
+        ((uint8_t *)(uintptr_t)slices[0].base)[i] = mlab_byte(l->written + 1 + i);
     assert_int_equal(umptcp_send_commit(l->s, l->sock, 60, l->now), 0);
     l->written += 60;
     mlab_wait(l, MSEC(1));
-    mlab_want(l, 1, "P. 7(60) ack 6 dss ack 6 map 7:7+60");
+    mlab_want(l, 1, "P. 6(60) ack 6 dss ack 6 map 6:6+60");
     assert_int_equal(umptcp_send_commit(l->s, l->sock, 1, l->now), -EINVAL); /* that reservation is over */
-    assert_int_equal(mlab_info(l).write_seq, l->idsn + 67);
+    assert_int_equal(mlab_info(l).write_seq, l->idsn + 66);
     mlab_free(l);
 }
 
@@ -297,8 +292,6 @@ static void test_send_buffer_grows(void **state) { /* with the congestion window
     char text[80];
     (void)state;
     for (int i = 0; i < 12; i++) {
-        uint8_t buf[1];
-        (void)buf;
         uint32_t room = conn_send_room(mlab_conn(l));
         mlab_send(l, room);
         mlab_skip(l);

@@ -414,6 +414,39 @@ static void test_joined_data_acked_without_dss(void **state) { /* M-FBK-04, -05,
 }
 
 /* M-FBK-10, -31, M-MBX-16, -24: both ways at once, nothing is lost */
+/* M-FBK-10, M-MBX-16: the peer is plain TCP by now, or cannot be heard: nothing is sent to it under other numbers. */
+static void test_acknowledgments_lose_their_options(void **state) {
+    struct mlab *l = talked(&server);
+    (void)state;
+    mlab_send(l, 5);
+    mlab_want(l, 1, "P. 6(5) ack 6 dss ack 6 map 6:6+5");
+    mlab_in(l, 1, ". 6(0) ack 11");
+    mlab_wait(l, SEC(10));
+    mlab_want_none(l);
+    assert_int_equal(mlab_mib(l, MIB_MPTCP_RETRANS), 0);
+    assert_int_equal(mlab_mib(l, MIB_DSS_FALLBACK), 1);
+    assert_int_equal(mlab_info(l).bytes_acked, 10);
+    mlab_in(l, 1, "P. 6(5) ack 11");
+    mlab_wait(l, MSEC(50));
+    mlab_want(l, 1, ". 11(0) ack 11");
+    mlab_recv(l, 5);
+    is_tcp(l, true);
+    mlab_free(l);
+}
+
+static void test_late_data_ack_after_a_bare_one(void **state) { /* it was one segment's only */
+    struct mlab *l = talked(&server);
+    (void)state;
+    mlab_send(l, 5);
+    mlab_skip(l);
+    mlab_in(l, 1, ". 6(0) ack 11");
+    mlab_in(l, 1, ". 6(0) ack 11 dss ack 6"); /* options do come, the DATA_ACK does not */
+    mlab_wait_sent(l, SEC(2));
+    mlab_want(l, 1, "P. 11(5) ack 6 dss ack 6 map 6:11+5");
+    assert_true(mlab_info(l).is_mptcp);
+    mlab_free(l);
+}
+
 static void test_stripped_in_mid_stream(void **state) {
     struct mlab *l = talked(&server);
     (void)state;
@@ -516,6 +549,8 @@ int main(void) {
         cmocka_unit_test(test_first_fin_without_options),
         cmocka_unit_test(test_data_acked_without_dss_later),
         cmocka_unit_test(test_joined_data_acked_without_dss),
+        cmocka_unit_test(test_acknowledgments_lose_their_options),
+        cmocka_unit_test(test_late_data_ack_after_a_bare_one),
         cmocka_unit_test(test_stripped_in_mid_stream),
         cmocka_unit_test(test_fin_waits_with_unmapped_data),
         cmocka_unit_test(test_longer_payload),

@@ -252,6 +252,27 @@ static void test_first_words_without_options(void **state) { /* M-MBX-04: nothin
 
 /* ---- Without memory ---------------------------------------------------------------------------------------------- */
 
+static void test_no_memory_to_place(void **state) { /* what is held keeps its mapping, until there is memory */
+    struct mlab *l = checked();
+    (void)state;
+    mlab_in(l, 1, ". 11(5) ack 1 dss ack 1 map 6:6+10");
+    mlab_skip(l);
+    chunk_pool_free(&l->s->env.chunks);
+    l->tm.fail_at = l->tm.requests + 1;
+    l->tm.fail_on = true;
+    mlab_in(l, 1, ". 6(5) ack 1 dss ack 1 map 6:6+10");
+    l->tm.fail_at = 0;
+    mlab_skip(l);
+    mlab_recv(l, 0);
+    mlab_wait(l, SEC(1));
+    assert_true(mlab_info(l).is_mptcp);
+    mlab_in(l, 1, ". 16(0) ack 1 dss ack 1");
+    mlab_in(l, 1, ". 16(1) ack 1 dss ack 1 map 16:16+1");
+    mlab_skip(l);
+    mlab_recv(l, 11);
+    mlab_free(l);
+}
+
 static bool hold_round(uint64_t fail_at) {
     struct mlab *l = mlab_new_full(&(struct mlab_options){.server = true, .peer_csum = true, .fail_at = fail_at});
     for (int again = 0; again < 3; again++) { /* what could not be kept comes again */
@@ -295,6 +316,7 @@ int main(void) {
         cmocka_unit_test(test_out_of_order_is_not_judged),
         cmocka_unit_test(test_alone_it_is_tcp),
         cmocka_unit_test(test_first_words_without_options),
+        cmocka_unit_test(test_no_memory_to_place),
         cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

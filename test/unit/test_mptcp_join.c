@@ -272,6 +272,24 @@ static void test_join_while_closing(void **state) { /* M-JON-31 */
     mlab_free(l);
 }
 
+/* All paths may be dying, and bytes of ours did not arrive yet. */
+static void test_join_while_bytes_are_missing(void **state) {
+    struct mlab *l = mlab_new_full(&server);
+    (void)state;
+    mlab_send(l, 100);
+    mlab_in(l, 1, ". 1(0) ack 1 dss ack 1 map 1:0+1 fin");
+    mlab_shutdown(l);
+    mlab_skip(l);
+    assert_int_equal(mlab_info(l).state, UMPTCP_LAST_ACK);
+    mlab_join_in(l, 2, 2, 7);
+    mlab_in(l, 1, "R. 1(0) ack 1");
+    mlab_want(l, 2, "P. 1(100) ack 1 dss ack 2 map 1:1+100");
+    mlab_skip(l);
+    mlab_in(l, 2, ". 1(0) ack 101 dss ack 102");
+    mlab_closed(l, 0);
+    mlab_free(l);
+}
+
 static void test_join_while_half_closed(void **state) { /* one direction goes on: a path may come */
     struct mlab *l = mlab_new_full(&server);
     (void)state;
@@ -609,6 +627,7 @@ int main(void) {
         cmocka_unit_test(test_half_open_joins_are_bounded),
         cmocka_unit_test(test_join_after_fallback),
         cmocka_unit_test(test_join_while_closing),
+        cmocka_unit_test(test_join_while_bytes_are_missing),
         cmocka_unit_test(test_join_while_half_closed),
         cmocka_unit_test(test_connection_closes_before_third_ack),
         cmocka_unit_test(test_join_on_a_living_subflow),

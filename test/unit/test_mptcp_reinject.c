@@ -165,28 +165,18 @@ static void test_late_data_ack_makes_it_needless(void **state) {
     mlab_free(l);
 }
 
-static void test_more_than_the_other_takes(void **state) { /* it goes as that makes room */
+static void test_more_than_the_other_takes(void **state) { /* it goes as that makes room, lost bytes before new ones */
     struct mlab *l = two(NULL);
     char text[80];
     (void)state;
     mlab_send(l, 30 * MSS);
     mlab_skip(l);
     mlab_in(l, 1, "R. 6(0) ack 6");
-    uint32_t got = 0;
     for (int i = 0; i < 200 && mlab_info(l).bytes_acked < 5 + 30 * MSS; i++) {
         mlab_skip(l);
-        got = (uint32_t)(mlab_sf(l, 2)->tcb.snd_nxt.v);
-        /* all that was sent on it so far is in order there; in the stream only when there is no hole */
-        uint64_t nxt = 6;
-        for (uint32_t k = 0; k < 64 * 64; k++) {
-            const struct mlab_flow *f = &l->flow[2];
-            uint32_t n = f->nmaps < 64 ? f->nmaps : 64;
-            for (uint32_t m = 0; m < n; m++)
-                if (f->maps[m].dsn <= nxt && nxt < f->maps[m].dsn + f->maps[m].len &&
-                    f->maps[m].ssn + f->maps[m].len <= got)
-                    nxt = f->maps[m].dsn + f->maps[m].len;
-        }
-        snprintf(text, sizeof text, ". 1(0) ack %u dss ack %llu", got, (unsigned long long)nxt);
+        uint64_t came = mlab_sf(l, 2)->tcb.snd_nxt.v; /* in order there, and so in the stream, from 6 on */
+        snprintf(text, sizeof text, ". 1(0) ack %llu dss ack %llu", (unsigned long long)came,
+                 (unsigned long long)came + 5);
         mlab_in(l, 2, text);
         mlab_wait(l, MSEC(10));
     }
