@@ -198,7 +198,9 @@ static void test_tcp_super_segments(void **state) {
         out.opt.has_mss = true;
         out.opt.mss = 1400;
         send_segment(d, &out);
-        expect_segment(d, v6, &pkt, &in);
+        do /* the kernel may have said its SYN twice, when the interface was not quite up at first */
+            expect_segment(d, v6, &pkt, &in);
+        while (in.flags == TCP_SYN);
         assert_int_equal(in.flags, TCP_ACK);
         assert_int_equal(in.ack.v, 1001);
 
