@@ -453,6 +453,12 @@ void mlab_free(struct mlab *l) {
     free(l);
 }
 
+bool mlab_free_refused(struct mlab *l) {
+    bool met = refused(l);
+    mlab_free(l);
+    return met;
+}
+
 static uint32_t send_una(struct mlab *l) {
     struct conn *c = mlab_conn(l);
     return c ? (uint32_t)(c->snd_una.v - l->idsn) : 1;

@@ -106,6 +106,9 @@ struct mlab *mlab_new_open(const struct mlab_options *o);
 struct mlab *mlab_new_full(const struct mlab_options *o);
 /* Ends the stack, whatever is going on in it, and checks that nothing leaked. */
 void mlab_free(struct mlab *l);
+/* The same; says whether the request of memory that was to be refused was met before: if not, all have had their turn.
+ */
+bool mlab_free_refused(struct mlab *l);
 
 /* A subflow that the peer will open: from 10.0.path.2 to 10.0.path.1. */
 void mlab_path(struct mlab *l, int sf, int path);

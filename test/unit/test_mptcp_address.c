@@ -611,9 +611,7 @@ static bool address_round(uint64_t fail_at) {
     mlab_in(l, 1, "P. 1(5) ack 1 dss ack 1 map 1:1+5");
     mlab_wait(l, SEC(30));
     mlab_skip(l);
-    bool met = testmem_refused(&l->tm);
-    mlab_free(l);
-    return met;
+    return mlab_free_refused(l);
 }
 
 static void test_without_memory(void **state) {

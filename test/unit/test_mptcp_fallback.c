@@ -510,9 +510,7 @@ static bool fallback_round(uint64_t fail_at) {
     mlab_wait(l, SEC(2000));
     mlab_skip(l);
     assert_null(mlab_conn(l));
-    bool met = testmem_refused(&l->tm);
-    mlab_free(l);
-    return met;
+    return mlab_free_refused(l);
 }
 
 static void test_without_memory(void **state) {

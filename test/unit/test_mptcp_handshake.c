@@ -706,9 +706,7 @@ static bool handshake_round(bool is_server, uint64_t fail_at) {
     mlab_in(l, 1, ". 6(0) ack 6 dss ack 6");
     mlab_wait(l, SEC(3));
     mlab_skip(l);
-    bool met = testmem_refused(&l->tm);
-    mlab_free(l);
-    return met;
+    return mlab_free_refused(l);
 }
 
 static void test_without_memory(void **state) {

@@ -286,9 +286,7 @@ static bool hold_round(uint64_t fail_at) {
     mlab_wait(l, SEC(1));
     mlab_skip(l);
     mlab_recv(l, 14);
-    bool met = testmem_refused(&l->tm);
-    mlab_free(l);
-    return met;
+    return mlab_free_refused(l);
 }
 
 static void test_without_memory(void **state) {

@@ -595,9 +595,7 @@ static bool join_round(bool in, uint64_t fail_at) {
     mlab_send(l, 30000);
     mlab_wait(l, SEC(5));
     mlab_skip(l);
-    bool met = testmem_refused(&l->tm);
-    mlab_free(l);
-    return met;
+    return mlab_free_refused(l);
 }
 
 static void test_without_memory(void **state) {

@@ -293,9 +293,7 @@ static bool disorder_round(uint64_t fail_at) {
     mlab_recv(l, 20);
     if (l->sock.v) /* it came up: one refusal is made up for */
         assert_int_equal(l->read, 20);
-    bool met = testmem_refused(&l->tm);
-    mlab_free(l);
-    return met;
+    return mlab_free_refused(l);
 }
 
 static void test_without_memory(void **state) {

@@ -357,9 +357,7 @@ static bool reinject_round(uint64_t fail_at) {
     mlab_close(l);
     mlab_wait(l, SEC(300));
     mlab_skip(l);
-    bool met = testmem_refused(&l->tm);
-    mlab_free(l);
-    return met;
+    return mlab_free_refused(l);
 }
 
 static void test_without_memory(void **state) {
