@@ -119,8 +119,12 @@ src_io = \
 	src/io/rtnl.c \
 	src/io/tun.c
 
+src_script = $(sort $(wildcard src/script/*.c))
+
+src_tools = $(sort $(wildcard src/tools/*.c))
+
 ENGINE = $(foreach l,base wire cc tcp sched pm mptcp stack,$(src_$l))
-SRC = $(ENGINE) $(src_io)
+SRC = $(ENGINE) $(src_io) $(src_script)
 
 # A program is NAME.c with NAME_*.c, which hold its parts.
 PARTS = $(wildcard examples/*_*.c bench/*_*.c)
@@ -135,7 +139,7 @@ unit_help = $(filter-out $(UNIT),$(wildcard test/unit/*.c))
 sim_help = $(filter-out $(SIM),$(wildcard test/sim/*.c))
 interop_help = $(filter-out $(INTEROP),$(wildcard test/interop/*.c))
 fuzz_help = $(filter-out $(FUZZ),$(wildcard test/fuzz/*.c))
-ALL_C = $(SRC) $(EXAMPLES) $(BENCH) $(PARTS) $(DEMO) $(wildcard $(foreach d,unit sim interop fuzz,test/$d/*.c))
+ALL_C = $(SRC) $(src_tools) $(EXAMPLES) $(BENCH) $(PARTS) $(DEMO) $(wildcard $(foreach d,unit sim interop fuzz,test/$d/*.c))
 
 # ---- Flags -----------------------------------------------------------------------------------------------------------
 
@@ -161,7 +165,7 @@ build = +@$(MAKE) $(if $Q,-s) --no-print-directory $(if $(findstring -j,$(MAKEFL
 
 # ---- What is installed -----------------------------------------------------------------------------------------------
 
-programs = $(EXAMPLES:examples/%.c=$B/%) $(BENCH:%.c=$B/%) $B/demo/demo
+programs = $(EXAMPLES:examples/%.c=$B/%) $(BENCH:%.c=$B/%) $B/demo/demo $B/umptcp-pkt
 libs = $B/libumptcp.a $B/libumptcp.so.0 $B/libumptcpio.a
 
 .DEFAULT_GOAL = all
@@ -200,6 +204,7 @@ $(foreach p,$(EXAMPLES),$(eval $(p:examples/%.c=$B/%): $(call lib,$p $(wildcard 
 $(foreach p,$(EXAMPLES),$(eval $(p:examples/%.c=$B/san/%): $(call san,$p $(wildcard $(p:.c=_*.c)))))
 $(foreach p,$(BENCH),$(eval $(p:%.c=$B/%): $(call lib,$p $(wildcard $(p:.c=_*.c)))))
 $B/demo/demo: $(call lib,$(DEMO))
+$B/umptcp-pkt: $(call lib,$(src_tools) $(src_script))
 $(programs): $(libs)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -210,6 +215,7 @@ $(programs): $(libs)
 unit = $(UNIT:%.c=$B/san/%)
 sim = $(SIM:%.c=$B/san/%)
 interop = $(INTEROP:%.c=$B/san/%) $(EXAMPLES:examples/%.c=$B/san/%)
+tools = $B/san/umptcp-pkt
 fuzzers = $(FUZZ:%.c=$B/fuzz/%)
 
 $B/san/all.a: $(call san,$(SRC))
@@ -223,7 +229,8 @@ $(unit): $B/san/unit_help.a
 $(sim): $(call san,$(sim_help))
 $(INTEROP:%.c=$B/san/%): $(call san,$(interop_help))
 $(unit) $(sim) $(INTEROP:%.c=$B/san/%): $B/san/%: $B/san/%.o
-$(unit) $(sim) $(interop): $B/san/all.a
+$B/san/umptcp-pkt: $(call san,$(src_tools))
+$(unit) $(sim) $(interop) $(tools): $B/san/all.a
 	$(call say,LD,$@)
 	$Q$(CC) $(SAN) -o $@ $(filter %.o,$^) $(filter %_help.a,$^) $B/san/all.a -lcmocka $(LIBS)
 
