@@ -8,6 +8,8 @@
 
 /* The value of "SOCK_STREAM", "POLLIN", "TCP_INFO", ...; false when there is no such name. */
 bool symbol_value(const char *name, int64_t *value);
+/* Names in the order of strcmp(), from 0, until NULL. */
+const char *symbol_at(uint32_t index, int64_t *value);
 /* The value of "EAGAIN", ...; 0 when there is no such name. */
 int errno_value(const char *name);
 /* "EAGAIN"; "errno 999" (a static buffer) for a number without a name. */
