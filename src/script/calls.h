@@ -13,7 +13,9 @@ enum { CALL_FDS_MAX = 64 };
 struct call_fd {
     int64_t script;
     int live;
+    int domain; /* of a socket */
     bool open, mptcp, socket;
+    bool ping; /* a socket for ICMP datagrams */
 };
 
 /* What calls of one run share. */
@@ -25,16 +27,17 @@ struct calls {
     void *ctx;
 };
 
-/* What a call did, for the runner to know which connection is meant. */
+/* What a call did, for the runner to know which connection is meant. All but the result and what follows from it stands
+ * there before the C function is called, so also while it blocks. */
 struct call_outcome {
     int64_t result;              /* of the C function */
     int error;                   /* errno, when it failed */
     int script_fd, live_fd;      /* of its first argument; -1: none */
     int new_fd;                  /* accept, socket: the live descriptor it gave; -1: none */
     int domain, type, protocol;  /* socket() */
-    struct umptcp_sockaddr peer; /* accept() */
+    struct umptcp_sockaddr peer; /* accept(): who it is; connect(), sendto(), sendmsg(): whereto */
     bool has_peer;
-    bool connects;   /* connect(), or a send that opens the connection; `peer` is whereto unless AF_UNSPEC */
+    bool connects;   /* connect(), or a send that opens the connection (MSG_FASTOPEN), unless it failed at once */
     bool unconnects; /* connect() with AF_UNSPEC */
 };
 

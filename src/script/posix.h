@@ -8,10 +8,12 @@
 #define UMPTCP_SCRIPT_POSIX_H
 
 #include <poll.h>
+#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 
 struct posix {
     void *ctx;
@@ -43,9 +45,11 @@ struct posix {
     int (*epoll_ctl)(void *ctx, int epfd, int op, int fd, struct epoll_event *event);
     int (*epoll_wait)(void *ctx, int epfd, struct epoll_event *events, int max, int timeout_ms);
     int (*pipe)(void *ctx, int fds[2]);
-    ssize_t (*splice)(void *ctx, int in, loff_t *off_in, int out, loff_t *off_out, size_t len, unsigned flags);
+    ssize_t (*splice)(void *ctx, int in, int64_t *off_in, int out, int64_t *off_out, size_t len, unsigned flags);
     int (*open)(void *ctx, const char *path, int flags);
     ssize_t (*sendfile)(void *ctx, int out, int in, off_t *offset, size_t len);
+    /* The clock (CLOCK_REALTIME) of times in control messages. NULL: the C library's. */
+    int (*clock_gettime)(void *ctx, int clock, struct timespec *now);
 };
 
 #endif
