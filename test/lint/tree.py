@@ -32,6 +32,8 @@ def kind(path):
         return "c"
     if path.suffix == ".py":
         return "python"
+    if path.suffix == ".pkt":
+        return "script"
     if path.suffix == ".md":
         return "markdown"
     if re.fullmatch(r"\.[1-8]", path.suffix):
