@@ -243,11 +243,14 @@ enum expr_kind {
     EXPR_OR,       /* items, evaluated: n is the value; each is EXPR_INT */
     EXPR_LIST,     /* [ items ] */
     EXPR_STRUCT,   /* { items }: EXPR_FIELD or anything else */
-    EXPR_FIELD,    /* text = items; `msg_iov(2)=` and `msg_name(...)=` keep the number in n */
-    EXPR_ADDR4,    /* inet_addr("..") */
+    EXPR_FIELD,    /* text = items; `msg_iov(2)=` keeps the number in n, and `len` is an enum expr_field */
+    EXPR_ADDR4,    /* inet_addr(".."): n as the C function returns it */
     EXPR_ADDR6,    /* inet6_addr("..") */
-    EXPR_PORT,     /* htons(N) */
+    EXPR_PORT,     /* htons(N): n as in the script */
 };
+
+/* What stands in parentheses behind the name of a field. */
+enum expr_field { FIELD_PLAIN, FIELD_NUMBER, FIELD_ELLIPSIS };
 
 struct expr {
     struct expr *next; /* of its list */

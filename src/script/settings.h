@@ -42,7 +42,8 @@ struct settings {
     uint16_t psp_udp_port;
     struct define defines[DEFINES_MAX];
     uint32_t ndefines;
-    uint64_t set; /* bit i: row i of the table was set by the command line and is fixed */
+    uint64_t set;   /* bit i: row i of the table was set by the command line and is fixed */
+    uint64_t given; /* bit i: it was set by anyone, so it is no default of the family */
     struct arena *arena;
 };
 
@@ -53,6 +54,9 @@ void settings_init(struct settings *s, enum family family, struct arena *arena);
  * a sentence in `error`, or -ENOENT when no option has that name (with a sentence, too).
  */
 int settings_apply(struct settings *s, const char *option, bool fixed, char *error, size_t size);
+/* To be called when all is applied: addresses of a script that are not of the family that the command line fixed give
+ * way to the defaults. Returns 0, or -EINVAL with a sentence when settings contradict each other. */
+int settings_finish(struct settings *s, char *error, size_t size);
 /* The value of a symbol, or NULL. */
 const char *settings_define(const struct settings *s, const char *name);
 /* Calls `each` for every variable that commands find in their environment (OPT_* and the symbols). */
