@@ -149,8 +149,8 @@ bool parser_string(struct parser *p, const char **text, uint32_t *len) {
 
 bool parser_address(struct parser *p, struct umptcp_addr *addr) {
     bool v6 = parser_at_word(p, "inet6_addr");
-    const char *text;
-    uint32_t len;
+    const char *text = "";
+    uint32_t len = 0;
     parser_next(p);
     if (!parser_need(p, '('))
         return false;
@@ -247,7 +247,7 @@ static bool parse_event(struct parser *p, struct event *event) {
     if (!parse_when(p, &event->when))
         return false;
     if (p->tok.kind == TOKEN_ELLIPSIS) {
-        dur end;
+        dur end = 0;
         parser_next(p);
         return parse_seconds(p, "the time at which the call ends", &end) && parse_blocking(p, event, end);
     }

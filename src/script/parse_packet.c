@@ -25,7 +25,7 @@ static bool parse_hex(struct parser *p, const char *what, uint64_t max, uint64_t
 static bool parse_ip_item(struct parser *p, struct ip_line *ip) {
     struct place place = p->tok.place;
     const struct word *ecn = p->tok.kind == TOKEN_WORD ? word_find(words_ecn, p->tok.text, p->tok.len) : NULL;
-    uint64_t n;
+    uint64_t n = 0;
     if (ecn) {
         ip->tos = (uint8_t)ecn->value;
         parser_next(p);
