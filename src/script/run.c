@@ -123,6 +123,12 @@ static void name_keys(const struct run *r, struct packet *p) {
 
 static void note_packet(struct run *r, enum note_kind kind, dur time, const struct packet *p, const uint8_t *data,
                         uint32_t len, uint16_t gso_size, uint32_t flow) {
+    struct packet shown;
+    if (p && kind == NOTE_TAKEN) { /* of the IP header what the line speaks of */
+        shown = *p;
+        shown.ip.given &= r->event->packet->ip.given;
+        p = &shown;
+    }
     tell(r, (struct note){
                 .kind = kind, .time = time, .packet = p, .data = data, .len = len, .gso_size = gso_size, .flow = flow});
 }
@@ -130,6 +136,7 @@ static void note_packet(struct run *r, enum note_kind kind, dur time, const stru
 /* Both packets below each other. */
 static void show_packets(struct run *r, const struct packet *line, struct packet *came, dur at) {
     name_keys(r, came);
+    came->ip.given &= line->ip.given;
     text_add(r->detail, "script packet: ");
     print_when(r->detail, &r->event->when);
     text_add(r->detail, " ");
