@@ -4,12 +4,15 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/clock.h"
 #include "wire/addr.h"
 
 /* A request under construction: header, fixed part, attributes. */
@@ -57,6 +60,19 @@ static int request_run(struct rtnl *r, struct request *q) {
     }
 }
 
+/* An address as the kernel has it, by its family. */
+struct octets {
+    uint8_t family;
+    const uint8_t *at;
+    size_t len;
+};
+
+static struct octets octets_of(const struct umptcp_addr *addr) {
+    if (addr_is_v4(addr))
+        return (struct octets){AF_INET, addr->b + 12, 4};
+    return (struct octets){AF_INET6, addr->b, 16};
+}
+
 int rtnl_open(struct rtnl *r) {
     r->seq = 0;
     r->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
@@ -79,16 +95,98 @@ int rtnl_link_set(struct rtnl *r, unsigned ifindex, uint32_t mtu, uint32_t txque
 }
 
 int rtnl_addr_add(struct rtnl *r, unsigned ifindex, const struct umptcp_addr *addr, uint8_t prefix_len) {
-    bool v4 = addr_is_v4(addr);
-    struct ifaddrmsg ifa = {.ifa_family = v4 ? AF_INET : AF_INET6,
-                            .ifa_prefixlen = prefix_len,
-                            .ifa_flags = IFA_F_NODAD,
-                            .ifa_index = ifindex};
-    const uint8_t *bytes = v4 ? addr->b + 12 : addr->b;
-    size_t len = v4 ? 4 : 16;
+    struct octets octets = octets_of(addr);
+    struct ifaddrmsg ifa = {
+        .ifa_family = octets.family, .ifa_prefixlen = prefix_len, .ifa_flags = IFA_F_NODAD, .ifa_index = ifindex};
     struct request q;
     request_init(&q, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &ifa, sizeof ifa);
-    request_attr(&q, IFA_LOCAL, bytes, len);
-    request_attr(&q, IFA_ADDRESS, bytes, len);
+    request_attr(&q, IFA_LOCAL, octets.at, octets.len);
+    request_attr(&q, IFA_ADDRESS, octets.at, octets.len);
     return request_run(r, &q);
+}
+
+/* Clears what is behind the prefix: the kernel refuses an IPv4 route that has it. */
+static void octets_mask(uint8_t *at, size_t len, unsigned prefix_len) {
+    for (size_t i = 0; i < len; i++) {
+        unsigned bits = prefix_len > i * 8 ? prefix_len - (unsigned)i * 8 : 0;
+        if (bits < 8)
+            at[i] &= (uint8_t)(0xff00u >> bits);
+    }
+}
+
+int rtnl_route_add(struct rtnl *r, const struct rtnl_route *route) {
+    struct octets octets = octets_of(&route->dst);
+    struct rtmsg rt = {.rtm_family = octets.family,
+                       .rtm_dst_len = route->prefix_len,
+                       .rtm_table = route->local ? RT_TABLE_LOCAL : RT_TABLE_MAIN,
+                       .rtm_protocol = RTPROT_BOOT,
+                       .rtm_scope = route->local     ? RT_SCOPE_HOST
+                                    : route->gateway ? RT_SCOPE_UNIVERSE
+                                                     : RT_SCOPE_LINK,
+                       .rtm_type = route->local ? RTN_LOCAL : RTN_UNICAST};
+    uint8_t dst[16];
+    memcpy(dst, octets.at, octets.len);
+    octets_mask(dst, octets.len, route->prefix_len);
+    struct request q;
+    request_init(&q, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &rt, sizeof rt);
+    request_attr(&q, RTA_DST, dst, octets.len);
+    if (route->gateway) {
+        struct octets gateway = octets_of(route->gateway);
+        request_attr(&q, RTA_GATEWAY, gateway.at, gateway.len);
+    }
+    request_attr(&q, RTA_OIF, &route->ifindex, sizeof route->ifindex);
+    return request_run(r, &q);
+}
+
+int rtnl_qdisc_add(struct rtnl *r, unsigned ifindex, const char *kind) {
+    struct tcmsg tc = {.tcm_family = AF_UNSPEC, .tcm_ifindex = (int)ifindex, .tcm_parent = TC_H_ROOT};
+    struct request q;
+    request_init(&q, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &tc, sizeof tc);
+    request_attr(&q, TCA_KIND, kind, strlen(kind) + 1);
+    return request_run(r, &q);
+}
+
+int rtnl_watch_open(struct rtnl *r) {
+    int err = rtnl_open(r);
+    if (err)
+        return err;
+    struct sockaddr_nl routes = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE};
+    if (bind(r->fd, (struct sockaddr *)&routes, sizeof routes) == 0)
+        return 0;
+    err = -errno;
+    rtnl_close(r);
+    return err;
+}
+
+/* Whether a message announces the local route of `addr`. */
+static bool is_local_route(const struct nlmsghdr *m, const struct umptcp_addr *addr) {
+    const struct rtmsg *route = NLMSG_DATA(m);
+    if (m->nlmsg_type != RTM_NEWROUTE || m->nlmsg_len < NLMSG_LENGTH(sizeof *route) || route->rtm_type != RTN_LOCAL)
+        return false;
+    struct octets octets = octets_of(addr);
+    int left = (int)RTM_PAYLOAD(m);
+    for (const struct rtattr *a = RTM_RTA(route); RTA_OK(a, left); a = RTA_NEXT(a, left))
+        if (a->rta_type == RTA_DST && RTA_PAYLOAD(a) == octets.len && !memcmp(RTA_DATA(a), octets.at, octets.len))
+            return true;
+    return false;
+}
+
+int rtnl_watch_local(struct rtnl *r, const struct umptcp_addr *addr, int timeout_ms) {
+    uint64_t end = clock_now().ns + (uint64_t)timeout_ms * 1000000u;
+    for (;;) {
+        uint64_t now = clock_now().ns;
+        struct pollfd p = {.fd = r->fd, .events = POLLIN};
+        int ready = now < end ? poll(&p, 1, (int)((end - now) / 1000000u) + 1) : 0;
+        if (ready == 0)
+            return -ETIMEDOUT;
+        _Alignas(struct nlmsghdr) char buf[8192];
+        ssize_t got = ready < 0 ? -1 : recv(r->fd, buf, sizeof buf, 0);
+        if (got < 0 && errno != EINTR && errno != ENOBUFS)
+            return -errno;
+        int left = (int)got;
+        for (struct nlmsghdr *m = (struct nlmsghdr *)(void *)buf; left > 0 && NLMSG_OK(m, left);
+             m = NLMSG_NEXT(m, left))
+            if (is_local_route(m, addr))
+                return 0;
+    }
 }
