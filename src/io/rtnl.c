@@ -159,15 +159,28 @@ int rtnl_watch_open(struct rtnl *r) {
 }
 
 /* Whether a message announces the local route of `addr`. */
-static bool is_local_route(const struct nlmsghdr *m, const struct umptcp_addr *addr) {
-    const struct rtmsg *route = NLMSG_DATA(m);
+static bool is_local_route(struct nlmsghdr *m, const struct umptcp_addr *addr) {
+    struct rtmsg *route = NLMSG_DATA(m);
     if (m->nlmsg_type != RTM_NEWROUTE || m->nlmsg_len < NLMSG_LENGTH(sizeof *route) || route->rtm_type != RTN_LOCAL)
         return false;
     struct octets octets = octets_of(addr);
     int left = (int)RTM_PAYLOAD(m);
-    for (const struct rtattr *a = RTM_RTA(route); RTA_OK(a, left); a = RTA_NEXT(a, left))
+    for (struct rtattr *a = RTM_RTA(route); RTA_OK(a, left); a = RTA_NEXT(a, left))
         if (a->rta_type == RTA_DST && RTA_PAYLOAD(a) == octets.len && !memcmp(RTA_DATA(a), octets.at, octets.len))
             return true;
+    return false;
+}
+
+/* The same for all messages of one answer. */
+static bool has_local_route(char *answer, size_t len, const struct umptcp_addr *addr) {
+    for (size_t at = 0; at + NLMSG_HDRLEN <= len;) {
+        struct nlmsghdr *m = (struct nlmsghdr *)(void *)(answer + at);
+        if (m->nlmsg_len < NLMSG_HDRLEN || m->nlmsg_len > len - at)
+            break;
+        if (is_local_route(m, addr))
+            return true;
+        at += NLMSG_ALIGN(m->nlmsg_len);
+    }
     return false;
 }
 
@@ -179,14 +192,11 @@ int rtnl_watch_local(struct rtnl *r, const struct umptcp_addr *addr, int timeout
         int ready = now < end ? poll(&p, 1, (int)((end - now) / 1000000u) + 1) : 0;
         if (ready == 0)
             return -ETIMEDOUT;
-        _Alignas(struct nlmsghdr) char buf[8192];
-        ssize_t got = ready < 0 ? -1 : recv(r->fd, buf, sizeof buf, 0);
+        _Alignas(struct nlmsghdr) char answer[8192];
+        ssize_t got = ready < 0 ? -1 : recv(r->fd, answer, sizeof answer, 0);
         if (got < 0 && errno != EINTR && errno != ENOBUFS)
             return -errno;
-        int left = (int)got;
-        for (struct nlmsghdr *m = (struct nlmsghdr *)(void *)buf; left > 0 && NLMSG_OK(m, left);
-             m = NLMSG_NEXT(m, left))
-            if (is_local_route(m, addr))
-                return 0;
+        if (got > 0 && has_local_route(answer, (size_t)got, addr))
+            return 0;
     }
 }
