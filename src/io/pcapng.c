@@ -115,13 +115,12 @@ static void put_interface(struct pcapng_file *f, const char *name) {
     block_end(f);
 }
 
-static void put_packet(struct recorder *r, const uint8_t *data, uint32_t len, enum direction dir,
+static void put_packet(struct pcapng_file *f, uint32_t interface, const uint8_t *data, uint32_t len, enum direction dir,
                        struct umptcp_time when, const char *comment) {
-    struct pcapng_file *f = r->file;
     uint64_t ns = when.ns + f->epoch_ns;
     uint32_t flags = dir;
     block_begin(f, BLOCK_PACKET);
-    put_u32(f, r->id);
+    put_u32(f, interface);
     put_u32(f, (uint32_t)(ns >> 32));
     put_u32(f, (uint32_t)ns);
     put_u32(f, len); /* captured */
@@ -139,13 +138,13 @@ static void put_super(struct recorder *r, const uint8_t *data, uint32_t len, uin
                       struct umptcp_time when, const char *comment) {
     uint32_t count = r->file->split && gso_size ? gso_count(data, len, gso_size) : 1;
     if (count == 1) {
-        put_packet(r, data, len, dir, when, comment);
+        put_packet(r->file, r->id, data, len, dir, when, comment);
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
         uint8_t piece[RAW_MAX];
         uint32_t piece_len = gso_piece(data, len, gso_size, i, piece);
-        put_packet(r, piece, piece_len, dir, when, comment);
+        put_packet(r->file, r->id, piece, piece_len, dir, when, comment);
     }
 }
 
@@ -231,8 +230,7 @@ int pcapng_wrap(struct pcapng_file *f, struct driver *inner, struct driver **d) 
     r->d.ops = &recorder_ops;
     r->inner = inner;
     r->file = f;
-    r->id = f->interfaces++;
-    put_interface(f, inner->name);
+    r->id = pcapng_interface(f, inner->name);
     *d = &r->d;
     return 0;
 }
@@ -254,6 +252,19 @@ int pcapng_open(const struct pcapng_config *cfg, struct pcapng_file **f) {
     put_section(n);
     *f = n;
     return 0;
+}
+
+uint32_t pcapng_interface(struct pcapng_file *f, const char *name) {
+    put_interface(f, name);
+    return f->interfaces++;
+}
+
+void pcapng_packet(struct pcapng_file *f, const struct pcapng_packet *p) {
+    char comment[COMMENT_MAX] = "";
+    if (p->comment)
+        snprintf(comment, sizeof comment, "%s", p->comment);
+    put_packet(f, p->interface, p->data, p->len < RAW_MAX ? p->len : RAW_MAX, p->inbound ? INBOUND : OUTBOUND, p->when,
+               comment);
 }
 
 int pcapng_flush(struct pcapng_file *f) {

@@ -14,6 +14,7 @@
 #include "base/drop.h"
 #include "io/memory.h"
 #include "io/pcapng.h"
+#include "io/raw.h"
 #include "io_packets.h"
 
 enum { ALL = UMPTCP_IF_CSUM | UMPTCP_IF_TSO4 | UMPTCP_IF_TSO6, EPOCH = 1000000 };
@@ -273,6 +274,52 @@ static void test_several_interfaces(void **state) {
     free(c.bytes);
 }
 
+/* Packets that passed no driver, beside those of one. */
+static void test_single_packets(void **state) {
+    (void)state;
+    struct capture c;
+    struct block b;
+    struct seg seg;
+    static uint8_t octets[2048], many[100000];
+    const char *const long_comment = "0123456789012345678901234567890123456789012345678901234567890123456789";
+    capture_start(&c, false);
+    uint32_t id = pcapng_interface(c.file, "script");
+    assert_int_equal(id, 1);
+    test_packet_init(&packet, false, 7, 33, 0, true);
+    uint32_t len = raw_gather(&packet.out, octets);
+    struct pcapng_packet p = {id, true, at(4), octets, len, "x.pkt:12"};
+    pcapng_packet(c.file, &p);
+    p = (struct pcapng_packet){id, false, at(5), octets, len - 1, NULL}; /* not a multiple of four */
+    pcapng_packet(c.file, &p);
+    p = (struct pcapng_packet){id, false, at(6), many, sizeof many, long_comment}; /* too long: cut */
+    pcapng_packet(c.file, &p);
+    assert_int_equal(driver_send(c.left, &packet.out, at(7)), 0);
+    capture_end(&c);
+
+    expect_preamble(&c);
+    assert_true(next_block(&c, &b));
+    assert_string_equal(b.name, "script");
+    assert_true(next_block(&c, &b));
+    assert_int_equal(b.interface, 1);
+    assert_int_equal(b.flags, INBOUND);
+    assert_int_equal(b.time, EPOCH + 4);
+    assert_string_equal(b.comment, "x.pkt:12");
+    assert_true(test_packet_sound(b.data, b.len, &seg));
+    assert_int_equal(seg.len, 33);
+    assert_true(next_block(&c, &b));
+    assert_int_equal(b.flags, OUTBOUND);
+    assert_int_equal(b.len, len - 1);
+    assert_string_equal(b.comment, "");
+    assert_true(next_block(&c, &b));
+    assert_int_equal(b.len, RAW_MAX);
+    assert_int_equal(strlen(b.comment), 63);
+    assert_true(next_block(&c, &b));
+    assert_int_equal(b.interface, 0);
+    assert_int_equal(b.time, EPOCH + 7);
+    assert_false(next_block(&c, &b));
+    free(c.bytes);
+}
+
 static void test_errors(void **state) {
     (void)state;
     struct pcapng_file *f;
@@ -285,9 +332,13 @@ static void test_errors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_directions),          cmocka_unit_test(test_verdicts),
-        cmocka_unit_test(test_packet_that_was_not_sent), cmocka_unit_test(test_super_segments),
-        cmocka_unit_test(test_several_interfaces),       cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_both_directions),
+        cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_packet_that_was_not_sent),
+        cmocka_unit_test(test_super_segments),
+        cmocka_unit_test(test_several_interfaces),
+        cmocka_unit_test(test_single_packets),
+        cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests_name("pcapng", tests, NULL, NULL);
 }
