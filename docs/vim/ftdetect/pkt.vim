@@ -1,0 +1,3 @@
+" SPDX-License-Identifier: BSD-3-Clause
+" Packet scripts are *.pkt
+autocmd BufNewFile,BufRead *.pkt setfiletype pkt
