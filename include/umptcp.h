@@ -131,6 +131,13 @@ UMPTCP_API void umptcp_config_init(struct umptcp_config *cfg);
  * manager that does not exist, or has a zero receive or send buffer.
  */
 UMPTCP_API struct umptcp *umptcp_new(const struct umptcp_config *cfg, struct umptcp_time now);
+/*
+ * Changes the configuration in the middle of things. What is set when a connection is made (buffers, initial window,
+ * keepalive, congestion control, options of the SYN) counts for those to come, the rest at once. The seed, the
+ * allocator and the memory budget stay as they are. Returns 0, -EINVAL (as umptcp_new() returns NULL), or -EBUSY
+ * (another scheduler or path manager while there are connections).
+ */
+UMPTCP_API int umptcp_configure(struct umptcp *s, const struct umptcp_config *cfg, struct umptcp_time now);
 /* Frees all of it without a packet: abort connections first to tell the peers. NULL is fine. */
 UMPTCP_API void umptcp_free(struct umptcp *s);
 
@@ -159,6 +166,8 @@ UMPTCP_API int umptcp_addr_add(struct umptcp *s, int netif, const struct umptcp_
                                struct umptcp_time now);
 UMPTCP_API int umptcp_addr_del(struct umptcp *s, int netif, const struct umptcp_addr *addr, struct umptcp_time now);
 UMPTCP_API int umptcp_netif_set_up(struct umptcp *s, int netif, bool up, struct umptcp_time now);
+/* Another MTU, for subflows to come. 0, -ENODEV, -EINVAL (below 576, or below 1280 with an IPv6 address). */
+UMPTCP_API int umptcp_netif_set_mtu(struct umptcp *s, int netif, uint32_t mtu);
 /* Sends a prefix through an interface (an all-zero prefix of length 0 is the default route of that family). */
 UMPTCP_API int umptcp_route_add(struct umptcp *s, const struct umptcp_addr *prefix, uint8_t prefix_len, int netif);
 
@@ -274,6 +283,8 @@ struct umptcp_listen {
 UMPTCP_API int umptcp_listen(struct umptcp *s, const struct umptcp_listen *l, umptcp_sock *sock);
 /* Returns 0 and the next connection, or -EAGAIN, -EBADF, -EINVAL (not a listener). */
 UMPTCP_API int umptcp_accept(struct umptcp *s, umptcp_sock listener, umptcp_sock *sock);
+/* How many connections wait to be accepted, or -EBADF, -EINVAL (not a listener). */
+UMPTCP_API int umptcp_pending(const struct umptcp *s, umptcp_sock listener);
 
 /*
  * Sending copies bytes into the connection once. Returns how many were taken (fewer than asked when the buffer is
@@ -323,12 +334,19 @@ enum umptcp_opt {
     UMPTCP_OPT_RCVBUF,       /* bytes; setting it ends its auto-tuning */
     UMPTCP_OPT_SNDBUF,       /* bytes; setting it ends its auto-tuning */
     UMPTCP_OPT_USER_TIMEOUT, /* nanoseconds without progress before the connection ends; 0: the default */
+    UMPTCP_OPT_MAXSEG,       /* bytes: MSS of our SYN and bound of the peer's; before the SYN left, or on a listener */
+    UMPTCP_OPT_SYNCNT,       /* how often the SYN is sent again */
+    UMPTCP_OPT_TTL,          /* TTL or hop limit of our packets */
+    UMPTCP_OPT_TOS,          /* TOS or traffic class; the ECN bits are not the user's */
 };
 
 /* Returns 0, or -ENOPROTOOPT, -EINVAL (value out of range), -EBADF. */
 UMPTCP_API int umptcp_setopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t value,
                              struct umptcp_time now);
 UMPTCP_API int umptcp_getopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t *value);
+/* Another congestion control for this connection and its present subflows. Returns 0, -ENOENT (no such name),
+ * -ENOTCONN (a listener), -EBADF. */
+UMPTCP_API int umptcp_set_congestion(struct umptcp *s, umptcp_sock sock, const char *name, struct umptcp_time now);
 
 /* Addresses of the first subflow, also when it is gone (RFC 8684 section 4). 0, -ENOTCONN, -EBADF. */
 UMPTCP_API int umptcp_getname(struct umptcp *s, umptcp_sock sock, struct umptcp_sockaddr *local,
@@ -383,6 +401,14 @@ enum umptcp_tcp_state { /* RFC 9293; values of Linux */
                         UMPTCP_CLOSING,
 };
 
+enum umptcp_ca_state { /* of congestion control; values of Linux */
+                       UMPTCP_CA_OPEN,
+                       UMPTCP_CA_DISORDER,
+                       UMPTCP_CA_CWR,
+                       UMPTCP_CA_RECOVERY,
+                       UMPTCP_CA_LOSS,
+};
+
 struct umptcp_info {
     enum umptcp_tcp_state state; /* of the connection, in TCP's names as Linux has it */
     bool is_mptcp;               /* false: plain TCP from the start or after fall-back */
@@ -396,7 +422,10 @@ struct umptcp_info {
     uint32_t subflows_total;   /* ever */
     uint32_t sndbuf, rcvbuf;
     uint32_t unsent;                  /* bytes not yet given to a subflow */
+    uint32_t rcv_space;               /* what the application reads in a round trip, by which the buffer grows */
+    uint32_t rcv_wnd;                 /* what the peer may still send */
     struct umptcp_time last_progress; /* last DATA_ACK or in-order byte */
+    struct umptcp_time last_data_sent, last_data_received; /* zero: never */
 };
 
 /* Returns 0, -ENOTCONN (a listener), -EBADF. */
@@ -417,6 +446,28 @@ struct umptcp_subflow_info {
     uint64_t bytes_sent, bytes_acked, bytes_received; /* payload; sent counts retransmissions too */
     uint64_t bytes_retrans;
     uint32_t segs_out, segs_in, rto_count;
+
+    bool initiated; /* we sent the SYN */
+    bool sack, timestamps, window_scaling;
+    uint8_t snd_wscale, rcv_wscale;
+    uint16_t advmss;  /* of our SYN */
+    uint16_t snd_mss; /* payload of a full segment beside the usual options */
+    uint16_t rcv_mss; /* payload of the largest segment that came */
+    enum umptcp_ca_state ca_state;
+    bool reordering_seen;
+    uint8_t timeouts, probes, backoff; /* without an answer; doublings of the RTO */
+    uint32_t segs_unacked;             /* in flight, in segments: */
+    uint32_t segs_sacked, segs_lost;   /* thereof SACKed; lost, also when sent again */
+    uint32_t segs_again;               /* sent again, and of unknown fate */
+    uint32_t notsent;                  /* bytes given to it and not sent */
+    uint32_t snd_wnd, rcv_wnd;         /* bytes */
+    uint64_t ato, rcv_rtt;             /* ns: delay of acknowledgments; the receiver's estimate of the round trip */
+    struct umptcp_time last_sent, last_received; /* payload; any acceptable segment */
+    uint32_t data_segs_out, data_segs_in;        /* segments with payload */
+    uint32_t segs_retrans;                       /* all retransmissions, SYNs too */
+    uint32_t segs_delivered;                     /* that arrived, the SYN among them */
+    uint32_t dsack_dups;                         /* that the peer says came twice */
+    uint32_t segs_out_of_order;                  /* that came so */
 };
 
 /* Copies at most `max` subflows in the order they came; returns how many there are, or -EBADF, -ENOTCONN. */

@@ -34,6 +34,7 @@ struct conn *conn_new(struct mp *mp) {
     }
     c->mp = mp;
     c->state = UMPTCP_CLOSED;
+    c->ttl = CONN_TTL;
     c->sndbuf_size = env->cfg.wmem_default;
     c->rcvbuf_size = env->cfg.rmem_default;
     c->keepalive =

@@ -50,6 +50,7 @@ enum mptcp_limit {
     CONN_OFO_MAX = 2048,  /* holes in what was received, over all subflows */
     HOLD_OFO_MAX = 512,   /* holes in what a subflow holds */
     PATH_EVENTS_MAX = 64, /* that wait per connection for the caller */
+    CONN_TTL = 64,        /* of packets, unless it was set */
 };
 
 enum mptcp_timer_kind {
@@ -244,6 +245,7 @@ struct conn {
     uint8_t rtx_backoff;
     uint8_t rtx_rounds; /* of DUE_RTX without progress */
     uint8_t notify;     /* enum conn_notify */
+    uint8_t ttl, dscp;  /* of its packets */
     uint16_t nsubflows;
     uint32_t subflow_counter;
 

@@ -11,7 +11,6 @@
 #include "wire/checksum.h"
 #include "wire/ip.h"
 
-enum { IP_TTL = 64 };
 #define CORK_MAX MSEC(200)
 
 /* ---- Scheduling ----------------------------------------------------------------------------------------------------
@@ -216,7 +215,8 @@ static void write_headers(const struct subflow *sf, const struct seg *seg, uint3
     const uint32_t tcp_len = TCP_HDR_LEN + tcp_options_len(seg);
     const struct ip_hdr ip = {.v6 = v6,
                               .proto = IP_PROTO_TCP,
-                              .ttl = IP_TTL,
+                              .ttl = sf->conn->ttl,
+                              .dscp = sf->conn->dscp,
                               .src = sf->flow.local.addr,
                               .dst = sf->flow.remote.addr,
                               .flow_label = (uint32_t)sf->flow_node.hash & 0xfffff,

@@ -36,14 +36,65 @@ int umptcp_info(struct umptcp *s, umptcp_sock sock, struct umptcp_info *info) {
         .sndbuf = c->sndbuf_size,
         .rcvbuf = c->rcvbuf_size,
         .unsent = (uint32_t)dsn_sub(c->write_seq, c->snd_nxt),
+        .rcv_space = c->drs_space,
+        .rcv_wnd = dsn_lt(c->rcv_nxt, c->rcv_edge) ? (uint32_t)dsn_sub(c->rcv_edge, c->rcv_nxt) : 0,
         .last_progress = c->last_progress,
+        .last_data_sent = c->last_send,
+        .last_data_received = c->last_rx_data,
     };
     return 0;
 }
 
+static enum umptcp_ca_state ca_state(const struct tcb *t) {
+    static const enum umptcp_ca_state names[] = {
+        [TX_OPEN] = UMPTCP_CA_OPEN,
+        [TX_DISORDER] = UMPTCP_CA_DISORDER,
+        [TX_RECOVERY] = UMPTCP_CA_RECOVERY,
+        [TX_LOSS] = UMPTCP_CA_LOSS,
+    };
+    return names[tx_of(t)->state];
+}
+
+static void add_details(const struct subflow *sf, struct umptcp_subflow_info *info) {
+    const struct tcb *t = &sf->tcb;
+    const struct tx_counts n = tx_count(t);
+    bool opening = t->state == UMPTCP_SYN_SENT && t->syn_sends;
+    info->initiated = sf->initiator;
+    info->sack = t->sack_ok;
+    info->timestamps = t->ts_ok;
+    info->window_scaling = t->wscale_ok;
+    info->snd_wscale = t->snd_wscale;
+    info->rcv_wscale = t->rcv_wscale;
+    info->advmss = t->mss_local;
+    info->snd_mss = tcp_payload_max(t, 0);
+    info->rcv_mss = t->rcv_mss;
+    info->ca_state = ca_state(t);
+    info->reordering_seen = t->rack.reordering_seen;
+    info->timeouts = opening ? (uint8_t)(t->syn_sends - 1) : t->rto_series;
+    info->probes = t->keep_sent;
+    info->backoff = t->persist_shift ? t->persist_shift : t->rtt.backoff;
+    info->segs_unacked = n.out + opening;
+    info->segs_sacked = n.sacked;
+    info->segs_lost = n.lost;
+    info->segs_again = n.again;
+    info->notsent = (uint32_t)(ssn_lt(t->snd_nxt, t->snd_end) ? ssn_sub(t->snd_end, t->snd_nxt) : 0);
+    info->snd_wnd = t->snd_wnd;
+    info->rcv_wnd = (uint32_t)ssn_sub(t->rcv_edge, t->rcv_nxt);
+    info->ato = USEC(t->ato_us);
+    info->rcv_rtt = USEC(t->rcv_rtt_us);
+    info->last_sent = t->last_sent;
+    info->last_received = t->last_rx;
+    info->data_segs_out = t->data_segs_out;
+    info->data_segs_in = t->data_segs_in;
+    info->segs_retrans = t->retrans_segs;
+    info->segs_delivered = t->delivered;
+    info->dsack_dups = t->dsack_dups;
+    info->segs_out_of_order = t->ofo_segs;
+}
+
 static struct umptcp_subflow_info subflow_info(const struct env *env, const struct subflow *sf) {
     const struct tcb *t = &sf->tcb;
-    return (struct umptcp_subflow_info){
+    struct umptcp_subflow_info info = {
         .id = sf->number,
         .state = t->state,
         .netif = sf->netif,
@@ -70,6 +121,8 @@ static struct umptcp_subflow_info subflow_info(const struct env *env, const stru
         .segs_in = t->segs_in,
         .rto_count = t->rto_count,
     };
+    add_details(sf, &info);
+    return info;
 }
 
 int umptcp_subflows(struct umptcp *s, umptcp_sock sock, struct umptcp_subflow_info *info, int max) {

@@ -168,3 +168,10 @@ int umptcp_accept(struct umptcp *s, umptcp_sock listener, umptcp_sock *sock) {
     stack_finish(s);
     return 0;
 }
+
+int umptcp_pending(const struct umptcp *s, umptcp_sock listener) {
+    const struct listener *l = handle_get(&s->handles, listener, HANDLE_LISTENER);
+    if (!l)
+        return handle_kind_of(&s->handles, listener) == HANDLE_FREE ? -EBADF : -EINVAL;
+    return (int)l->count;
+}

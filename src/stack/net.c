@@ -47,6 +47,22 @@ const struct netif *net_find(const struct net *net, int netif) {
     return netif > 0 && netif <= net->count ? &net->netifs[netif - 1] : NULL;
 }
 
+int net_set_mtu(struct net *net, int netif, uint32_t mtu) {
+    struct netif *n = net_find_mutable(net, netif);
+    uint32_t least = NETIF_MTU_MIN;
+    if (!n)
+        return -ENODEV;
+    for (uint32_t i = 0; i < net->addrs.count; i++) {
+        const struct ifaddr *a = deque_at(&net->addrs, i);
+        if (a->netif == netif && !addr_is_v4(&a->addr))
+            least = NETIF_MTU_MIN_V6;
+    }
+    if (mtu < least)
+        return -EINVAL;
+    n->mtu = mtu < NETIF_MTU_MAX ? mtu : NETIF_MTU_MAX;
+    return 0;
+}
+
 bool net_is_up(const struct net *net, int netif) {
     const struct netif *n = net_find(net, netif);
     return n && n->up;

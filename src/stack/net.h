@@ -46,6 +46,7 @@ void net_free(struct net *net);
 int net_add(struct net *net, const struct umptcp_netif_config *cfg);
 int net_addr_add(struct net *net, int netif, const struct umptcp_addr *addr, uint8_t prefix_len);
 int net_addr_del(struct net *net, int netif, const struct umptcp_addr *addr);
+int net_set_mtu(struct net *net, int netif, uint32_t mtu);
 int net_route_add(struct net *net, const struct umptcp_addr *prefix, uint8_t prefix_len, int netif);
 
 /* NULL when there is no such interface. */

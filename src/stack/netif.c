@@ -45,6 +45,8 @@ int umptcp_netif_set_up(struct umptcp *s, int netif, bool up, struct umptcp_time
     return 0;
 }
 
+int umptcp_netif_set_mtu(struct umptcp *s, int netif, uint32_t mtu) { return net_set_mtu(&s->net, netif, mtu); }
+
 int umptcp_route_add(struct umptcp *s, const struct umptcp_addr *prefix, uint8_t prefix_len, int netif) {
     return net_route_add(&s->net, prefix, prefix_len, netif);
 }

@@ -4,7 +4,7 @@
 
 #include "stack/stack.h"
 
-enum { BUFFER_MIN = 2304, BUFFER_MAX = 1 << 30, KEEPCNT_MAX = 127 };
+enum { BUFFER_MIN = 2304, BUFFER_MAX = 1 << 30, KEEPCNT_MAX = 127, TOS_DSCP_SHIFT = 2 };
 #define KEEP_TIME_MIN MSEC(1)
 #define KEEP_TIME_MAX SEC(32767)
 
@@ -76,6 +76,30 @@ static void user_timeout_set(struct conn *c, int64_t v) {
         conn_restart_rtx(c);
 }
 
+static int64_t maxseg_get(const struct conn *c) {
+    const struct subflow *sf = conn_first(c);
+    return sf ? sf->tcb.mss : TCP_MSS_DEFAULT_V4;
+}
+static void maxseg_set(struct conn *c, int64_t v) {
+    list_for_each (n, &c->subflows)
+        tcp_set_max_segment(&subflow_of(n)->tcb, (uint16_t)v);
+}
+
+static int64_t syncnt_get(const struct conn *c) {
+    const struct subflow *sf = conn_first(c);
+    return sf && sf->tcb.syn_retries ? sf->tcb.syn_retries : c->mp->env->cfg.syn_retries;
+}
+static void syncnt_set(struct conn *c, int64_t v) {
+    list_for_each (n, &c->subflows)
+        subflow_of(n)->tcb.syn_retries = (uint8_t)v;
+}
+
+static int64_t ttl_get(const struct conn *c) { return c->ttl; }
+static void ttl_set(struct conn *c, int64_t v) { c->ttl = (uint8_t)v; }
+
+static int64_t tos_get(const struct conn *c) { return c->dscp << TOS_DSCP_SHIFT; }
+static void tos_set(struct conn *c, int64_t v) { c->dscp = (uint8_t)(v >> TOS_DSCP_SHIFT); }
+
 /* ---- The table --------------------------------------------------------------------------------------------------- */
 
 static const struct sockopt {
@@ -92,6 +116,10 @@ static const struct sockopt {
     [UMPTCP_OPT_RCVBUF] = {BUFFER_MIN, BUFFER_MAX, rcvbuf_get, rcvbuf_set},
     [UMPTCP_OPT_SNDBUF] = {BUFFER_MIN, BUFFER_MAX, sndbuf_get, sndbuf_set},
     [UMPTCP_OPT_USER_TIMEOUT] = {0, INT64_MAX, user_timeout_get, user_timeout_set},
+    [UMPTCP_OPT_MAXSEG] = {TCP_MSS_MIN, INT16_MAX, maxseg_get, maxseg_set},
+    [UMPTCP_OPT_SYNCNT] = {1, KEEPCNT_MAX, syncnt_get, syncnt_set},
+    [UMPTCP_OPT_TTL] = {1, UINT8_MAX, ttl_get, ttl_set},
+    [UMPTCP_OPT_TOS] = {0, UINT8_MAX, tos_get, tos_set},
 };
 
 /* NULL when there is no such option. */
@@ -114,6 +142,12 @@ static int64_t initial_value(const struct umptcp *s, enum umptcp_opt opt) {
         return cfg->rmem_default;
     case UMPTCP_OPT_SNDBUF:
         return cfg->wmem_default;
+    case UMPTCP_OPT_MAXSEG:
+        return TCP_MSS_DEFAULT_V4;
+    case UMPTCP_OPT_SYNCNT:
+        return cfg->syn_retries;
+    case UMPTCP_OPT_TTL:
+        return CONN_TTL;
     default:
         return 0;
     }
@@ -158,5 +192,20 @@ int umptcp_getopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64
         *value = o->get(c);
     else
         *value = l->opts_set >> opt & 1 ? l->opts[opt] : initial_value(s, opt);
+    return 0;
+}
+
+int umptcp_set_congestion(struct umptcp *s, umptcp_sock sock, const char *name, struct umptcp_time now) {
+    int err;
+    stack_enter(s, now);
+    struct conn *c = stack_conn(s, sock, &err);
+    const struct cc_ops *ops = name ? cc_find(name) : NULL;
+    if (!c)
+        return err;
+    if (!ops)
+        return -ENOENT;
+    list_for_each (n, &c->subflows)
+        tcp_set_congestion(&subflow_of(n)->tcb, ops);
+    stack_finish(s);
     return 0;
 }

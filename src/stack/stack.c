@@ -3,6 +3,7 @@
 #include "stack/stack.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 enum { LISTENER_BUCKETS = 4 };
@@ -47,17 +48,29 @@ void umptcp_config_init(struct umptcp_config *cfg) {
 
 /* ---- Making and freeing ------------------------------------------------------------------------------------------ */
 
+struct policies {
+    const struct cc_ops *cc;
+    const struct sched_ops *sched;
+    const struct pm_ops *pm;
+};
+
 /* The policies by name; false when one does not exist. From then on the names are ours, not the caller's. */
-static bool choose_policies(struct mp *mp, struct umptcp_config *cfg) {
-    mp->cc = cfg->congestion_control ? cc_find(cfg->congestion_control) : NULL;
-    mp->sched = cfg->scheduler ? sched_find(cfg->scheduler) : NULL;
-    mp->pm = cfg->path_manager ? pm_find(cfg->path_manager) : NULL;
-    if (!mp->cc || !mp->sched || !mp->pm)
+static bool find_policies(struct policies *p, struct umptcp_config *cfg) {
+    p->cc = cfg->congestion_control ? cc_find(cfg->congestion_control) : NULL;
+    p->sched = cfg->scheduler ? sched_find(cfg->scheduler) : NULL;
+    p->pm = cfg->path_manager ? pm_find(cfg->path_manager) : NULL;
+    if (!p->cc || !p->sched || !p->pm)
         return false;
-    cfg->congestion_control = mp->cc->name;
-    cfg->scheduler = mp->sched->name;
-    cfg->path_manager = mp->pm->name;
+    cfg->congestion_control = p->cc->name;
+    cfg->scheduler = p->sched->name;
+    cfg->path_manager = p->pm->name;
     return true;
+}
+
+static void use_policies(struct mp *mp, const struct policies *p) {
+    mp->cc = p->cc;
+    mp->sched = p->sched;
+    mp->pm = p->pm;
 }
 
 /* Bounds that contradict each other are put right in favour of the first of them. */
@@ -104,7 +117,11 @@ static bool make_parts(struct umptcp *s) {
     bool made = !mp_init(&s->mp, env);
     made = !frags_init(&s->frags, env, TIMER_FRAGS) && made;
     made = !hash_table_init(&s->listeners, &env->mem, LISTENER_BUCKETS) && made;
-    return choose_policies(&s->mp, &env->cfg) && made;
+    struct policies policies;
+    made = find_policies(&policies, &env->cfg) && made;
+    if (made)
+        use_policies(&s->mp, &policies);
+    return made;
 }
 
 struct umptcp *umptcp_new(const struct umptcp_config *cfg, struct umptcp_time now) {
@@ -120,6 +137,25 @@ struct umptcp *umptcp_new(const struct umptcp_config *cfg, struct umptcp_time no
         return s;
     umptcp_free(s);
     return NULL;
+}
+
+int umptcp_configure(struct umptcp *s, const struct umptcp_config *cfg, struct umptcp_time now) {
+    const struct umptcp_config *old = &s->env.cfg;
+    struct umptcp_config new = *cfg;
+    struct policies policies;
+    stack_enter(s, now);
+    if (!new.rmem_default || !new.wmem_default || !find_policies(&policies, &new))
+        return -EINVAL;
+    if (s->mp.nconns && (policies.sched != s->mp.sched || policies.pm != s->mp.pm))
+        return -EBUSY; /* what they remember of a connection is theirs */
+    memcpy(new.seed, old->seed, sizeof new.seed);
+    new.alloc = old->alloc;
+    new.alloc_ctx = old->alloc_ctx;
+    new.mem_limit = old->mem_limit;
+    straighten(&new);
+    s->env.cfg = new;
+    use_policies(&s->mp, &policies);
+    return 0;
 }
 
 static void free_listeners(struct umptcp *s) {

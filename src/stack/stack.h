@@ -29,7 +29,7 @@ enum stack_limit {
 /* Kinds of timers that belong to the stack itself. */
 enum stack_timer_kind { TIMER_FRAGS = TIMER_MPTCP_COUNT, TIMER_KINDS };
 
-enum { OPT_COUNT = UMPTCP_OPT_USER_TIMEOUT + 1 };
+enum { OPT_COUNT = UMPTCP_OPT_TOS + 1 };
 
 struct listener {
     struct hash_node node; /* umptcp.listeners, by port */

@@ -15,6 +15,14 @@ enum {
 
 static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
+static uint32_t segments(const struct tcb *t, uint32_t bytes) { return (bytes + t->cc.mss - 1) / t->cc.mss; }
+
+/* Of the first `len` numbers of a record; a FIN travels with the bytes before it. */
+static uint32_t record_segments(const struct tcb *t, const struct tx_rec *r, uint32_t len) {
+    bool fin = r->flags & TX_FIN && len == r->len && len > 1;
+    return segments(t, len - fin);
+}
+
 /* [.., end) of a record that was not known to have arrived has. */
 static void note_delivered(struct tcb *t, const struct tx_rec *r, struct ssn end, bool by_sack, struct tx_news *n) {
     if (!(r->flags & TX_RETRANS)) {
@@ -35,6 +43,7 @@ static void take_front(struct tcb *t, struct tx_rec *r, uint32_t len, struct tx_
         x->sacked -= len;
     } else {
         n->delivered += len;
+        t->delivered += record_segments(t, r, len);
         note_delivered(t, r, ssn_add(r->start, len), false, n);
     }
     if (r->flags & TX_LOST)
@@ -82,6 +91,7 @@ static void mark_sacked(struct tcb *t, struct tx_rec *r, struct tx_news *n) {
     r->flags = (uint8_t)((r->flags & ~TX_LOST) | TX_SACKED);
     x->sacked += r->len;
     n->delivered += r->len;
+    t->delivered += record_segments(t, r, r->len);
 }
 
 /* A valid block: marks what it covers. An edge inside a record that cannot be split leaves that record as it was. */
@@ -132,6 +142,7 @@ static void ack_sacks(struct tcb *t, struct tx_news *n) {
         if (i == 0 && order && is_dsack(t, opt, &b)) {
             n->dsacked = (uint32_t)ssn_sub(b.right, b.left);
             n->dsack_end = b.right;
+            t->dsack_dups += segments(t, n->dsacked);
             mib_inc(&t->env->mib, MIB_TCP_DSACK_RECV);
         } else if (!order || ssn_lt(b.left, t->snd_una) || ssn_lt(tx_high(t), b.right)) {
             mib_inc(&t->env->mib, MIB_TCP_SACK_DISCARD);
@@ -160,6 +171,7 @@ static void ack_reno(struct tcb *t, struct tx_news *n) {
     if (n->acked) {
         uint32_t counted = min_u32(x->sacked, n->acked > t->cc.mss ? n->acked - t->cc.mss : 0);
         n->delivered -= counted;
+        t->delivered -= min_u32(t->delivered, counted / t->cc.mss);
         x->sacked = x->state == TX_RECOVERY ? min_u32(x->sacked - counted, tx_outstanding(t) - x->lost) : 0;
         if (x->state < TX_RECOVERY)
             x->dupacks = 0;
@@ -168,6 +180,7 @@ static void ack_reno(struct tcb *t, struct tx_news *n) {
         x->dupacks += x->dupacks < UINT8_MAX;
         x->sacked += one;
         n->delivered += one;
+        t->delivered += one > 0;
     }
 }
 

@@ -398,6 +398,7 @@ void tcp_input(struct tcb *t, const struct seg *seg, uint64_t wnd, struct tcp_rx
     *rx = (struct tcp_rx){.una = t->snd_una};
     rx->wnd = flagged(seg, TCP_SYN) ? seg->window : (uint64_t)seg->window << t->snd_wscale;
     t->segs_in += seg_count(seg);
+    t->data_segs_in += seg->len ? seg_count(seg) : 0;
 
     struct arrival a = {.seg = seg, .rx = rx};
     if (t->state == UMPTCP_CLOSED) {

@@ -308,8 +308,10 @@ static int sent_payload(struct tcb *t, const struct tcp_plan *plan) {
         return -ENOMEM;
     t->override = false;
     t->fin_sent = t->fin_sent || plan->fin;
+    t->data_segs_out += plan->len ? pieces(plan) : 0;
     if (plan->again) {
         t->bytes_retrans += plan->len;
+        t->retrans_segs += pieces(plan);
         mib_add(&t->env->mib, MIB_TCP_RETRANS_SEGS, pieces(plan));
     }
     return 0;
@@ -319,8 +321,10 @@ static void sent_syn(struct tcb *t) {
     t->syn_pending = false;
     if (t->snd_nxt.v == 0)
         t->snd_nxt = (struct ssn){1};
-    if (t->syn_sends > 0)
+    if (t->syn_sends > 0) {
+        t->retrans_segs++;
         mib_inc(&t->env->mib, MIB_TCP_RETRANS_SEGS);
+    }
     if (t->syn_sends < UINT8_MAX)
         t->syn_sends++;
     t->last_sent = t->env->now;

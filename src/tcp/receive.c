@@ -86,7 +86,7 @@ static bool opens_range(const struct tcb *t, struct ssn start, struct ssn end) {
     return !r || ssn_lt(end, (struct ssn){r->start});
 }
 
-static int receive_beyond(struct tcb *t, struct ssn start, struct ssn end) {
+static int receive_beyond(struct tcb *t, const struct seg *seg, struct ssn start, struct ssn end) {
     struct tcp_ofo *ofo = ofo_get(t);
     if (!ofo || (ofo->ranges.count >= TCP_OFO_MAX && opens_range(t, start, end)))
         return -ENOMEM;
@@ -99,6 +99,7 @@ static int receive_beyond(struct tcb *t, struct ssn start, struct ssn end) {
     }
     recent_push(ofo, start);
     t->ack_need = TCP_ACK_NOW;
+    t->ofo_segs += seg_count(seg);
     mib_inc(&t->env->mib, MIB_TCP_OFO_QUEUE);
     return 0;
 }
@@ -174,7 +175,7 @@ int64_t tcp_receive(struct tcb *t, const struct seg *seg, struct ssn ssn, uint32
     assert(tcp_can_receive(t) && ssn_le(t->rcv_nxt, ssn) && ssn_le(end, t->rcv_edge));
     *eof = false;
     if (ssn_lt(t->rcv_nxt, ssn)) {
-        if (len > 0 && receive_beyond(t, ssn, end) < 0)
+        if (len > 0 && receive_beyond(t, seg, ssn, end) < 0)
             return -ENOMEM;
     } else if (len > 0) {
         receive_next(t, end);

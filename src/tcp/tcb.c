@@ -12,7 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 
-static_assert(sizeof(struct tcb) <= 368, "an idle connection with two subflows is to stay within 2 KB");
+static_assert(sizeof(struct tcb) <= 384, "an idle connection with two subflows is to stay within 2 KB");
 
 /* ---- Initial numbers --------------------------------------------------------------------------------------------- */
 
@@ -201,6 +201,7 @@ void tcb_establish(struct tcb *t, const struct seg *seg) {
 
     assert(t->snd_nxt.v == 1);
     t->snd_una = t->snd_nxt;
+    t->delivered = 1;
     t->syn_pending = false;
     t->progress = env->now;
     tcb_set_due(t, &t->due.rtx, UMPTCP_NEVER);
@@ -289,6 +290,25 @@ void tcp_set_keepalive(struct tcb *t, const struct tcp_keepalive *k) {
 void tcp_set_user_timeout(struct tcb *t, dur timeout) {
     t->user_timeout_ms = timeout ? whole_units(timeout, MSEC(1)) : 0;
     life_timer_arm(t);
+}
+
+void tcp_set_congestion(struct tcb *t, const struct cc_ops *ops) {
+    const struct cc old = t->cc;
+    if (ops == old.ops)
+        return;
+    cc_init(&t->cc, ops, old.mss, old.cwnd);
+    t->cc.ssthresh = old.ssthresh;
+    tx_no_undo(t); /* it would bring back the other one's state */
+}
+
+void tcp_set_max_segment(struct tcb *t, uint16_t mss) {
+    if (tcp_synchronized(t) || mss >= t->mss_local)
+        return;
+    t->mss_local = mss > TCP_MSS_MIN ? mss : TCP_MSS_MIN;
+    if (t->mss_local < t->mss)
+        t->mss = t->mss_local;
+    if (t->mss_local < t->rcv_mss)
+        t->rcv_mss = t->mss_local;
 }
 
 void tcp_set_path_mss(struct tcb *t, uint16_t mss) {

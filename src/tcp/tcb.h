@@ -109,6 +109,7 @@ struct tcb {
     uint8_t rto_series;    /* retransmission timeouts since SND.UNA moved */
     uint8_t keep_probes;   /* unanswered keepalive probes that are one too many */
     uint8_t rtx_mode;      /* enum tx_timer_mode: what due.rtx stands for */
+    uint8_t syn_retries;   /* 0: the configuration's */
     struct seq isn, irs;   /* numbers of our SYN and the peer's */
 
     /* Send, RFC 9293 3.3.1. Positions are ssn: our SYN is 0, our first byte 1 */
@@ -147,6 +148,11 @@ struct tcb {
 
     /* Statistics; those of sent, acknowledged and received bytes follow from the positions */
     uint32_t segs_out, segs_in, rto_count;
+    uint32_t data_segs_out, data_segs_in; /* with payload */
+    uint32_t retrans_segs;                /* also SYNs */
+    uint32_t delivered;                   /* segments of ours that arrived, the SYN among them */
+    uint32_t dsack_dups;                  /* segments that the peer says came twice */
+    uint32_t ofo_segs;                    /* that came beyond rcv_nxt */
     uint64_t bytes_retrans;
 };
 
@@ -188,6 +194,10 @@ void tcp_probe(struct tcb *t);
 void tcp_set_keepalive(struct tcb *t, const struct tcp_keepalive *k);
 /* How long sent or queued bytes may wait without progress (RFC 9293 3.8.3, RFC 5482); 0: as the retries allow. */
 void tcp_set_user_timeout(struct tcb *t, dur timeout);
+/* Another congestion control takes over, with the window as it is. */
+void tcp_set_congestion(struct tcb *t, const struct cc_ops *ops);
+/* Segments carry at most `mss` bytes of payload and options, in both directions; for an end that is still opening. */
+void tcp_set_max_segment(struct tcb *t, uint16_t mss);
 /* Path MTU news, as payload + options per segment. Lost nothing: what is in flight and larger is sent again in pieces.
  */
 void tcp_set_path_mss(struct tcb *t, uint16_t mss);

@@ -95,7 +95,8 @@ static enum tcp_timeout_event give_up(struct tcb *t) {
 
 static enum tcp_timeout_event syn_timeout(struct tcb *t) {
     const struct umptcp_config *cfg = &t->env->cfg;
-    uint8_t retries = t->state == UMPTCP_SYN_SENT ? cfg->syn_retries : cfg->synack_retries;
+    uint8_t usual = t->state == UMPTCP_SYN_SENT ? cfg->syn_retries : cfg->synack_retries;
+    uint8_t retries = t->syn_retries ? t->syn_retries : usual;
     t->stalled = true;
     if (t->syn_sends > retries)
         return give_up(t);

@@ -57,6 +57,13 @@ void tx_release(struct tcb *t) {
         tx_destroy(t);
 }
 
+void tx_no_undo(struct tcb *t) {
+    if (!t->tx)
+        return;
+    t->tx->undo_possible = false;
+    tx_release(t);
+}
+
 /* ---- Reading ---------------------------------------------------------------------------------------------------- */
 
 struct ssn tx_high(const struct tcb *t) {
@@ -164,6 +171,28 @@ bool tx_probe_range(const struct tcb *t, struct ssn *start, struct ssn *end) {
     *end = tx_rec_end(r);
     *start = r->len > t->cc.mss ? ssn_add(r->start, r->len - t->cc.mss) : r->start;
     return true;
+}
+
+static uint32_t record_segments(const struct tcb *t, const struct tx_rec *r) {
+    uint32_t len = r->len - (r->flags & TX_FIN && r->len > 1);
+    return (len + t->cc.mss - 1) / t->cc.mss;
+}
+
+struct tx_counts tx_count(const struct tcb *t) {
+    const struct tx *x = tx_of(t);
+    struct tx_counts n = {0};
+    for (uint32_t i = 0; i < x->recs.count; i++) {
+        const struct tx_rec *r = tx_at(x, i);
+        uint32_t segments = record_segments(t, r);
+        bool again = r->flags & TX_RETRANS && !(r->flags & (TX_SACKED | TX_LOST));
+        n.out += segments;
+        n.again += again ? segments : 0;
+        n.sacked += r->flags & TX_SACKED ? segments : 0;
+        n.lost += r->flags & TX_LOST || (again && x->state >= TX_RECOVERY) ? segments : 0;
+    }
+    if (!t->sack_ok && n.out)
+        n.sacked = x->sacked / t->cc.mss;
+    return n;
 }
 
 /* ---- Writing ---------------------------------------------------------------------------------------------------- */

@@ -123,6 +123,13 @@ void tx_arm(struct tcb *t);
 bool tx_timeout(struct tcb *t);
 /* Something larger than `mss` in flight will not get through: counts it as lost without a congestion event. */
 void tx_mark_too_big(struct tcb *t, uint32_t mss);
+/* What is in flight, in segments, as Linux counts it: what is sent again counts as lost until its fate is known. */
+struct tx_counts {
+    uint32_t out, sacked, lost, again;
+};
+struct tx_counts tx_count(const struct tcb *t);
+/* What the present episode remembers of congestion control is of no use any more. */
+void tx_no_undo(struct tcb *t);
 /* The scoreboard's own invariants; NULL or what is broken. */
 const char *tx_check(const struct tcb *t);
 void tx_init(struct tcb *t);

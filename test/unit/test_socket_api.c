@@ -427,7 +427,7 @@ static void test_options(void **state) {
         assert_int_equal(umptcp_getopt(s, c, cases[i].opt, &v), 0);
         assert_int_equal(v, cases[i].good);
     }
-    static const int none[] = {0, -1, UMPTCP_OPT_USER_TIMEOUT + 1, 1000};
+    static const int none[] = {0, -1, UMPTCP_OPT_TOS + 1, 1000};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         int64_t v;
         assert_int_equal(umptcp_setopt(s, c, (enum umptcp_opt)none[i], 1, w.now), -ENOPROTOOPT);
