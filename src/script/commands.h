@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Shell commands of scripts, understood instead of run: what they say about the stack under test goes to a sink. The
+ * forms are those of the public script collections: sysctl, ip (mptcp, addr, link, route), tc, nstat, sleep, and their
+ * helper programs by name.
+ */
+#ifndef UMPTCP_SCRIPT_COMMANDS_H
+#define UMPTCP_SCRIPT_COMMANDS_H
+
+#include "base/clock.h"
+
+/* Each returns 0, or a negative errno; then the command fails, and with it the script unless the shell goes on. */
+struct command_sink {
+    void *ctx;
+    /* The value of a variable of the environment; NULL: it is not set. */
+    const char *(*variable)(void *ctx, const char *name);
+    /* `name` with dots. -ENOENT: there is no such sysctl; -EINVAL: not with this value. */
+    int (*sysctl)(void *ctx, const char *name, const char *value);
+    int (*endpoint_add)(void *ctx, const struct umptcp_endpoint *ep);
+    int (*endpoint_del)(void *ctx, uint8_t id);
+    int (*endpoint_change)(void *ctx, uint8_t id, const struct umptcp_addr *addr, bool backup); /* id 0: by address */
+    int (*endpoint_flush)(void *ctx);
+    int (*limits)(void *ctx, int subflows, int add_addr_accepted); /* -1: as it is */
+    int (*addr)(void *ctx, bool add, const struct umptcp_addr *addr, uint8_t prefix_len);
+    int (*link_up)(void *ctx, bool up);
+    int (*link_mtu)(void *ctx, uint32_t mtu);
+    /* The host's own address and prefix length. */
+    int (*local)(void *ctx, struct umptcp_addr *addr, uint8_t *prefix_len);
+    void (*pause)(void *ctx, dur time);
+    /* What TCP reads from a route: initcwnd, rto_min, congctl. */
+    int (*route)(void *ctx, const char *what, const char *value);
+    /* A counter by its name in nstat; -ENOENT: there is none. */
+    int (*counter)(void *ctx, const char *name, uint64_t *value);
+};
+
+/*
+ * Does what a text for the shell means. Returns 0 when its last command succeeded, or -EINVAL with a sentence that
+ * names what failed or what is not known.
+ */
+int command_interpret(const char *text, const struct command_sink *sink, char *error, size_t size);
+
+#endif

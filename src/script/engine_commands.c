@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The sink of commands that is a host: configuration, endpoints, addresses. */
+#include "script/engine_commands.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "script/commands.h"
+#include "script/engine_sysctls.h"
+
+enum { VALUE_SIZE = 256, CWND_MAX = 255 };
+
+struct run {
+    struct host *h;
+    const struct settings *settings;
+    void (*pause)(void *ctx, dur time);
+    void *ctx;
+    const char *wanted; /* a variable, */
+    char value[VALUE_SIZE];
+    bool found;
+};
+
+/* ---- Environment ------------------------------------------------------------------------------------------------- */
+
+static void look_at(void *ctx, const char *name, const char *value) {
+    struct run *r = ctx;
+    if (strcmp(name, r->wanted) != 0)
+        return;
+    snprintf(r->value, sizeof r->value, "%s", value);
+    r->found = true;
+}
+
+static const char *run_variable(void *ctx, const char *name) {
+    struct run *r = ctx;
+    if (strcmp(name, "PPID") == 0 || strcmp(name, "PACKETDRILL_PID") == 0)
+        return "1"; /* whatever is named after it exists for this run only */
+    r->wanted = name;
+    r->found = false;
+    settings_environment(r->settings, look_at, r);
+    return r->found ? r->value : getenv(name);
+}
+
+/* ---- Configuration ----------------------------------------------------------------------------------------------- */
+
+static int run_sysctl(void *ctx, const char *name, const char *value) {
+    struct run *r = ctx;
+    struct umptcp_config *config = host_config(r->h), before = *config;
+    int err = engine_sysctl(config, name, value);
+    if (!err)
+        err = host_configure(r->h);
+    if (err)
+        *config = before;
+    return err;
+}
+
+static int run_route(void *ctx, const char *what, const char *value) {
+    struct run *r = ctx;
+    struct umptcp_config *config = host_config(r->h);
+    char *end;
+    double n = strtod(value, &end);
+    if (strcmp(what, "congctl") == 0)
+        return run_sysctl(ctx, "net.ipv4.tcp_congestion_control", value);
+    if (end == value || !(n >= 0 && n < 1e9))
+        return -EINVAL;
+    if (strcmp(what, "initcwnd") == 0) {
+        if (*end || n < 1 || n > CWND_MAX)
+            return -EINVAL;
+        config->initial_cwnd = (uint8_t)n;
+    } else { /* rto_min, in seconds or milliseconds */
+        bool seconds = strcmp(end, "s") == 0;
+        if (!seconds && *end && strcmp(end, "ms") != 0)
+            return -EINVAL;
+        config->rto_min = (uint64_t)(n * (seconds ? 1e9 : 1e6));
+    }
+    return host_configure(r->h);
+}
+
+/* ---- Endpoints --------------------------------------------------------------------------------------------------- */
+
+static int run_endpoint_add(void *ctx, const struct umptcp_endpoint *ep) {
+    struct run *r = ctx;
+    int id = umptcp_endpoint_add(host_stack(r->h), ep, host_now(r->h));
+    host_settle(r->h);
+    return id < 0 ? id : 0;
+}
+
+static int run_endpoint_del(void *ctx, uint8_t id) {
+    struct run *r = ctx;
+    int err = umptcp_endpoint_del(host_stack(r->h), id, host_now(r->h));
+    host_settle(r->h);
+    return err;
+}
+
+static int run_endpoint_change(void *ctx, uint8_t id, const struct umptcp_addr *addr, bool backup) {
+    struct run *r = ctx;
+    struct umptcp_endpoint eps[UMPTCP_ENDPOINTS_MAX];
+    int n = umptcp_endpoints(host_stack(r->h), eps, UMPTCP_ENDPOINTS_MAX);
+    for (int i = 0; !id && i < n && i < UMPTCP_ENDPOINTS_MAX; i++)
+        if (memcmp(&eps[i].addr.addr, addr, sizeof *addr) == 0)
+            id = eps[i].id;
+    int err = umptcp_endpoint_set_backup(host_stack(r->h), id, backup, host_now(r->h));
+    host_settle(r->h);
+    return err;
+}
+
+static int run_endpoint_flush(void *ctx) {
+    struct run *r = ctx;
+    struct umptcp_endpoint eps[UMPTCP_ENDPOINTS_MAX];
+    int n = umptcp_endpoints(host_stack(r->h), eps, UMPTCP_ENDPOINTS_MAX);
+    for (int i = 0; i < n && i < UMPTCP_ENDPOINTS_MAX; i++)
+        umptcp_endpoint_del(host_stack(r->h), eps[i].id, host_now(r->h));
+    host_settle(r->h);
+    return 0;
+}
+
+static int run_limits(void *ctx, int subflows, int add_addr_accepted) {
+    struct run *r = ctx;
+    uint8_t s, a;
+    umptcp_limits_get(host_stack(r->h), &s, &a);
+    return umptcp_limits_set(host_stack(r->h), subflows < 0 ? s : (uint8_t)subflows,
+                             add_addr_accepted < 0 ? a : (uint8_t)add_addr_accepted);
+}
+
+/* ---- Network ----------------------------------------------------------------------------------------------------- */
+
+static int run_addr(void *ctx, bool add, const struct umptcp_addr *addr, uint8_t prefix_len) {
+    struct run *r = ctx;
+    struct umptcp *s = host_stack(r->h);
+    int netif = host_netif(r->h);
+    int err = add ? umptcp_addr_add(s, netif, addr, prefix_len, host_now(r->h))
+                  : umptcp_addr_del(s, netif, addr, host_now(r->h));
+    host_settle(r->h);
+    return err;
+}
+
+static int run_link_up(void *ctx, bool up) {
+    struct run *r = ctx;
+    int err = umptcp_netif_set_up(host_stack(r->h), host_netif(r->h), up, host_now(r->h));
+    host_settle(r->h);
+    return err;
+}
+
+static int run_link_mtu(void *ctx, uint32_t mtu) {
+    struct run *r = ctx;
+    return host_set_mtu(r->h, mtu);
+}
+
+static int run_local(void *ctx, struct umptcp_addr *addr, uint8_t *prefix_len) {
+    const struct run *r = ctx;
+    *addr = r->settings->local_ip;
+    *prefix_len = r->settings->local_prefix;
+    return 0;
+}
+
+static void run_pause(void *ctx, dur time) {
+    const struct run *r = ctx;
+    r->pause(r->ctx, time);
+}
+
+static int run_counter(void *ctx, const char *name, uint64_t *value) {
+    const struct run *r = ctx;
+    const char *entry;
+    for (unsigned i = 0; (entry = umptcp_counter(host_stack(r->h), i, value)); i++)
+        if (strcmp(entry, name) == 0)
+            return 0;
+    return -ENOENT;
+}
+
+int engine_command_run(struct host *h, const struct settings *settings, const char *text,
+                       void (*pause)(void *ctx, dur time), void *ctx, char *error, size_t size) {
+    struct run run = {.h = h, .settings = settings, .pause = pause, .ctx = ctx};
+    const struct command_sink sink = {
+        .ctx = &run,
+        .variable = run_variable,
+        .sysctl = run_sysctl,
+        .endpoint_add = run_endpoint_add,
+        .endpoint_del = run_endpoint_del,
+        .endpoint_change = run_endpoint_change,
+        .endpoint_flush = run_endpoint_flush,
+        .limits = run_limits,
+        .addr = run_addr,
+        .link_up = run_link_up,
+        .link_mtu = run_link_mtu,
+        .local = run_local,
+        .pause = run_pause,
+        .route = run_route,
+        .counter = run_counter,
+    };
+    return command_interpret(text, &sink, error, size);
+}

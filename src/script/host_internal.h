@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Shared by the files of the host.
+ *
+ *   host.c         life, time, packets
+ *   host_file.c    descriptors, pipes, files, splice
+ *   host_socket.c  a socket's life
+ *   host_io.c      sending and receiving
+ *   host_poll.c    readiness: poll and epoll
+ *   host_option.c  socket options
+ *   host_info.c    TCP_INFO, MPTCP_INFO and their like
+ */
+#ifndef UMPTCP_SCRIPT_HOST_INTERNAL_H
+#define UMPTCP_SCRIPT_HOST_INTERNAL_H
+
+#include <errno.h>
+#include <string.h>
+
+#include "script/host.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+enum { HOST_FDS_MAX = 4096, PIPE_SIZE = 65536, HOST_OPTIONS_MAX = 64, CONGESTION_MAX = 16 };
+
+/* ---- Sockets ----------------------------------------------------------------------------------------------------- */
+
+/* Where connect() stands, as Linux's struct socket has it beside the state of TCP. */
+enum sock_phase { SOCK_UNCONNECTED, SOCK_CONNECTING, SOCK_CONNECTED };
+enum sock_shut { SHUT_RECEIVE = 1, SHUT_SEND = 2, SHUT_BOTH = 3 };
+
+struct sock {
+    struct sock *next; /* host.socks */
+    int domain, protocol;
+    bool mptcp;
+    bool listening;
+    uint8_t phase;    /* enum sock_phase */
+    uint8_t shut;     /* enum sock_shut */
+    bool closed;      /* the stack said that it is over */
+    int error;        /* sk_err: reported once */
+    umptcp_sock sock; /* 0: neither connected nor listening */
+    bool bound;
+    bool port_given; /* bind() named the port: it survives a disconnect */
+    struct umptcp_sockaddr local;
+    bool more; /* the last send had MSG_MORE */
+    struct linger linger;
+    dur rcvtimeo, sndtimeo; /* UINT64_MAX: none */
+    int rcvlowat;
+    uint32_t notsent_lowat;
+    int64_t option[HOST_OPTIONS_MAX];
+    uint64_t option_set;
+    char congestion[CONGESTION_MAX];
+};
+
+/* ---- Descriptors ------------------------------------------------------------------------------------------------- */
+
+struct pipe { /* both of its ends name it */
+    uint8_t *bytes;
+    size_t start, len;
+    bool reader, writer; /* ends that are open */
+};
+
+struct watch {
+    struct watch *next;
+    int fd;
+    uint64_t serial; /* of the file: a number that was given again is another one */
+    uint32_t events;
+    epoll_data_t data;
+    bool pending; /* something happened since it was reported (EPOLLET) */
+    bool off;     /* EPOLLONESHOT was reported */
+};
+
+struct epoll {
+    struct epoll *next; /* host.epolls */
+    struct watch *watches;
+};
+
+enum file_kind { FILE_NONE, FILE_SOCKET, FILE_EPOLL, FILE_PIPE_READ, FILE_PIPE_WRITE, FILE_DISK };
+
+struct file {
+    enum file_kind kind;
+    uint64_t serial;
+    int flags;    /* O_* as F_GETFL shows them */
+    int fd_flags; /* FD_CLOEXEC */
+    union {
+        struct sock *sock;
+        struct epoll *epoll;
+        struct pipe *pipe;
+        int disk; /* of the process */
+    };
+};
+
+struct queued {
+    struct queued *next;
+    utime time;
+    uint32_t len;
+    uint16_t gso_size;
+    uint8_t data[];
+};
+
+struct host {
+    struct umptcp *stack;
+    struct umptcp_config config;
+    int netif;
+    utime now;
+    struct host_job *job;
+    struct host_options options;
+    struct queued *first, **tail, *lent;
+    struct file *files;
+    int nfiles;
+    uint64_t serial;
+    struct sock *socks;
+    struct epoll *epolls;
+    uint16_t mtu;
+};
+
+static inline int fail(int error) {
+    errno = error;
+    return -1;
+}
+
+/* ---- Waiting (host.c) -------------------------------------------------------------------------------------------- */
+
+/*
+ * The call would block, for at most `timeout` since the job began (UINT64_MAX: for ever). True: it is to return and
+ * will be tried again; false: its time is up, or nobody waits for it.
+ */
+bool host_wait(struct host *h, dur timeout);
+
+/* ---- Descriptors (host_file.c) ----------------------------------------------------------------------------------- */
+
+/* A new descriptor, or -1 with errno; `*file` is to be filled in. */
+int file_new(struct host *h, enum file_kind kind, int flags, struct file **file);
+/* NULL with EBADF. */
+struct file *file_of(struct host *h, int fd);
+/* The socket of a descriptor; NULL with EBADF or ENOTSOCK. */
+struct sock *sock_of(struct host *h, int fd, struct file **file);
+void files_free(struct host *h);
+/* Descriptors of this socket heard of a change; `key`: EPOLL* bits that it is about, 0: all. */
+void file_wake(struct host *h, const struct file *f, uint32_t key);
+
+ssize_t pipe_read(struct host *h, struct file *f, const struct iovec *iov, int n);
+ssize_t pipe_write(struct host *h, struct file *f, const struct iovec *iov, int n);
+
+/* ---- Sockets (host_socket.c) ------------------------------------------------------------------------------------- */
+
+/* What the stack says about it; CLOSED when it knows nothing. */
+enum umptcp_tcp_state sock_state(struct host *h, const struct sock *s);
+bool sock_info(struct host *h, const struct sock *s, struct umptcp_info *info);
+/* sk_err, once. */
+int sock_take_error(struct sock *s);
+void sock_event(struct host *h, const struct umptcp_event *ev);
+void sock_release(struct host *h, struct sock *s);
+bool sockaddr_read(const struct sockaddr *addr, socklen_t len, struct umptcp_sockaddr *out);
+void sockaddr_write(int domain, const struct umptcp_sockaddr *in, struct sockaddr *addr, socklen_t *len);
+
+/* ---- Readiness (host_poll.c) ------------------------------------------------------------------------------------- */
+
+uint32_t file_mask(struct host *h, const struct file *f);
+void epoll_free(struct host *h, struct epoll *e);
+/* A descriptor is gone. */
+void epolls_forget(struct host *h, int fd);
+
+/* ---- Options (host_option.c, host_info.c) ------------------------------------------------------------------------ */
+
+void options_init(struct host *h, struct sock *s);
+/* The stack has it now (connection or listener): what was set before counts. */
+void options_apply(struct host *h, struct sock *s);
+bool sock_option(const struct sock *s, int level, int name);
+int64_t sock_option_value(const struct sock *s, int level, int name);
+/* A congestion control that the stack has. */
+bool host_has_congestion(struct host *h, const char *name);
+/* A short value of SOL_TCP, SOL_SOCKET or SOL_MPTCP that is a structure; -ENOPROTOOPT: it is none. Else its size. */
+int info_get(struct host *h, struct sock *s, int level, int name, void *value, size_t room);
+
+/* ---- The calls --------------------------------------------------------------------------------------------------- */
+
+int host_socket(void *ctx, int domain, int type, int protocol);
+int host_bind(void *ctx, int fd, const struct sockaddr *addr, socklen_t len);
+int host_listen(void *ctx, int fd, int backlog);
+int host_accept(void *ctx, int fd, struct sockaddr *addr, socklen_t *len);
+int host_connect(void *ctx, int fd, const struct sockaddr *addr, socklen_t len);
+int host_shutdown(void *ctx, int fd, int how);
+int host_close_fd(void *ctx, int fd);
+ssize_t host_read(void *ctx, int fd, void *buf, size_t len);
+ssize_t host_readv(void *ctx, int fd, const struct iovec *iov, int n);
+ssize_t host_recv(void *ctx, int fd, void *buf, size_t len, int flags);
+ssize_t host_recvfrom(void *ctx, int fd, void *buf, size_t len, int flags, struct sockaddr *from, socklen_t *from_len);
+ssize_t host_recvmsg(void *ctx, int fd, struct msghdr *msg, int flags);
+ssize_t host_write(void *ctx, int fd, const void *buf, size_t len);
+ssize_t host_writev(void *ctx, int fd, const struct iovec *iov, int n);
+ssize_t host_send(void *ctx, int fd, const void *buf, size_t len, int flags);
+ssize_t host_sendto(void *ctx, int fd, const void *buf, size_t len, int flags, const struct sockaddr *to,
+                    socklen_t to_len);
+ssize_t host_sendmsg(void *ctx, int fd, const struct msghdr *msg, int flags);
+int host_fcntl(void *ctx, int fd, int cmd, long arg);
+int host_ioctl(void *ctx, int fd, unsigned long request, int *arg);
+int host_getsockopt(void *ctx, int fd, int level, int name, void *value, socklen_t *len);
+int host_setsockopt(void *ctx, int fd, int level, int name, const void *value, socklen_t len);
+int host_poll(void *ctx, struct pollfd *fds, nfds_t n, int timeout_ms);
+int host_epoll_create(void *ctx, int size);
+int host_epoll_ctl(void *ctx, int epfd, int op, int fd, struct epoll_event *event);
+int host_epoll_wait(void *ctx, int epfd, struct epoll_event *events, int max, int timeout_ms);
+int host_pipe(void *ctx, int fds[2]);
+ssize_t host_splice(void *ctx, int in, loff_t *off_in, int out, loff_t *off_out, size_t len, unsigned flags);
+int host_open_file(void *ctx, const char *path, int flags);
+ssize_t host_sendfile(void *ctx, int out, int in, off_t *offset, size_t len);
+
+/* Bytes of a socket, for splice and sendfile too. `wait`: may block. */
+ssize_t sock_send(struct host *h, struct sock *s, const struct iovec *iov, int n, int flags, bool wait);
+ssize_t sock_receive(struct host *h, struct sock *s, const struct iovec *iov, int n, int flags, bool wait);
+/* Bytes that can be read now. */
+size_t sock_readable(struct host *h, const struct sock *s);
+
+#endif

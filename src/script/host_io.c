@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sending and receiving. All calls become one of two: sock_send() and sock_receive(), over a list of buffers.
+ *
+ * A waiting call that moved a part of its bytes notes how many in its job, and the next try, with the same buffers,
+ * goes on behind them.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "script/host_internal.h"
+
+enum { PEEK_SLICES = 1024 };
+
+static size_t iov_total(const struct iovec *iov, int n) {
+    size_t total = 0;
+    for (int i = 0; i < n; i++)
+        total += iov[i].iov_len;
+    return total;
+}
+
+/* ---- Sending ----------------------------------------------------------------------------------------------------- */
+
+/* Before the connection is up, and when it is over: 0, or the errno; EAGAIN: it is being opened. */
+static int send_obstacle(struct host *h, struct sock *s) {
+    enum umptcp_tcp_state state = sock_state(h, s);
+    if (s->error)
+        return sock_take_error(s);
+    if (state == UMPTCP_SYN_SENT || state == UMPTCP_SYN_RCVD)
+        return EAGAIN;
+    if (s->shut & SHUT_SEND || (state != UMPTCP_ESTABLISHED && state != UMPTCP_CLOSE_WAIT))
+        return EPIPE;
+    return 0;
+}
+
+/* Moves what fits, from byte `skip` on; how many bytes, or the first one's errno. */
+static ptrdiff_t move_out(struct host *h, struct sock *s, const struct iovec *iov, int n, size_t skip) {
+    ptrdiff_t done = 0;
+    for (int i = 0; i < n; i++) {
+        if (skip >= iov[i].iov_len) {
+            skip -= iov[i].iov_len;
+            continue;
+        }
+        const uint8_t *from = (const uint8_t *)iov[i].iov_base + skip;
+        size_t len = iov[i].iov_len - skip;
+        skip = 0;
+        ptrdiff_t put = umptcp_send(h->stack, s->sock, from, len, h->now);
+        if (put < 0)
+            return done ? done : put;
+        done += put;
+        if ((size_t)put < len)
+            break;
+    }
+    return done;
+}
+
+/* MSG_MORE holds back the last partial segment until a send without it. */
+static void set_more(struct host *h, struct sock *s, bool more) {
+    if (more == s->more)
+        return;
+    s->more = more;
+    umptcp_setopt(h->stack, s->sock, UMPTCP_OPT_CORK, more || sock_option(s, IPPROTO_TCP, TCP_CORK), h->now);
+}
+
+/* A call whose bytes did not all find room: waits, or returns what was done. */
+static ssize_t send_short(struct host *h, const struct sock *s, size_t done, bool wait, int err) {
+    if (wait && err == EAGAIN && host_wait(h, s->sndtimeo)) {
+        h->job->done = done;
+        return fail(EAGAIN);
+    }
+    return done ? (ssize_t)done : fail(err);
+}
+
+ssize_t sock_send(struct host *h, struct sock *s, const struct iovec *iov, int n, int flags, bool wait) {
+    size_t total = iov_total(iov, n), done = h->job && wait ? h->job->done : 0;
+    bool mptcp_refuses = flags & ~(MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_FASTOPEN);
+    if (flags & (MSG_FASTOPEN | MSG_OOB) || (s->mptcp && mptcp_refuses))
+        return fail(EOPNOTSUPP);
+    int err = send_obstacle(h, s);
+    if (err)
+        return send_short(h, s, done, wait, err);
+    set_more(h, s, flags & MSG_MORE);
+    ptrdiff_t put = move_out(h, s, iov, n, done);
+    host_settle(h);
+    if (put < 0)
+        return send_short(h, s, done, wait, (int)-put);
+    done += (size_t)put;
+    if (done < total)
+        return send_short(h, s, done, wait, EAGAIN);
+    return (ssize_t)done;
+}
+
+static ssize_t file_send(struct host *h, int fd, const struct iovec *iov, int n, int flags, bool socket_only) {
+    struct file *f = file_of(h, fd);
+    if (!f)
+        return -1;
+    if (f->kind == FILE_SOCKET)
+        return sock_send(h, f->sock, iov, n, flags, !(f->flags & O_NONBLOCK) && !(flags & MSG_DONTWAIT));
+    if (socket_only)
+        return fail(ENOTSOCK);
+    if (f->kind == FILE_PIPE_WRITE || f->kind == FILE_PIPE_READ)
+        return pipe_write(h, f, iov, n);
+    return f->kind == FILE_DISK ? writev(f->disk, iov, n) : fail(EINVAL);
+}
+
+ssize_t host_write(void *ctx, int fd, const void *buf, size_t len) {
+    const struct iovec iov = {(void *)(uintptr_t)buf, len};
+    return file_send(ctx, fd, &iov, 1, 0, false);
+}
+
+ssize_t host_writev(void *ctx, int fd, const struct iovec *iov, int n) {
+    return n < 0 || n > IOV_MAX ? fail(EINVAL) : file_send(ctx, fd, iov, n, 0, false);
+}
+
+ssize_t host_send(void *ctx, int fd, const void *buf, size_t len, int flags) {
+    const struct iovec iov = {(void *)(uintptr_t)buf, len};
+    return file_send(ctx, fd, &iov, 1, flags, true);
+}
+
+/* A connected TCP does not look at the address. */
+ssize_t host_sendto(void *ctx, int fd, const void *buf, size_t len, int flags, const struct sockaddr *to,
+                    socklen_t to_len) {
+    (void)to;
+    (void)to_len;
+    return host_send(ctx, fd, buf, len, flags);
+}
+
+ssize_t host_sendmsg(void *ctx, int fd, const struct msghdr *msg, int flags) {
+    if (!msg)
+        return fail(EFAULT);
+    if (msg->msg_iovlen > IOV_MAX)
+        return fail(EMSGSIZE);
+    return file_send(ctx, fd, msg->msg_iov, (int)msg->msg_iovlen, flags, true);
+}
+
+/* ---- Receiving --------------------------------------------------------------------------------------------------- */
+
+size_t sock_readable(struct host *h, const struct sock *s) {
+    struct umptcp_slice slices[PEEK_SLICES];
+    size_t total = 0;
+    int n = s->sock.v && !s->listening ? umptcp_recv_peek(h->stack, s->sock, slices, PEEK_SLICES) : 0;
+    for (int i = 0; i < n; i++)
+        total += slices[i].len;
+    return total;
+}
+
+/* Copies bytes to position `at` of a list of buffers. */
+static void scatter(const struct iovec *iov, int n, size_t at, const uint8_t *from, size_t len) {
+    for (int i = 0; i < n && len; i++) {
+        if (at >= iov[i].iov_len) {
+            at -= iov[i].iov_len;
+            continue;
+        }
+        size_t part = len < iov[i].iov_len - at ? len : iov[i].iov_len - at;
+        memcpy((uint8_t *)iov[i].iov_base + at, from, part);
+        from += part;
+        len -= part;
+        at = 0;
+    }
+}
+
+/* Reads what there is into the buffers from position `at` on; how many bytes. MSG_TRUNC: they are thrown away. */
+static size_t take_in(struct host *h, const struct sock *s, const struct iovec *iov, int n, size_t at, int flags) {
+    struct umptcp_slice slices[PEEK_SLICES];
+    size_t want = iov_total(iov, n) - at, got = 0;
+    int nslices = umptcp_recv_peek(h->stack, s->sock, slices, PEEK_SLICES);
+    for (int i = 0; i < nslices && got < want; i++) {
+        size_t part = slices[i].len < want - got ? slices[i].len : want - got;
+        if (!(flags & MSG_TRUNC))
+            scatter(iov, n, at + got, slices[i].base, part);
+        got += part;
+    }
+    if (!(flags & MSG_PEEK))
+        umptcp_recv_consume(h->stack, s->sock, got, h->now);
+    host_settle(h);
+    return got;
+}
+
+static size_t low_water(const struct sock *s, size_t want) {
+    return (size_t)s->rcvlowat < want ? (size_t)s->rcvlowat : want;
+}
+
+/* Nothing can be read now: 0 at the end of the stream, or the errno; EAGAIN: something may come. */
+static int receive_obstacle(struct host *h, struct sock *s) {
+    struct umptcp_slice slice;
+    enum umptcp_tcp_state state = sock_state(h, s);
+    int end = s->sock.v ? umptcp_recv_peek(h->stack, s->sock, &slice, 1) : -ENOTCONN;
+    if (end == 0 && state != UMPTCP_CLOSED)
+        return 0; /* the peer's end */
+    if (s->error)
+        return sock_take_error(s);
+    if (s->shut & SHUT_RECEIVE || s->closed)
+        return 0;
+    return state == UMPTCP_CLOSED ? ENOTCONN : EAGAIN;
+}
+
+ssize_t sock_receive(struct host *h, struct sock *s, const struct iovec *iov, int n, int flags, bool wait) {
+    size_t want = iov_total(iov, n), have;
+    if (s->listening)
+        return fail(ENOTCONN);
+    if (flags & MSG_ERRQUEUE)
+        return fail(EAGAIN); /* there is never anything in it */
+    if (flags & MSG_OOB)
+        return fail(EINVAL);
+    if (!want)
+        return 0;
+    size_t done = h->job && wait ? h->job->done : 0;
+    have = sock_readable(h, s);
+    size_t enough = flags & MSG_WAITALL ? want - done : low_water(s, want);
+    int err = have < enough ? receive_obstacle(h, s) : 0;
+    if (!have && !done && err && !(err == EAGAIN && wait))
+        return fail(err);
+    if (have)
+        done += take_in(h, s, iov, n, done, flags);
+    if (have < enough && err == EAGAIN && wait && host_wait(h, s->rcvtimeo)) {
+        h->job->done = flags & MSG_PEEK ? 0 : done;
+        return fail(EAGAIN);
+    }
+    if (!done && err)
+        return fail(err);
+    if (err && err != EAGAIN)
+        s->error = err; /* after the bytes */
+    return (ssize_t)done;
+}
+
+static ssize_t file_receive(struct host *h, int fd, const struct iovec *iov, int n, int flags, bool socket_only) {
+    struct file *f = file_of(h, fd);
+    if (!f)
+        return -1;
+    if (f->kind == FILE_SOCKET)
+        return sock_receive(h, f->sock, iov, n, flags, !(f->flags & O_NONBLOCK) && !(flags & MSG_DONTWAIT));
+    if (socket_only)
+        return fail(ENOTSOCK);
+    if (f->kind == FILE_PIPE_READ || f->kind == FILE_PIPE_WRITE)
+        return pipe_read(h, f, iov, n);
+    return f->kind == FILE_DISK ? readv(f->disk, iov, n) : fail(EINVAL);
+}
+
+ssize_t host_read(void *ctx, int fd, void *buf, size_t len) {
+    const struct iovec iov = {buf, len};
+    return file_receive(ctx, fd, &iov, 1, 0, false);
+}
+
+ssize_t host_readv(void *ctx, int fd, const struct iovec *iov, int n) {
+    return n < 0 || n > IOV_MAX ? fail(EINVAL) : file_receive(ctx, fd, iov, n, 0, false);
+}
+
+ssize_t host_recv(void *ctx, int fd, void *buf, size_t len, int flags) {
+    const struct iovec iov = {buf, len};
+    return file_receive(ctx, fd, &iov, 1, flags, true);
+}
+
+/* TCP names no sender. */
+ssize_t host_recvfrom(void *ctx, int fd, void *buf, size_t len, int flags, struct sockaddr *from, socklen_t *from_len) {
+    if (from && from_len)
+        *from_len = 0;
+    return host_recv(ctx, fd, buf, len, flags);
+}
+
+/* TCP_INQ: how much is left to read. */
+static void add_inq(struct host *h, struct sock *s, struct msghdr *msg, size_t room) {
+    int left = (int)sock_readable(h, s);
+    msg->msg_controllen = room;
+    struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+    if (!c || room < CMSG_SPACE(sizeof left)) {
+        msg->msg_controllen = 0;
+        msg->msg_flags |= MSG_CTRUNC;
+        return;
+    }
+    c->cmsg_level = IPPROTO_TCP;
+    c->cmsg_type = TCP_CM_INQ;
+    c->cmsg_len = CMSG_LEN(sizeof left);
+    memcpy(CMSG_DATA(c), &left, sizeof left);
+    msg->msg_controllen = CMSG_SPACE(sizeof left);
+}
+
+ssize_t host_recvmsg(void *ctx, int fd, struct msghdr *msg, int flags) {
+    struct host *h = ctx;
+    struct file *f;
+    if (!msg)
+        return fail(EFAULT);
+    if (msg->msg_iovlen > IOV_MAX)
+        return fail(EMSGSIZE);
+    ssize_t n = file_receive(h, fd, msg->msg_iov, (int)msg->msg_iovlen, flags, true);
+    if (n < 0)
+        return n;
+    size_t room = msg->msg_controllen;
+    struct sock *s = sock_of(h, fd, &f);
+    msg->msg_flags = 0;
+    msg->msg_namelen = 0;
+    msg->msg_controllen = 0;
+    if (s && sock_option(s, IPPROTO_TCP, TCP_INQ))
+        add_inq(h, s, msg, room);
+    return n;
+}
