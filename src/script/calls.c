@@ -148,7 +148,7 @@ static const char *result_text(struct calling *c, int64_t result, int error) {
         return arena_printf(&c->arena, "%lld", (long long)result);
     char text[96];
     if (strerror_r(error, text, sizeof text))
-        snprintf(text, sizeof text, "unknown");
+        return arena_printf(&c->arena, "%lld with errno %d", (long long)result, error);
     return arena_printf(&c->arena, "%lld with errno %d (%s: %s)", (long long)result, error, errno_name(error), text);
 }
 

@@ -30,7 +30,6 @@ static int read_message(struct calling *c, uint32_t i, struct message *m) {
         [CONTROL] = {.name = "msg_control", .optional = true},
     };
     const char *where = arg_where(c, i);
-    *m = (struct message){.flags = 0};
     int err = read_fields(c, where, call_arg(c, i), f, FIELDS);
     if (err)
         return err;
@@ -50,7 +49,7 @@ static int read_message(struct calling *c, uint32_t i, struct message *m) {
 
 int call_sendmsg(struct calling *c) {
     struct call_fd *fd;
-    struct message m;
+    struct message m = {.flags = 0};
     struct address to = {.none = true};
     struct msghdr hdr = {.msg_flags = 0};
     int flags;
@@ -82,7 +81,7 @@ int call_sendmsg(struct calling *c) {
 int call_recvmsg(struct calling *c) {
     enum { CONTROL_SIZE = 4096 };
     struct call_fd *fd;
-    struct message m;
+    struct message m = {.flags = 0};
     struct sockaddr_storage name;
     struct msghdr hdr = {.msg_flags = 0};
     int flags;

@@ -235,7 +235,7 @@ int call_getsockopt(struct calling *c) {
         return call_fail(c, "expected length %u but got %u", expected, len);
     size_t got = len < expected ? len : expected; /* a stack may name more than it has room for */
     if (!value_matches(&v, data, got)) {
-        size_t shown = v.form == FORM_STRING ? strnlen((const char *)data, got) : got;
+        size_t shown = v.form == FORM_STRING && v.size < got ? strnlen((const char *)data, got) : got;
         return call_fail(c, "expected value %s but got %s", value_text(c, &v, v.data, v.size),
                          value_text(c, &v, data, shown));
     }
