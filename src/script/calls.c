@@ -100,14 +100,10 @@ static uint32_t fds_free(const struct calls *calls) {
 }
 
 int call_fd_check(struct calling *c, const int64_t *script, uint32_t n) {
-    for (uint32_t i = 0; i < n; i++) {
-        if (call_fd_find(c->calls, script[i]))
-            return call_fail(c, "descriptor %lld is still open, so it cannot be the name of another one",
-                             (long long)script[i]);
+    for (uint32_t i = 0; i < n; i++)
         for (uint32_t j = 0; j < i; j++)
             if (script[i] == script[j])
                 return call_fail(c, "descriptor %lld cannot be the name of two", (long long)script[i]);
-    }
     if (fds_free(c->calls) < n)
         return call_fail(c, "too many descriptors are open: at most %d can be", CALL_FDS_MAX);
     return 0;
@@ -116,6 +112,9 @@ int call_fd_check(struct calling *c, const int64_t *script, uint32_t n) {
 void call_fd_add(struct calling *c, struct call_fd fd) {
     struct calls *calls = c->calls;
     uint32_t i = 0;
+    struct call_fd *old = call_fd_find(calls, fd.script);
+    if (old)
+        old->script = CALL_FD_NAMELESS; /* it stays open */
     while (i < calls->nfds && calls->fds[i].open)
         i++;
     if (i == calls->nfds)

@@ -19,6 +19,7 @@ enum {
     OPTION_SIZE_MAX = 1 << 20,
     WAIT_EVENTS_MAX = 1 << 16,
 };
+#define CALL_FD_NAMELESS INT64_MIN /* script's name of a descriptor whose name another one got */
 
 struct calling {
     struct calls *calls;
@@ -39,9 +40,10 @@ __attribute__((format(printf, 2, 3))) void call_sentence(struct calling *c, cons
 int call_result(struct calling *c, int64_t result);
 /* The open descriptor of that name, or NULL. */
 struct call_fd *call_fd_find(struct calls *calls, int64_t script);
-/* Before a call that makes `n` descriptors: the script's names for them are free, and there is room. */
+/* Before a call that makes `n` descriptors: the script's names for them differ, and there is room. */
 int call_fd_check(struct calling *c, const int64_t *script, uint32_t n);
-/* Names a descriptor; call_fd_check() said that it can be. */
+/* Names a descriptor; call_fd_check() said that it can be. One that has the name already stays open without it: scripts
+ * give names again, as the kernel gives numbers again, and nobody told them to close first. */
 void call_fd_add(struct calling *c, struct call_fd fd);
 /* The result of a call that makes one descriptor: as call_result(), but any number is right that is not negative. */
 int call_fd_result(struct calling *c, struct call_fd fd);

@@ -81,7 +81,7 @@ static const char prologue[] =
     "\n"
     "\n"
     "def _code(line, text):\n"
-    "    source = '\\n' * (line - 1) + _textwrap.dedent(text)\n"
+    "    source = '\\n' * (line - 1) + _textwrap.dedent(text) + '\\n\\n'  # the text may end with a backslash\n"
     "    try:\n"
     "        code = compile(source, _file, 'exec')\n"
     "        _sources.append(source)\n"

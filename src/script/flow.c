@@ -199,6 +199,11 @@ void flow_bind_ends(struct flows *f, const struct tcp_flow *flow, const struct p
 
 /* ---- Which flow -------------------------------------------------------------------------------------------------- */
 
+bool flow_in_focus(const struct flows *f, const struct tcp_flow *flow) {
+    const struct script_socket *s = newest_socket(f);
+    return !flow->foreign && (!s || flow->order > s->order);
+}
+
 struct tcp_flow *flow_find(const struct flows *f, const struct flow *ends) {
     struct tcp_flow *flow = f->newest;
     while (flow && !flow_eq(&flow->ends, ends))
@@ -250,6 +255,10 @@ static bool has_option(const struct packet *p, enum mp_type type) {
 
 static bool is_bare_syn(const struct packet *p) {
     return p->proto == PACKET_TCP && (p->tcp.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+bool flow_is_meant(const struct flows *f, const struct tcp_flow *flow, const struct packet *line) {
+    return (line->has_ends || !is_bare_syn(line)) && flow_of_line(f, line) == flow;
 }
 
 /* What an end of a line that opens something stands for. False: a name that means nothing yet. */

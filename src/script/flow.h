@@ -124,6 +124,11 @@ int flows_current_fd(const struct flows *f, bool *mptcp);
 struct tcp_flow *flow_for_inbound(struct flows *f, const struct packet *p, char *error, size_t size);
 /* The flow that an outbound line means; NULL: none (it may wait for a SYN of the stack). */
 struct tcp_flow *flow_for_outbound(const struct flows *f, const struct packet *p);
+/* Packets of a flow out of focus need not be listed: those of a foreign one, and of connections from before the newest
+ * socket(). A line that names its ends can still mean it. */
+bool flow_in_focus(const struct flows *f, const struct tcp_flow *flow);
+/* The outbound line is about this flow, out of focus as it is: by its ends, or because it goes on with the newest. */
+bool flow_is_meant(const struct flows *f, const struct tcp_flow *flow, const struct packet *line);
 /* The flow with these ends; NULL: none. */
 struct tcp_flow *flow_find(const struct flows *f, const struct flow *ends);
 /* True when a SYN of the stack, between `ends`, may be what the line waits for. */

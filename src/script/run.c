@@ -51,7 +51,6 @@ struct run {
     dur previous; /* the time it was to happen at */
     bool previous_inbound;
     const struct event *event;
-    bool abandoned; /* a call that never ends still has its hands on the run */
     uint32_t ignored;
     struct text ignored_text;
     uint8_t *data;
@@ -207,7 +206,7 @@ static bool take(struct run *r, const struct packet *line, dur until, struct arr
             a->flow = line->proto == PACKET_ICMP ? flow_for_outbound(&r->flows, line) : NULL;
         else
             a->flow = flow_find(&r->flows, &a->head.ends);
-        if (a->flow && a->flow->foreign && flow_for_outbound(&r->flows, line) != a->flow)
+        if (a->flow && !flow_in_focus(&r->flows, a->flow) && !flow_is_meant(&r->flows, a->flow, line))
             a->flow = NULL;
         if (!a->flow && flow_may_open(&r->flows, line, &a->head.ends, a->head.joins, a->head.bare_syn))
             a->flow = flow_open(&r->flows, &a->head.ends, a->head.joins ? &a->head.token : NULL);
@@ -469,6 +468,8 @@ static bool play_event(struct run *r, const struct event *e) {
         ok = play_outbound(r, from, to);
     } else {
         r->target->ops->wait(r->target, r->start + from);
+        if (r->blocked_event && r->blocked.job.done && !blocked_done(r))
+            return false;
         dur now = script_time(r), distance = from > r->previous ? from - r->previous : 0;
         if (e != r->script->events && !in_time(r, e->place, what(e), from, from, now, distance))
             return false;
@@ -532,8 +533,7 @@ int script_run(const struct script *script, const struct settings *settings, str
     flows_init(&r->flows, settings, script->nevents);
     r->calls = (struct calls){.settings = settings, .script_now = calls_now, .ctx = r};
     bool ok = play(r);
-    r->abandoned = r->blocked_event && !r->blocked.job.done;
-    if (r->abandoned)
+    if (r->blocked_event && !r->blocked.job.done)
         target->ops->abandon(target, &r->blocked.job);
     else
         calls_close_all(&r->calls, &target->posix);
@@ -547,7 +547,6 @@ int script_run(const struct script *script, const struct settings *settings, str
     }
     if (ok)
         ok = code_run(&r->code, script, settings, error) == 0;
-    if (!r->abandoned || target->ops->virtual_time)
-        free_run(r);
+    free_run(r);
     return ok ? 0 : -EINVAL;
 }
