@@ -10,10 +10,26 @@
 
 /* ---- Errors ------------------------------------------------------------------------------------------------------ */
 
+/* Octets of the UTF-8 sequence of a printable character at `p`; 0 when there is none. */
+static size_t printable(const char *p) {
+    unsigned char first = (unsigned char)*p;
+    size_t len = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+    for (size_t i = 1; i < len; i++)
+        if (((unsigned char)p[i] & 0xc0) != 0x80)
+            return 0;
+    return len == 1 && (*p < ' ' || *p > '~') ? 0 : len;
+}
+
 __attribute__((format(printf, 3, 0))) static void error_set(struct script_error *e, struct place place,
                                                             const char *format, va_list args) {
     e->place = place;
     (void)vsnprintf(e->text, sizeof e->text, format, args);
+    for (char *c = e->text; *c;) { /* it may quote anything */
+        size_t len = printable(c);
+        if (!len)
+            *c = '?';
+        c += len ? len : 1;
+    }
 }
 
 void script_error_set(struct script_error *e, struct place place, const char *format, ...) {
@@ -127,7 +143,7 @@ bool parser_string(struct parser *p, const char **text, uint32_t *len) {
         return parser_expected(p, "a string");
     char *all = NULL;
     size_t used = 0, size = 0;
-    for (; p->tok.kind == TOKEN_STRING; parser_next(p)) {
+    do {
         if (used + p->tok.len >= size) {
             size = 2 * size + p->tok.len + 1;
             char *larger = parser_alloc(p, size);
@@ -140,7 +156,8 @@ bool parser_string(struct parser *p, const char **text, uint32_t *len) {
             return parser_fail(p, p->tok.place,
                                "no such escape in a string; there are \\\\ \\\" \\n \\t \\r \\f \\v \\xHH");
         used += (size_t)n;
-    }
+        parser_next(p);
+    } while (p->tok.kind == TOKEN_STRING);
     all[used] = '\0';
     *text = all;
     *len = (uint32_t)used;
