@@ -141,14 +141,13 @@ bool parser_decimal(struct parser *p, const char *what, uint64_t max, uint64_t *
 bool parser_string(struct parser *p, const char **text, uint32_t *len) {
     if (p->tok.kind != TOKEN_STRING)
         return parser_expected(p, "a string");
-    char *all = NULL;
-    size_t used = 0, size = 0;
+    size_t used = 0, size = p->tok.len + 1;
+    char *all = parser_alloc(p, size);
     do {
         if (used + p->tok.len >= size) {
             size = 2 * size + p->tok.len + 1;
             char *larger = parser_alloc(p, size);
-            if (used)
-                memcpy(larger, all, used);
+            memcpy(larger, all, used);
             all = larger;
         }
         long n = lexer_unescape(p->tok.text, p->tok.len, all + used);
