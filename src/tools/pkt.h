@@ -100,7 +100,7 @@ __attribute__((format(printf, 1, 2))) int pkt_complain(const char *format, ...);
 /* ---- pkt_files.c ------------------------------------------------------------------------------------------------- */
 
 /* Reads the scripts that the arguments name: files, folders, patterns. 0, or a status when it complained. */
-int pkt_find(struct pkt_plan *plan, char **args, int nargs, const struct pkt_options *options);
+int pkt_find(struct pkt_plan *plan, char **args, int nargs);
 /* Makes the cases. 0, or a status when it complained. */
 int pkt_plan_cases(struct pkt_plan *plan, const struct pkt_options *options);
 void pkt_plan_free(struct pkt_plan *plan);
@@ -163,8 +163,8 @@ void json_string(struct text *t, const char *s);
 struct note;
 struct pkt_pcap;
 
-/* 0, or a negative errno with nothing to close. `epoch_ns` is the time of the script's start. */
-int pkt_pcap_open(const char *path, uint64_t epoch_ns, struct pkt_pcap **p);
+/* 0, or a negative errno with nothing to close. Times count from 1970 when they are `real`, else from 0. */
+int pkt_pcap_open(const char *path, bool real, struct pkt_pcap **p);
 void pkt_pcap_note(struct pkt_pcap *p, const struct note *note);
 /* 0, or a negative errno when not everything could be written. */
 int pkt_pcap_close(struct pkt_pcap *p);
