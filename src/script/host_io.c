@@ -189,8 +189,8 @@ static int receive_obstacle(struct host *h, struct sock *s) {
     struct umptcp_slice slice;
     enum umptcp_tcp_state state = sock_state(h, s);
     int end = s->sock.v ? umptcp_recv_peek(h->stack, s->sock, &slice, 1) : -ENOTCONN;
-    if (end == 0 && state != UMPTCP_CLOSED)
-        return 0; /* the peer's end */
+    if (end == 0)
+        return 0; /* the peer's end, whatever came after it */
     if (s->error)
         return sock_take_error(s);
     if (s->shut & SHUT_RECEIVE || s->closed)
@@ -210,12 +210,10 @@ ssize_t sock_receive(struct host *h, struct sock *s, const struct iovec *iov, in
         return 0;
     size_t done = h->job && wait ? h->job->done : 0;
     have = sock_readable(h, s);
-    size_t enough = flags & MSG_WAITALL ? want - done : low_water(s, want);
-    int err = have < enough ? receive_obstacle(h, s) : 0;
-    if (!have && !done && err && !(err == EAGAIN && wait))
-        return fail(err);
+    size_t target = flags & MSG_WAITALL ? want : low_water(s, want), enough = target > done ? target - done : 0;
     if (have)
         done += take_in(h, s, iov, n, done, flags);
+    int err = have < enough ? receive_obstacle(h, s) : 0;
     if (have < enough && err == EAGAIN && wait && host_wait(h, s->rcvtimeo)) {
         h->job->done = flags & MSG_PEEK ? 0 : done;
         return fail(EAGAIN);
