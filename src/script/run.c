@@ -376,6 +376,7 @@ static bool call_done(struct run *r, const struct event *event, const struct cal
 static bool blocked_done(struct run *r) {
     const struct event *event = r->blocked_event;
     r->blocked_event = NULL;
+    r->target->ops->finish(r->target, &r->blocked.job, 0); /* it is done: the target forgets it */
     if (!call_done(r, event, &r->blocked))
         return false;
     dur ended = r->blocked.job.ended - r->start;
