@@ -237,7 +237,7 @@ static int run_command(struct shell *s) {
             strncmp(c->word[0], "python", 6) == 0))
         shift(c);
     if (!c->n)
-        return negate;
+        return command_fail(c, "! without a command") != 0;
     if (is_compound(c->word[0])) {
         refuse(s, c->word[0]);
         return 1;

@@ -21,7 +21,7 @@ enum { PEER_PORT = 5000, HOST_PORT = 8080, PEER_MSS = 1000 };
 
 struct peer {
     struct host *h;
-    const struct target *t; /* instead of a host */
+    struct target *t; /* instead of a host */
     struct posix p;
     struct flow flow; /* local: the host's end */
     struct seq isn, host_isn;
@@ -71,9 +71,7 @@ static inline void peer_seg(struct peer *l, struct seg seg, uint16_t gso) {
     seg.flow = (struct flow){l->flow.remote, l->flow.local};
     seg.data = zeros;
     uint8_t *pkt = test_segment(ip, &seg, &len);
-    assert_int_equal(l->h ? host_inject(l->h, pkt, len, gso)
-                          : l->t->ops->inject((struct target *)(uintptr_t)l->t, pkt, len, gso),
-                     0);
+    assert_int_equal(l->h ? host_inject(l->h, pkt, len, gso) : l->t->ops->inject(l->t, pkt, len, gso), 0);
     free(pkt);
 }
 
