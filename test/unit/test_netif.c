@@ -75,6 +75,33 @@ static void test_interfaces(void **state) {
     tear_down(&b);
 }
 
+/* Another MTU is the next connection's. */
+static void test_mtu(void **state) {
+    (void)state;
+    struct testmem tm = {0};
+    struct umptcp_config cfg = test_config(&tm);
+    struct umptcp *s = test_stack(&cfg, (utime){SEC(1)});
+    int netif = test_netif(s, "10.0.1.1", 24);
+    int64_t mss;
+    for (uint32_t mtu = 1500; mtu >= 1400; mtu -= 100) {
+        const struct umptcp_connect c = {.remote = test_at("10.0.1.2", 80)};
+        umptcp_sock sock;
+        assert_int_equal(umptcp_netif_set_mtu(s, netif, mtu), 0);
+        assert_int_equal(umptcp_connect(s, &c, &sock, (utime){SEC(1)}), 0);
+        assert_int_equal(umptcp_getopt(s, sock, UMPTCP_OPT_MAXSEG, &mss), 0);
+        assert_int_equal(mss, mtu - 40);
+    }
+    assert_int_equal(umptcp_netif_set_mtu(s, netif, 575), -EINVAL);
+    assert_int_equal(umptcp_netif_set_mtu(s, netif, 576), 0);
+    assert_int_equal(umptcp_netif_set_mtu(s, netif + 1, 1500), -ENODEV);
+    assert_int_equal(umptcp_netif_set_mtu(s, netif, 1500), 0);
+    struct umptcp_addr v6 = test_addr("fd00::1");
+    assert_int_equal(umptcp_addr_add(s, netif, &v6, 64, (utime){SEC(1)}), 0);
+    assert_int_equal(umptcp_netif_set_mtu(s, netif, 1279), -EINVAL); /* RFC 8200 5 */
+    umptcp_free(s);
+    assert_int_equal(tm.blocks, 0);
+}
+
 static void test_addresses(void **state) {
     (void)state;
     struct bench b;
@@ -305,11 +332,11 @@ static void test_ports_are_random(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_interfaces),          cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_longest_prefix),      cmocka_unit_test(test_source_decides),
-        cmocka_unit_test(test_source_on_interface), cmocka_unit_test(test_broadcast),
-        cmocka_unit_test(test_no_memory),           cmocka_unit_test(test_connect_errors),
-        cmocka_unit_test(test_ports_are_random),
+        cmocka_unit_test(test_interfaces),     cmocka_unit_test(test_mtu),
+        cmocka_unit_test(test_addresses),      cmocka_unit_test(test_longest_prefix),
+        cmocka_unit_test(test_source_decides), cmocka_unit_test(test_source_on_interface),
+        cmocka_unit_test(test_broadcast),      cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_connect_errors), cmocka_unit_test(test_ports_are_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

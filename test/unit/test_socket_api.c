@@ -412,6 +412,10 @@ static void test_options(void **state) {
         {UMPTCP_OPT_RCVBUF, 131072, 200000, 0, INT64_MAX},
         {UMPTCP_OPT_SNDBUF, 87040, 300000, 0, INT64_MAX},
         {UMPTCP_OPT_USER_TIMEOUT, 0, (int64_t)SEC(30), -1, INT64_MIN},
+        {UMPTCP_OPT_MAXSEG, 1460, 1000, 87, 32768},
+        {UMPTCP_OPT_SYNCNT, 6, 3, 0, 128},
+        {UMPTCP_OPT_TTL, 64, 9, 0, 256},
+        {UMPTCP_OPT_TOS, 0, 0x48, -1, 256},
     };
     struct test_world w;
     test_world_init(&w, 1, NULL, NULL);
@@ -433,6 +437,168 @@ static void test_options(void **state) {
         assert_int_equal(umptcp_setopt(s, c, (enum umptcp_opt)none[i], 1, w.now), -ENOPROTOOPT);
         assert_int_equal(umptcp_getopt(s, c, (enum umptcp_opt)none[i], &v), -ENOPROTOOPT);
     }
+    test_world_free(&w);
+}
+
+/* What a listener has of these, the packets of its connections show; an MSS counts in both directions. */
+static void test_options_on_the_wire(void **state) {
+    (void)state;
+    struct test_world w;
+    struct umptcp_out out;
+    uint8_t packet[65536];
+    int64_t v;
+    test_world_init(&w, 1, NULL, NULL);
+    umptcp_sock l = test_listen(&w, 80, 16);
+    struct umptcp *s = w.host[SERVER];
+    assert_int_equal(umptcp_setopt(s, l, UMPTCP_OPT_TTL, 9, w.now), 0);
+    assert_int_equal(umptcp_setopt(s, l, UMPTCP_OPT_TOS, 0x4b, w.now), 0);
+    assert_int_equal(umptcp_setopt(s, l, UMPTCP_OPT_MAXSEG, 600, w.now), 0);
+    assert_int_equal(umptcp_getopt(s, l, UMPTCP_OPT_SYNCNT, &v), 0);
+    assert_int_equal(v, 6);
+    test_connect(&w, "10.0.1.2", 80);
+    uint32_t len = test_take(w.host[CLIENT], &out, packet, w.now);
+    const struct umptcp_packet syn = {.data = packet, .len = len};
+    umptcp_input(s, 1, &syn, w.now);
+    assert_true(test_take(s, &out, packet, w.now) > 44);
+    assert_int_equal(packet[8], 9);
+    assert_int_equal(packet[1], 0x48); /* the ECN bits are not the user's */
+    test_assert_hex(packet + 40, 4, "02 04 02 58");
+    test_world_free(&w);
+}
+
+/* ---- Changes in the middle --------------------------------------------------------------------------------------- */
+
+static void test_configure(void **state) {
+    (void)state;
+    struct test_world w;
+    umptcp_sock pair[HOSTS];
+    int64_t v;
+    test_world_init(&w, 1, NULL, NULL);
+    struct umptcp *s = w.host[CLIENT];
+    test_pair(&w, pair);
+    struct umptcp_config cfg = test_config(&w.mem[CLIENT]), bad;
+    cfg.rmem_default = 50000;
+    cfg.keepalive_time = SEC(10);
+    cfg.retries2 = 1;
+    cfg.alloc = NULL; /* stays as it is */
+    cfg.mem_limit = 1;
+    bad = cfg;
+    bad.congestion_control = "nobody";
+    assert_int_equal(umptcp_configure(s, &bad, w.now), -EINVAL);
+    bad = cfg;
+    bad.wmem_default = 0;
+    assert_int_equal(umptcp_configure(s, &bad, w.now), -EINVAL);
+    assert_int_equal(umptcp_configure(s, &cfg, w.now), 0);
+    /* The connection that was there has its buffer, */
+    assert_int_equal(umptcp_getopt(s, pair[CLIENT], UMPTCP_OPT_RCVBUF, &v), 0);
+    assert_int_equal(v, 131072);
+    umptcp_sock next = test_connect(&w, "10.0.1.2", 80);
+    assert_int_equal(umptcp_getopt(s, next, UMPTCP_OPT_RCVBUF, &v), 0);
+    assert_int_equal(v, 50000);
+    assert_int_equal(umptcp_getopt(s, next, UMPTCP_OPT_KEEPIDLE, &v), 0);
+    assert_int_equal(v, SEC(10));
+    /* and is given up as the new patience says: after the second timeout. */
+    w.link[1].cut = true;
+    assert_int_equal(umptcp_send(s, pair[CLIENT], "x", 1, w.now), 1);
+    struct umptcp_event ev = test_await(&w, CLIENT, pair[CLIENT], UMPTCP_EV_CLOSED, SEC(70));
+    assert_int_equal(ev.error, ETIMEDOUT);
+    test_world_free(&w);
+}
+
+static void test_pending(void **state) {
+    (void)state;
+    struct test_world w;
+    umptcp_sock got;
+    test_world_init(&w, 1, NULL, NULL);
+    umptcp_sock l = test_listen(&w, 80, 16), c = test_connect(&w, "10.0.1.2", 80);
+    assert_int_equal(umptcp_pending(w.host[SERVER], l), 0);
+    test_connect(&w, "10.0.1.2", 80);
+    test_await(&w, CLIENT, c, UMPTCP_EV_CONNECTED, SEC(1));
+    test_run(&w, MSEC(50));
+    assert_int_equal(umptcp_pending(w.host[SERVER], l), 2);
+    assert_int_equal(umptcp_accept(w.host[SERVER], l, &got), 0);
+    assert_int_equal(umptcp_pending(w.host[SERVER], l), 1);
+    assert_int_equal(umptcp_pending(w.host[SERVER], got), -EINVAL);
+    assert_int_equal(umptcp_pending(w.host[SERVER], (umptcp_sock){12345}), -EBADF);
+    test_world_free(&w);
+}
+
+static void test_congestion(void **state) {
+    (void)state;
+    static uint8_t buf[100000];
+    struct test_world w;
+    umptcp_sock pair[HOSTS];
+    struct umptcp_subflow_info before, after;
+    test_world_init(&w, 1, NULL, NULL);
+    struct umptcp *s = w.host[CLIENT];
+    umptcp_sock l = test_pair(&w, pair);
+    assert_int_equal(umptcp_send(s, pair[CLIENT], buf, sizeof buf, w.now), 87040);
+    test_run(&w, MSEC(12));
+    assert_int_equal(umptcp_subflows(s, pair[CLIENT], &before, 1), 1);
+    assert_true(before.cwnd > 10 * (uint32_t)before.snd_mss);
+    assert_int_equal(umptcp_set_congestion(s, pair[CLIENT], "newreno", w.now), 0);
+    assert_int_equal(umptcp_subflows(s, pair[CLIENT], &after, 1), 1);
+    assert_int_equal(after.cwnd, before.cwnd);
+    assert_int_equal(after.ssthresh, before.ssthresh);
+    test_check(&w);
+    assert_int_equal(umptcp_set_congestion(s, pair[CLIENT], "nobody", w.now), -ENOENT);
+    assert_int_equal(umptcp_set_congestion(s, pair[CLIENT], NULL, w.now), -ENOENT);
+    assert_int_equal(umptcp_set_congestion(w.host[SERVER], l, "cubic", w.now), -ENOTCONN);
+    assert_int_equal(umptcp_set_congestion(s, (umptcp_sock){12345}, "cubic", w.now), -EBADF);
+    test_run(&w, SEC(1));
+    test_world_free(&w);
+}
+
+/* What a connection between two of us shows of itself. */
+static void test_details(void **state) {
+    (void)state;
+    static uint8_t buf[50000];
+    struct test_world w;
+    umptcp_sock pair[HOSTS];
+    struct umptcp_subflow_info i;
+    struct umptcp_info info;
+    test_world_init(&w, 1, NULL, NULL);
+    struct umptcp *s = w.host[CLIENT];
+    test_pair(&w, pair);
+    utime sent = w.now;
+    assert_int_equal(umptcp_send(s, pair[CLIENT], buf, sizeof buf, w.now), sizeof buf);
+    test_run(&w, SEC(1));
+    assert_int_equal(umptcp_subflows(s, pair[CLIENT], &i, 1), 1);
+    assert_true(i.initiated && i.sack && i.timestamps && i.window_scaling);
+    assert_int_equal(i.snd_wscale, 7);
+    assert_int_equal(i.rcv_wscale, 7);
+    assert_int_equal(i.advmss, 1460);
+    assert_int_equal(i.snd_mss, 1448);
+    assert_int_equal(i.ca_state, UMPTCP_CA_OPEN);
+    assert_int_equal(i.segs_unacked, 0);
+    assert_int_equal(i.segs_retrans, 0);
+    assert_true(i.data_segs_out >= sizeof buf / 1448 + 1);
+    assert_int_equal(i.segs_delivered, i.data_segs_out + 1); /* and the SYN */
+    assert_int_equal(i.data_segs_in, 0);
+    assert_int_equal(i.notsent, 0);
+    assert_true(i.last_sent.ns >= sent.ns);
+    assert_true(i.last_received.ns >= i.last_sent.ns);
+    assert_int_equal(umptcp_info(s, pair[CLIENT], &info), 0);
+    assert_int_equal(info.last_data_sent.ns, sent.ns);
+    assert_int_equal(info.last_data_received.ns, 0);
+    assert_int_equal(umptcp_subflows(w.host[SERVER], pair[SERVER], &i, 1), 1);
+    assert_false(i.initiated);
+    assert_int_equal(i.segs_delivered, 1);
+    assert_int_equal(i.rcv_mss, 1424); /* beside timestamps and a DSS */
+    assert_int_equal(umptcp_info(w.host[SERVER], pair[SERVER], &info), 0);
+    assert_true(info.last_data_received.ns > sent.ns);
+    assert_true(info.rcv_wnd > 0);
+    /* Timeouts count until an answer comes. */
+    w.link[1].cut = true;
+    assert_int_equal(umptcp_send(s, pair[CLIENT], "x", 1, w.now), 1);
+    test_run(&w, MSEC(700));
+    assert_int_equal(umptcp_subflows(s, pair[CLIENT], &i, 1), 1);
+    assert_int_equal(i.ca_state, UMPTCP_CA_LOSS);
+    assert_int_equal(i.segs_unacked, 1);
+    assert_int_equal(i.segs_lost, 1);
+    assert_int_equal(i.timeouts, i.rto_count);
+    assert_int_equal(i.backoff, i.rto_count);
+    assert_true(i.segs_retrans >= i.rto_count && i.rto_count > 0);
     test_world_free(&w);
 }
 
@@ -538,6 +704,11 @@ int main(void) {
         cmocka_unit_test(test_close_with_unread),
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_options_on_the_wire),
+        cmocka_unit_test(test_configure),
+        cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_congestion),
+        cmocka_unit_test(test_details),
         cmocka_unit_test(test_sndbuf_grows),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_memory_limit),
