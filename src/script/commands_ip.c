@@ -24,8 +24,8 @@ static int result(struct command *c, int err) {
 /* The words behind "ip mptcp endpoint VERB [ADDRESS]". */
 static int endpoint_words(struct command *c, int i, struct umptcp_endpoint *ep, bool *nobackup) {
     unsigned long n;
-    for (; i < c->n; i++) {
-        const char *w = c->word[i], *next = c->word[i + 1];
+    for (const char *w; (w = c->word[i]); i++) {
+        const char *next = c->word[i + 1];
         if (!strcmp(w, "id") && command_number(next, UINT8_MAX, &n)) {
             ep->id = (uint8_t)n;
             i++;

@@ -182,8 +182,9 @@ static int run_server(struct command *c) {
 static int run_multi_ep(struct command *c) {
     unsigned long count = 1;
     uint32_t mode = UMPTCP_EP_SIGNAL, flags = 0;
-    for (int i = 1; i < c->n; i++) {
-        const char *w = c->word[i], *next = c->word[i + 1];
+    const char *w;
+    for (int i = 1; (w = c->word[i]); i++) {
+        const char *next = c->word[i + 1];
         bool taken = next != NULL;
         if (!strcmp(w, "-b")) {
             flags = UMPTCP_EP_BACKUP;

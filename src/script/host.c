@@ -38,7 +38,7 @@ static int add_network(struct host *h, const struct settings *set, char *error, 
     return err ? complain(error, size, umptcp_addr_format(&set->remote_ip, text), err) : 0;
 }
 
-int host_open(const struct settings *settings, const struct host_options *options, struct host **out, char *error,
+int host_open(const struct settings *settings, const struct host_options *options, struct host **host, char *error,
               size_t size) {
     struct host *h = calloc(1, sizeof *h);
     if (!h)
@@ -55,7 +55,7 @@ int host_open(const struct settings *settings, const struct host_options *option
         host_close(h);
         return err;
     }
-    *out = h;
+    *host = h;
     return 0;
 }
 

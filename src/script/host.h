@@ -44,7 +44,7 @@ struct host_packet {
 };
 
 /* Makes a host with the addresses and the MTU of `settings`. 0, or a negative errno with a sentence. */
-int host_open(const struct settings *settings, const struct host_options *options, struct host **h, char *error,
+int host_open(const struct settings *settings, const struct host_options *options, struct host **host, char *error,
               size_t size);
 void host_close(struct host *h);
 
