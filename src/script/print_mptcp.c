@@ -21,7 +21,10 @@ static void print_value(struct text *t, const struct value *v, int digits) {
         text_add(t, "auto");
         break;
     case VALUE_NUMBER:
-        print_number(t, v->n, digits);
+        if (v->name)
+            text_add(t, "%s", v->name);
+        else
+            print_number(t, v->n, digits);
         break;
     case VALUE_NAME:
         text_add(t, "%s", v->name);

@@ -109,14 +109,25 @@ static void tell(struct run *r, struct note note) {
     r->options->note(r->options->ctx, &note);
 }
 
-/* Keys get their names again, for whoever reads it. */
-static void name_keys(const struct run *r, struct packet *p) {
+/* Keys get the names that they have, or that the line is about to give them, for whoever reads it. */
+static void name_keys(const struct run *r, const struct packet *line, struct packet *p) {
+    const struct option *want = line->proto == PACKET_TCP ? line->tcp.options : NULL;
     for (struct option *o = p->proto == PACKET_TCP ? p->tcp.options : NULL; o; o = o->next) {
         bool capable = o->kind == OPTION_MPTCP && o->mp.type >= MPC_SYN && o->mp.type <= MPC_DATA;
-        for (uint8_t i = 0; capable && i < o->mp.mpc.nkeys; i++)
-            for (const struct key_name *k = r->flows.keys; k; k = k->next)
-                if (k->key.known && mp_key_swap(k->key.key) == o->mp.mpc.key[i].n)
-                    o->mp.mpc.key[i] = (struct value){.kind = VALUE_NAME, .name = k->name};
+        bool alike = capable && want && want->kind == OPTION_MPTCP && want->mp.type == o->mp.type;
+        for (uint8_t i = 0; capable && i < o->mp.mpc.nkeys; i++) {
+            struct value *v = &o->mp.mpc.key[i];
+            const struct key_name *given = NULL;
+            for (const struct key_name *k = r->flows.keys; k; k = k->next) {
+                if (k->key.known && mp_key_swap(k->key.key) == v->n)
+                    v->name = k->name;
+                if (alike && want->mp.mpc.key[i].name && strcmp(k->name, want->mp.mpc.key[i].name) == 0 && k->key.known)
+                    given = k;
+            }
+            if (alike && !given && !v->name)
+                v->name = want->mp.mpc.key[i].name;
+        }
+        want = want ? want->next : NULL;
     }
 }
 
@@ -134,7 +145,7 @@ static void note_packet(struct run *r, enum note_kind kind, dur time, const stru
 
 /* Both packets below each other. */
 static void show_packets(struct run *r, const struct packet *line, struct packet *came, dur at) {
-    name_keys(r, came);
+    name_keys(r, line, came);
     came->ip.given &= line->ip.given;
     text_add(r->detail, "script packet: ");
     print_when(r->detail, &r->event->when);
@@ -266,6 +277,7 @@ static bool gather(struct run *r, const struct packet *line, dur until, struct a
     lift_anchor(&r->flows, a->flow, line, &a->head);
     if (!lift(a->flow, a->live.data, a->live.len, &r->arena, came, error, sizeof error))
         return fail(r, error);
+    name_keys(r, line, came);
     note_packet(r, NOTE_TAKEN, a->at, came, a->live.data, a->live.len, a->live.gso_size, a->flow->number);
     for (uint32_t first_len = came->tcp.len; mergeable(r, line, came);) {
         struct packet next;
@@ -279,7 +291,7 @@ static bool gather(struct run *r, const struct packet *line, dur until, struct a
         if (!merge(came, &next, first_len, &why)) {
             show_packets(r, line, came, a->at);
             text_add(r->detail, "and behind it: ");
-            name_keys(r, &next);
+            name_keys(r, line, &next);
             print_packet(r->detail, &next);
             snprintf(error, sizeof error,
                      "the packet has %u octets of payload, and the next one does not complete it: %s", came->tcp.len,
@@ -458,6 +470,18 @@ static const char *what(const struct event *e) {
     return "";
 }
 
+/* The script said that such a failure is only to be told. */
+static bool non_fatal(struct run *r, const struct event *e) {
+    if (e->kind == EVENT_PACKET ? !r->settings->non_fatal_packet
+                                : e->kind != EVENT_CALL || !r->settings->non_fatal_syscall)
+        return false;
+    tell(r, (struct note){.kind = NOTE_WARNING, .time = script_time(r), .text = r->error->text});
+    *r->error = (struct script_error){0};
+    text_free(r->detail);
+    r->base = script_time(r);
+    return true;
+}
+
 static bool play_event(struct run *r, const struct event *e) {
     bool outbound = e->kind == EVENT_PACKET && !e->packet->inbound, inbound = e->kind == EVENT_PACKET && !outbound;
     bool relative = e->when.kind == WHEN_AFTER || e->when.kind == WHEN_AFTER_WITHIN;
@@ -482,6 +506,8 @@ static bool play_event(struct run *r, const struct event *e) {
             tell(r, (struct note){.kind = NOTE_COMMAND, .time = now});
         r->base = script_time(r);
     }
+    if (!ok && non_fatal(r, e))
+        ok = true;
     r->previous = outbound && e->when.kind == WHEN_ANY ? r->base : from;
     r->previous_inbound = inbound;
     if (ok && r->blocked_event && r->blocked.job.done)
@@ -491,9 +517,22 @@ static bool play_event(struct run *r, const struct event *e) {
 
 static dur calls_now(void *ctx) { return script_time(ctx); }
 
+/* Programs, separated by commas, that are run before the script. */
+static bool init_scripts(struct run *r) {
+    for (const char *at = r->settings->init_scripts; at && *at;) {
+        size_t len = strcspn(at, ",");
+        if (len && !command(r, arena_text(&r->arena, at, len), (struct place){0}, "init script: "))
+            return false;
+        at += len + (at[len] == ',');
+    }
+    return true;
+}
+
 static bool play(struct run *r) {
     char error[400] = "";
     const struct script *s = r->script;
+    if (!init_scripts(r))
+        return false;
     if (s->init && !command(r, s->init, s->init_place, "init command: "))
         return false;
     int err = r->target->ops->begin(r->target, error, sizeof error);

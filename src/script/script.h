@@ -75,7 +75,7 @@ struct value {
     enum value_kind kind;
     struct place place;
     const char *function; /* HASH, HMAC: its name */
-    const char *name;     /* of a key variable */
+    const char *name;     /* of a key variable; of a NUMBER in a packet that came: how to print it */
     const char *name2;    /* HMAC: of the second one */
     bool assigned;        /* V=N */
     uint64_t n;           /* NUMBER, V=N, V+N, IDSN + N, function of a number */
