@@ -45,16 +45,15 @@ static struct end end_of(const struct draft_name *n) { return (struct end){.kind
 static struct draft_addr *stack_addr(struct draft *d, const struct umptcp_addr *captured) {
     if (addr_eq(&d->flows[0].out.ends.local.addr, captured))
         return NULL;
-    struct draft_addr **a = &d->addrs;
-    while (*a && !addr_eq(&(*a)->captured, captured))
-        a = &(*a)->next;
-    if (*a)
-        return *a;
-    *a = arena_alloc(&d->arena, sizeof **a);
-    (*a)->captured = *captured;
-    (*a)->script = d->settings.local_ip;
-    (*a)->script.b[15] = (uint8_t)((*a)->script.b[15] + ++d->naddrs);
-    return *a;
+    struct draft_addr **end = &d->addrs;
+    for (; *end; end = &(*end)->next)
+        if (addr_eq(&(*end)->captured, captured))
+            return *end;
+    struct draft_addr *a = arena_alloc(&d->arena, sizeof *a);
+    a->captured = *captured;
+    a->script = d->settings.local_ip;
+    a->script.b[15] = (uint8_t)(a->script.b[15] + ++d->naddrs);
+    return *end = a;
 }
 
 /* True when another subflow has these two names already. */

@@ -22,6 +22,7 @@ enum {
 };
 #define GRAIN     USEC(100) /* of times */
 #define BURST_GAP MSEC(1)   /* between segments of one write */
+#define GAP_MAX   SEC(1000000)
 
 struct draft_item *draft_add(struct draft *d) {
     if (d->n == d->cap) {
@@ -245,12 +246,13 @@ static void lift_icmp(struct draft *d, struct draft_item *item, const struct tra
     item->comment = item->remark;
 }
 
-/* The time of a packet, which is not before that of the one before it. */
+/* The time of a packet: not before that of the one before it, nor longer behind it than a script can wait. */
 static dur item_time(const struct draft *d, uint32_t at) {
     const struct capture_packet *all = d->trace->capture->packets;
     uint64_t first = all[d->trace->packets[d->conn->first].at].ns, now = all[at].ns;
-    dur since = now > first ? (now - first + GRAIN / 2) / GRAIN * GRAIN : 0;
-    return d->n && since < d->items[d->n - 1].at ? d->items[d->n - 1].at : since;
+    dur since = now > first ? (now - first) / GRAIN * GRAIN + ((now - first) % GRAIN >= GRAIN / 2 ? GRAIN : 0) : 0;
+    dur last = d->n ? d->items[d->n - 1].at : 0;
+    return since < last ? last : since - last > GAP_MAX ? last + GAP_MAX : since;
 }
 
 static void add_packet(struct draft *d, const struct trace_packet *tp, uint8_t *data) {

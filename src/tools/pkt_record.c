@@ -166,8 +166,8 @@ static bool choose_stack(const struct record *r, const struct trace_conn *c, enu
     if (r->client) {
         *stack = OPENER;
         *guess = "it is the client, as --client wants it";
-    } else if (c->outgoing[OPENER] != c->outgoing[ACCEPTOR]) {
-        *stack = c->outgoing[OPENER] > c->outgoing[ACCEPTOR] ? OPENER : ACCEPTOR;
+    } else if (!c->outgoing[OPENER] != !c->outgoing[ACCEPTOR]) { /* on a loopback both may be */
+        *stack = c->outgoing[OPENER] ? OPENER : ACCEPTOR;
         *guess = "the capture marks its packets as outgoing (--stack chooses another)";
     } else {
         *guess = "it is the server, for want of a hint (--client or --stack chooses the other)";
@@ -201,12 +201,10 @@ static int make_draft(const struct record *r, const struct trace *trace, struct 
 
 static int write_text(const struct record *r, const struct text *t) {
     FILE *f = r->output ? fopen(r->output, "w") : stdout;
-    bool ok = f && fwrite(text_of(t), 1, t->len, f) == t->len;
+    bool ok = f && fwrite(text_of(t), 1, t->len, f) == t->len && fflush(f) == 0;
     int err = errno;
-    if (f && (r->output ? fclose(f) : fflush(f))) {
-        ok = false;
-        err = errno;
-    }
+    if (f && r->output)
+        (void)fclose(f);
     if (!ok)
         pkt_complain("record: %s: %s", r->output ? r->output : "standard output", strerror(err));
     return ok ? 0 : STATUS_FAILED;

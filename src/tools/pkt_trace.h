@@ -45,7 +45,7 @@ struct trace_conn {
     bool lonely_join;                     /* a subflow of a connection that the capture does not have */
     uint32_t packets, first, last_packet; /* of trace.packets */
     uint64_t octets[2];                   /* payload that each side sent, retransmissions included */
-    uint32_t outgoing[2];                 /* packets of each side that the capture marks as going out */
+    uint32_t outgoing[2]; /* packets that the capture marks as this side's own: going out, or the other's coming in */
 };
 
 struct trace_packet {
