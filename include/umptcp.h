@@ -420,6 +420,8 @@ struct umptcp_info {
     uint64_t bytes_reinjected; /* sent again on another subflow */
     uint32_t subflows;         /* now */
     uint32_t subflows_total;   /* ever */
+    uint32_t addrs_announced;  /* to the peer, ever */
+    uint32_t addrs_known;      /* that the peer announced and did not withdraw */
     uint32_t sndbuf, rcvbuf;
     uint32_t unsent;                  /* bytes not yet given to a subflow */
     uint32_t rcv_space;               /* what the application reads in a round trip, by which the buffer grows */

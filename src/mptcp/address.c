@@ -87,6 +87,7 @@ int conn_announce(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr
     if (a->active)
         return -EBUSY;
     *a = (struct add_addr){.active = true, .id = id, .addr = *addr};
+    c->paths->nannounced += c->paths->nannounced < UINT8_MAX;
     conn_withdraw_not(c, id);
     announce_again(c);
     conn_arm_path(c);

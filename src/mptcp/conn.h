@@ -191,6 +191,7 @@ enum conn_notify {
 struct conn_paths {
     struct pm_remote *remotes; /* what the peer announced; exactly as many as there are */
     uint8_t nremotes;
+    uint8_t nannounced; /* announcements that were begun */
     bool echo_pending;
     struct pm_remote echo; /* to be echoed */
     bool echo_has_port;

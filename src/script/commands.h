@@ -31,6 +31,8 @@ struct command_sink {
     int (*route)(void *ctx, const char *what, const char *value);
     /* A counter by its name in nstat; -ENOENT: there is none. */
     int (*counter)(void *ctx, const char *name, uint64_t *value);
+    /* A value of the newest MPTCP connection by its name in ss; -ENOENT, -ENOTCONN. */
+    int (*mptcp_value)(void *ctx, const char *name, uint64_t *value);
 };
 
 /*

@@ -224,6 +224,21 @@ static int run_check_counter(struct command *c) {
     return command_fail(c, "check_counter: '%s' is no comparison", c->word[2]);
 }
 
+/* check_mptcp_info.sh FIELD VALUE: of the newest MPTCP connection. */
+static int run_check_mptcp_info(struct command *c) {
+    uint64_t have;
+    unsigned long want;
+    if (c->n != 3 || !command_number(c->word[2], (unsigned long)-1, &want))
+        return command_fail(c, "check_mptcp_info.sh FIELD VALUE: not with these arguments");
+    int err = c->sink->mptcp_value(c->sink->ctx, c->word[1], &have);
+    if (err)
+        return command_fail(c, "check_mptcp_info.sh: %s: %s", c->word[1],
+                            err == -ENOENT ? "there is no such value" : "there is no MPTCP connection");
+    return have == want ? 0
+                        : command_fail(c, "check_mptcp_info.sh: %s is %llu, not %lu", c->word[1],
+                                       (unsigned long long)have, want);
+}
+
 /* ---- Others ------------------------------------------------------------------------------------------------------ */
 
 static int run_sleep(struct command *c) {
@@ -256,6 +271,7 @@ static const struct tool {
     {":", run_nothing},
     {"false", run_false},
     {"check_counter", run_check_counter},
+    {"check_mptcp_info.sh", run_check_mptcp_info},
     {"set_sysctls.py", run_set_sysctls},
     {"defaults.sh", run_defaults},
     {"client.sh", run_client},

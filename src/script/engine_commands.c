@@ -168,6 +168,11 @@ static int run_counter(void *ctx, const char *name, uint64_t *value) {
     return -ENOENT;
 }
 
+static int run_mptcp_value(void *ctx, const char *name, uint64_t *value) {
+    const struct run *r = ctx;
+    return host_mptcp_value(r->h, name, value);
+}
+
 int engine_command_run(struct host *h, const struct settings *settings, const char *text,
                        void (*pause)(void *ctx, dur time), void *ctx, char *error, size_t size) {
     struct run run = {.h = h, .settings = settings, .pause = pause, .ctx = ctx};
@@ -187,6 +192,7 @@ int engine_command_run(struct host *h, const struct settings *settings, const ch
         .pause = run_pause,
         .route = run_route,
         .counter = run_counter,
+        .mptcp_value = run_mptcp_value,
     };
     return command_interpret(text, &sink, error, size);
 }

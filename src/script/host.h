@@ -69,6 +69,9 @@ int host_netif(const struct host *h);
 struct umptcp_config *host_config(struct host *h);
 /* Makes what stands in host_config() count for what comes. 0 or -EINVAL. */
 int host_configure(struct host *h);
+/* A member of MPTCP_INFO of the newest MPTCP connection, by the name that ss(8) has for it. 0, -ENOENT (no such
+ * name), -ENOTCONN (no connection). */
+int host_mptcp_value(struct host *h, const char *name, uint64_t *value);
 int host_set_mtu(struct host *h, uint32_t mtu);
 void host_settle(struct host *h);
 

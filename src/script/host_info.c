@@ -179,6 +179,7 @@ static int mptcp_info(struct host *h, const struct sock *s, struct abi_mptcp_inf
     m->subflows_total = (uint8_t)info.subflows;
     m->flags = (info.fallback ? MPTCP_FLAG_FALLBACK : 0) | (info.token_remote ? MPTCP_FLAG_KEY : 0);
     m->token = info.token_local;
+    m->add_addr_signal = (uint8_t)info.addrs_announced;
     m->write_seq = info.write_seq;
     m->snd_una = info.snd_una;
     m->rcv_nxt = info.rcv_nxt;
@@ -214,6 +215,60 @@ static void meminfo(struct host *h, const struct sock *s, uint32_t mem[MEMINFO_V
         return;
     mem[0] = (uint32_t)sock_readable(h, s);
     mem[5] = (uint32_t)(info.write_seq - info.snd_una);
+}
+
+/* The names that ss(8) has for these values. */
+static const struct {
+    const char *name;
+    size_t offset, size;
+} mptcp_values[] = {
+#define VALUE(member)                                                                                                  \
+    { #member, offsetof(struct abi_mptcp_info, member), sizeof((struct abi_mptcp_info *)0)->member }
+    VALUE(subflows),
+    VALUE(add_addr_signal),
+    VALUE(add_addr_accepted),
+    VALUE(subflows_max),
+    VALUE(subflows_total),
+    VALUE(add_addr_signal_max),
+    VALUE(add_addr_accepted_max),
+    VALUE(flags),
+    VALUE(token),
+    VALUE(write_seq),
+    VALUE(snd_una),
+    VALUE(rcv_nxt),
+    VALUE(local_addr_used),
+    VALUE(local_addr_max),
+    VALUE(csum_enabled),
+    VALUE(bytes_retrans),
+    VALUE(bytes_sent),
+    VALUE(bytes_received),
+    VALUE(bytes_acked),
+#undef VALUE
+};
+
+static uint64_t member(const struct abi_mptcp_info *m, size_t offset, size_t size) {
+    union {
+        uint8_t u8;
+        uint32_t u32;
+        uint64_t u64;
+    } v;
+    memcpy(&v, (const uint8_t *)m + offset, size);
+    return size == 1 ? v.u8 : size == 4 ? v.u32 : v.u64;
+}
+
+int host_mptcp_value(struct host *h, const char *name, uint64_t *value) {
+    struct abi_mptcp_info m;
+    const struct sock *s = h->socks; /* the newest comes first */
+    while (s && (!s->mptcp || s->listening || !s->sock.v))
+        s = s->next;
+    if (!s || mptcp_info(h, s, &m))
+        return -ENOTCONN;
+    for (size_t i = 0; i < sizeof mptcp_values / sizeof *mptcp_values; i++)
+        if (strcmp(name, mptcp_values[i].name) == 0) {
+            *value = member(&m, mptcp_values[i].offset, mptcp_values[i].size);
+            return 0;
+        }
+    return -ENOENT;
 }
 
 int info_get(struct host *h, struct sock *s, int level, int name, void *value, size_t room) {

@@ -33,6 +33,8 @@ int umptcp_info(struct umptcp *s, umptcp_sock sock, struct umptcp_info *info) {
         .bytes_reinjected = c->bytes_reinjected,
         .subflows = living(c),
         .subflows_total = c->subflow_counter,
+        .addrs_announced = c->paths ? c->paths->nannounced : 0,
+        .addrs_known = c->paths ? c->paths->nremotes : 0,
         .sndbuf = c->sndbuf_size,
         .rcvbuf = c->rcvbuf_size,
         .unsent = (uint32_t)dsn_sub(c->write_seq, c->snd_nxt),

@@ -34,6 +34,7 @@ static void assert_add(struct mlab *l, const char *hex) { assert_non_null(strstr
 
 static void test_announced(void **state) { /* M-ADD-01, -10, -12, -14, -16, -22 */
     struct mlab *l = talked(&server);
+    struct umptcp_info info;
     (void)state;
     assert_int_equal(endpoint(l, "10.0.2.1", 0, UMPTCP_EP_SIGNAL), 1);
     mlab_wait(l, MSEC(1));
@@ -44,6 +45,10 @@ static void test_announced(void **state) { /* M-ADD-01, -10, -12, -14, -16, -22 
     assert_int_equal(mlab_mib(l, MIB_ECHO_ADD), 1);
     mlab_wait(l, SEC(300));
     mlab_want_none(l);
+    mlab_in(l, 1, ". 6(0) ack 6 add 5 192.0.2.45");
+    assert_int_equal(umptcp_info(l->s, l->sock, &info), 0);
+    assert_int_equal(info.addrs_announced, 1);
+    assert_int_equal(info.addrs_known, 1);
     mlab_free(l);
 }
 

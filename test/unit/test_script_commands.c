@@ -74,6 +74,12 @@ static int sink_counter(void *ctx, const char *name, uint64_t *value) {
     return strcmp(name, "MPTcpExtMPRstTx") == 0 ? 0 : -ENOENT;
 }
 
+static int sink_mptcp_value(void *ctx, const char *name, uint64_t *value) {
+    (void)ctx;
+    *value = 2;
+    return !strcmp(name, "subflows") ? 0 : !strcmp(name, "token") ? -ENOTCONN : -ENOENT;
+}
+
 static int run(struct notes *n, const char *text) {
     const struct command_sink sink = {
         .ctx = n,
@@ -91,6 +97,7 @@ static int run(struct notes *n, const char *text) {
         .pause = sink_pause,
         .route = sink_route,
         .counter = sink_counter,
+        .mptcp_value = sink_mptcp_value,
     };
     n->len = 0;
     n->text[0] = n->error[0] = 0;
@@ -252,6 +259,11 @@ static void test_helpers(void **state) {
     expect("check_counter MPTcpExtMPRstTx == 3 && check_counter MPTcpExtMPRstTx '>=' 2", "");
     expect("! check_counter MPTcpExtMPRstTx != 3", "");
     expect_failure("check_counter MPTcpExtMPRstTx '<' 3", "", "is 3");
+    expect("../common/check_mptcp_info.sh subflows 2", "");
+    expect_failure("check_mptcp_info.sh subflows 3", "", "is 2");
+    expect_failure("check_mptcp_info.sh nothing 3", "", "no such value");
+    expect_failure("check_mptcp_info.sh token 3", "", "no MPTCP connection");
+    expect_failure("check_mptcp_info.sh subflows", "", "arguments");
     expect_failure("check_counter NoSuch == 0", "", "NoSuch");
     expect_failure("check_counter MPTcpExtMPRstTx =~ 3", "", "=~");
     expect_failure("check_counter MPTcpExtMPRstTx", "", "arguments");

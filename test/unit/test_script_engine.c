@@ -310,6 +310,8 @@ static void test_endpoint_command(void **state) {
     assert_int_equal(counts.subflows_max, 4);
     assert_int_equal(counts.add_addr_accepted_max, 3);
     assert_int_equal(counts.add_addr_signal_max, 1);
+    command(l, "check_mptcp_info.sh subflows_max 4 && check_mptcp_info.sh add_addr_signal 0");
+    command(l, "! check_mptcp_info.sh token 0");
     command(l, "ip mptcp endpoint flush");
     assert_int_equal(l->peer.p.getsockopt(l->peer.p.ctx, fd, 284, 1, &counts, &len), 0);
     assert_int_equal(counts.add_addr_signal_max, 0);
