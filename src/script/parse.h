@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The language (docs/man/umptcp-pkt.1 is its reference): text -> struct script. */
+/* The language (docs/man/umptcp-pkt.5 is its reference): text -> struct script. */
 #ifndef UMPTCP_SCRIPT_PARSE_H
 #define UMPTCP_SCRIPT_PARSE_H
 

@@ -253,7 +253,6 @@ static bool fail_missing(struct run *r, const struct packet *line, dur until) {
 static bool merge(struct packet *all, const struct packet *next, uint32_t first_len, const char **why) {
     uint8_t loose = TCP_FIN | TCP_PSH | TCP_CWR;
     *why = next->proto != PACKET_TCP || ((all->tcp.flags ^ next->tcp.flags) & (uint8_t)~loose) ? "its flags differ"
-           : next->tcp.seq != all->tcp.seq + all->tcp.len                                      ? "it does not follow"
            : all->tcp.len % first_len ? "one before it is shorter"
                                       : NULL;
     if (*why)
@@ -284,10 +283,12 @@ static bool gather(struct run *r, const struct packet *line, dur until, struct a
         struct arrival b;
         const char *why;
         if (!take(r, line, until, &b) || b.flow != a->flow)
-            return true; /* too little payload: match() says so */
+            return true; /* too little payload: compare() says so, also when the next one does not follow */
         if (!lift(b.flow, b.live.data, b.live.len, &r->arena, &next, error, sizeof error))
             return fail(r, error);
         note_packet(r, NOTE_TAKEN, b.at, &next, b.live.data, b.live.len, b.live.gso_size, b.flow->number);
+        if (next.proto == PACKET_TCP && next.tcp.seq != came->tcp.seq + came->tcp.len)
+            return true;
         if (!merge(came, &next, first_len, &why)) {
             show_packets(r, line, came, a->at);
             text_add(r->detail, "and behind it: ");
