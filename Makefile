@@ -221,11 +221,12 @@ fuzzers = $(FUZZ:%.c=$B/fuzz/%)
 $B/san/all.a: $(call san,$(SRC))
 $B/fuzz/all.a: $(call fuz,$(SRC))
 $B/san/unit_help.a: $(call san,$(unit_help)) # an archive: a test gets those helpers that it calls
-$B/san/all.a $B/fuzz/all.a $B/san/unit_help.a:
+$B/san/tools_help.a: $(call san,$(filter-out src/tools/umptcp-pkt.c,$(src_tools)))
+$B/san/all.a $B/fuzz/all.a $B/san/unit_help.a $B/san/tools_help.a:
 	$(call say,AR,$@)
 	$Qrm -f $@ && $(AR) rcs $@ $^
 
-$(unit): $B/san/unit_help.a
+$(unit): $B/san/unit_help.a $B/san/tools_help.a
 $(sim): $(call san,$(sim_help))
 $(INTEROP:%.c=$B/san/%): $(call san,$(interop_help))
 $(unit) $(sim) $(INTEROP:%.c=$B/san/%): $B/san/%: $B/san/%.o
@@ -241,12 +242,12 @@ $(fuzzers): $B/fuzz/%: $B/fuzz/%.o $(call fuz,$(fuzz_help)) $B/fuzz/all.a
 run = B=$B JOBS=$(JOBS) MAKE='$(MAKE)' test/run
 
 check: deps ## everything: build with sanitizers, tests, fuzzing, lint, interop with the kernel (root)
-	$(call build,check,all $(unit) $(sim) $(interop) $(fuzzers))
-	+@$(run) --title check unit sim fuzz layers lint interop
+	$(call build,check,all $(unit) $(sim) $(tools) $(interop) $(fuzzers))
+	+@$(run) --title check unit sim script tools fuzz layers lint interop
 
 check-core: ## the tests that need neither root nor network nor lint tools
-	$(call build,check-core,$(unit) $(sim) $(fuzzers))
-	+@$(run) --title check-core unit sim replay
+	$(call build,check-core,$(unit) $(sim) $(tools) $(fuzzers))
+	+@$(run) --title check-core unit sim script tools replay
 
 fuzz: ## each fuzz target for T=60 seconds; what it learns stays in $B/corpus
 	$(call build,fuzz,$(fuzzers))
@@ -342,20 +343,25 @@ $B/lint/%.tidy: %.c $B/san/%.o .clang-tidy test/.clang-tidy
 
 D = $(DESTDIR)$(PREFIX)
 
-install: all ## headers, libraries, pkg-config file, umptcp-nc and man pages to DESTDIR/PREFIX
-	install -d $D/include $D/lib/pkgconfig $D/bin $D/share/man/man1 $D/share/man/man3
+manuals = $(wildcard docs/man/*)
+vim_files = $(wildcard docs/vim/*/*)
+
+install: all ## headers, libraries, pkg-config file, commands, man pages and Vim's files to DESTDIR/PREFIX
+	install -d $D/include $D/lib/pkgconfig $D/bin
 	install -m 644 include/umptcp.h $D/include/
 	install -m 644 $B/libumptcp.a $D/lib/
 	install -m 755 $B/libumptcp.so.0 $D/lib/
 	ln -sf libumptcp.so.0 $D/lib/libumptcp.so
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' umptcp.pc.in >$D/lib/pkgconfig/umptcp.pc
 	install -m 755 $B/nc $D/bin/umptcp-nc
-	install -m 644 docs/man/umptcp-nc.1 $D/share/man/man1/
-	install -m 644 docs/man/umptcp.3 $D/share/man/man3/
+	install -m 755 $B/umptcp-pkt $D/bin/
+	for f in $(manuals:docs/man/%=%); do install -D -m 644 docs/man/$$f $D/share/man/man$${f##*.}/$$f || exit 1; done
+	for f in $(vim_files:docs/vim/%=%); do install -D -m 644 docs/vim/$$f $D/share/vim/vimfiles/$$f || exit 1; done
 
 uninstall: ## removes what install put there
 	rm -f $D/include/umptcp.h $D/lib/libumptcp.a $D/lib/libumptcp.so $D/lib/libumptcp.so.0 $D/lib/pkgconfig/umptcp.pc \
-		$D/bin/umptcp-nc $D/share/man/man1/umptcp-nc.1 $D/share/man/man3/umptcp.3
+		$D/bin/umptcp-nc $D/bin/umptcp-pkt $(foreach f,$(manuals:docs/man/%=%),$D/share/man/man$(subst .,,$(suffix $f))/$f) \
+		$(vim_files:docs/vim/%=$D/share/vim/vimfiles/%)
 
 clean: ## removes the build folder
 	rm -rf $B

@@ -25,8 +25,6 @@ enum { STATUS_FAILED = 1, STATUS_USAGE = 2 }; /* of the command, when not all pa
 enum pkt_target { PKT_ENGINE, PKT_LINUX };
 enum { PKT_TARGETS = 2, PKT_FAMILIES = 3 };
 
-const char *pkt_target_name(enum pkt_target target);
-
 struct pkt_options {
     enum pkt_target target;
     bool both;
@@ -94,9 +92,6 @@ struct pkt_plan {
     uint32_t ncases;
 };
 
-/* Prints "umptcp-pkt: ..." to stderr. Returns STATUS_USAGE. */
-__attribute__((format(printf, 1, 2))) int pkt_complain(const char *format, ...);
-
 /* ---- pkt_files.c ------------------------------------------------------------------------------------------------- */
 
 /* Reads the scripts that the arguments name: files, folders, patterns. 0, or a status when it complained. */
@@ -106,6 +101,8 @@ int pkt_plan_cases(struct pkt_plan *plan, const struct pkt_options *options);
 void pkt_plan_free(struct pkt_plan *plan);
 /* The families, a bit for each, that a script's file name leaves. */
 unsigned pkt_families_of_name(const char *path);
+/* True when a path is as a pattern says, of which "**" stands for any number of folders. */
+bool pkt_path_matches(const char *pattern, const char *path);
 /* The file in a folder for the packets of a run: "sub/a.pkt" -> "sub-a-ipv4-engine.pcapng". */
 char *pkt_pcap_name(struct arena *arena, const struct pkt_run *run, bool repeated);
 
@@ -131,7 +128,8 @@ int pkt_jobs_run(const struct pkt_options *options, struct pkt_case *cases, uint
 /* What the process of a run shares with its parent, however it ends. */
 struct pkt_shared {
     enum pkt_outcome outcome;
-    uint32_t line; /* of the last event that happened; 0: none */
+    uint32_t line; /* of the last event that something happened in; 0: none yet */
+    uint32_t next; /* of what it is waiting for; 0: nothing is left but the end */
     struct script_error error;
 };
 
@@ -148,6 +146,9 @@ struct pkt_report {
     uint32_t passed, failed, skipped, left; /* `left`: not run */
 };
 
+/* Prints "umptcp-pkt: ..." to stderr. Returns STATUS_USAGE. */
+__attribute__((format(printf, 1, 2))) int pkt_complain(const char *format, ...);
+const char *pkt_target_name(enum pkt_target target);
 /* Prints a case and counts it. False when the runs are to stop. */
 bool pkt_report_case(struct pkt_report *report, const struct pkt_case *c);
 /* Prints the last line. Returns the command's status. */

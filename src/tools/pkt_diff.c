@@ -153,8 +153,7 @@ static bool same(const struct row *a, const struct row *b, enum field field) {
 }
 
 static void show(struct text *t, const char *who, const struct row *row) {
-    text_add(t, "  %-6s  %*.*s  %.*s\n", who, row->len[TIME] + 1, row->len[TIME], row->at[TIME], row->len[SHOWN],
-             row->at[SHOWN]);
+    text_add(t, "  %-6s  %8.*s  %.*s\n", who, row->len[TIME], row->at[TIME], row->len[SHOWN], row->at[SHOWN]);
 }
 
 static void show_rest(struct text *t, const char *who, const struct sent *s, size_t from) {

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,8 +95,32 @@ static int by_name(const struct dirent **a, const struct dirent **b) { return st
 
 static int visible(const struct dirent *d) { return d->d_name[0] != '.'; }
 
-/* All scripts in a folder and the folders in it, by name. Links to folders are not followed. */
-static int add_folder(struct pkt_plan *plan, const char *path, uint32_t depth) {
+bool pkt_path_matches(const char *pattern, const char *path) {
+    size_t p = strcspn(pattern, "/"), n = strcspn(path, "/");
+    if (p == 2 && strncmp(pattern, "**", 2) == 0) {
+        const char *rest = pattern + p + (pattern[p] == '/');
+        if (!*rest)
+            return true;
+        while (!pkt_path_matches(rest, path)) {
+            path += strcspn(path, "/");
+            if (!*path++)
+                return false;
+        }
+        return true;
+    }
+    char what[256], name[256];
+    if (p >= sizeof what || n >= sizeof name)
+        return false;
+    (void)snprintf(what, sizeof what, "%.*s", (int)p, pattern);
+    (void)snprintf(name, sizeof name, "%.*s", (int)n, path);
+    if (fnmatch(what, name, FNM_PERIOD) != 0 || pattern[p] != path[n])
+        return false;
+    return !pattern[p] || pkt_path_matches(pattern + p + 1, path + n + 1);
+}
+
+/* All scripts in a folder and the folders in it, by name; with a pattern those that it matches. Links to folders are
+ * not followed. */
+static int add_folder(struct pkt_plan *plan, const char *path, const char *pattern, uint32_t depth) {
     struct dirent **entries;
     int n = scandir(path, &entries, visible, by_name), status = 0;
     if (n < 0)
@@ -107,8 +132,8 @@ static int add_folder(struct pkt_plan *plan, const char *path, uint32_t depth) {
         struct stat st;
         if (!status && lstat(inner, &st) == 0) {
             if (S_ISDIR(st.st_mode))
-                status = depth < DEPTH_MAX ? add_folder(plan, inner, depth + 1) : 0;
-            else if (ends_with(inner, suffix))
+                status = depth < DEPTH_MAX ? add_folder(plan, inner, pattern, depth + 1) : 0;
+            else if (ends_with(inner, suffix) && (!pattern || pkt_path_matches(pattern, inner)))
                 status = add_script(plan, inner);
         }
         free(entries[i]);
@@ -122,12 +147,24 @@ static int add_path(struct pkt_plan *plan, const char *path) {
     uint32_t before = plan->nscripts;
     if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
         return add_script(plan, path);
-    int status = add_folder(plan, path, 0);
+    int status = add_folder(plan, path, NULL, 0);
     return status || plan->nscripts > before ? status : complain_of(path, "there is no *.pkt in this folder");
+}
+
+/* A pattern with "**": all below the folder in which its first special character stands. */
+static int add_deep(struct pkt_plan *plan, const char *pattern) {
+    size_t len = strcspn(pattern, "*?[");
+    while (len && pattern[len - 1] != '/')
+        len--;
+    uint32_t before = plan->nscripts;
+    int status = add_folder(plan, len ? arena_text(&plan->arena, pattern, len) : ".", pattern, 0);
+    return status || plan->nscripts > before ? status : complain_of(pattern, "no script has such a name");
 }
 
 /* A pattern that the shell did not see, in quotes or from a program. */
 static int add_pattern(struct pkt_plan *plan, const char *pattern) {
+    if (strstr(pattern, "**"))
+        return add_deep(plan, pattern);
     glob_t g;
     int err = glob(pattern, 0, NULL, &g), status = 0;
     if (err)
@@ -234,6 +271,9 @@ static int name_captures(struct pkt_plan *plan, const struct pkt_options *o) {
         nruns += plan->cases[i].nruns;
     if (nruns > 1 && mkdir(o->pcap, 0777) != 0 && errno != EEXIST)
         return complain_of(o->pcap, strerror(errno));
+    struct stat st;
+    if (nruns > 1 && stat(o->pcap, &st) == 0 && !S_ISDIR(st.st_mode))
+        return complain_of(o->pcap, strerror(ENOTDIR));
     char *folder = realpath(nruns > 1 ? o->pcap : ".", NULL); /* a run leaves for the folder of its script */
     if (!folder)
         return complain_of(o->pcap, strerror(errno));

@@ -128,37 +128,41 @@ static char *stream_text(int fd) {
     return text;
 }
 
-static void set_error(struct worker *w, const char *what) {
-    struct place place = {w->shared->line, 0};
-    w->run->outcome = PKT_FAILED;
-    if (place.line)
-        script_error_set(&w->run->error, place, "%s; this line is that of the last event that happened", what);
-    else
-        script_error_set(&w->run->error, place, "%s", what);
+static void set_error(struct pkt_run *run, uint32_t line, const char *what) {
+    run->outcome = PKT_FAILED;
+    script_error_set(&run->error, (struct place){line, line ? 1 : 0}, "%s", what);
+}
+
+static void set_late(const struct worker *w) {
+    const struct pkt_shared *s = w->shared;
+    char what[128];
+    (void)snprintf(what, sizeof what, "no end after %g s: it waits for ever%s",
+                   (double)time_since(w->deadline, w->started) / (double)SEC(1),
+                   s->next   ? " here"
+                   : s->line ? " behind the last event"
+                             : "");
+    set_error(w->run, s->next ? s->next : s->line, what);
 }
 
 /* What to make of the way in which a process ended. */
-static void judge(const struct jobs *j, struct worker *w, int status) {
+static void judge(const struct worker *w, int status) {
+    struct pkt_run *run = w->run;
     char what[256];
-    w->run->outcome = w->shared->outcome;
-    w->run->error = w->shared->error;
-    w->run->error.text[sizeof w->run->error.text - 1] = '\0';
+    run->outcome = w->shared->outcome;
+    run->error = w->shared->error;
+    run->error.text[sizeof run->error.text - 1] = '\0';
     if (w->late) {
-        dur allowed = time_since(w->deadline, w->started);
-        (void)snprintf(what, sizeof what, "no end after %g s%s", (double)allowed / (double)SEC(1),
-                       w->run->target == PKT_ENGINE ? "" : ": it waits for ever");
-        set_error(w, what);
+        set_late(w);
     } else if (WIFSIGNALED(status)) {
-        (void)snprintf(what, sizeof what, "the run died of signal %d (%s)", WTERMSIG(status),
+        (void)snprintf(what, sizeof what, "the run died of signal %d (%s), in this line or behind it", WTERMSIG(status),
                        strsignal(WTERMSIG(status)));
-        set_error(w, what);
-    } else if (WEXITSTATUS(status) && w->run->outcome <= PKT_PASSED) {
+        set_error(run, w->shared->line, what);
+    } else if (WEXITSTATUS(status) && run->outcome <= PKT_PASSED) {
         (void)snprintf(what, sizeof what, "the process of the run ended with status %d", WEXITSTATUS(status));
-        set_error(w, what);
-    } else if (w->run->outcome == PKT_DIED) {
-        set_error(w, "the process of the run ended too early");
+        set_error(run, w->shared->line, what);
+    } else if (run->outcome == PKT_DIED) {
+        set_error(run, w->shared->line, "the process of the run ended too early");
     }
-    (void)j;
 }
 
 static bool worker_end(struct jobs *j, struct worker *w, int status) {
@@ -166,7 +170,7 @@ static bool worker_end(struct jobs *j, struct worker *w, int status) {
     (void)kill(-w->pid, SIGKILL); /* what its commands left behind */
     w->pid = 0;
     j->running[run->target]--;
-    judge(j, w, status);
+    judge(w, status);
     run->took = time_since(clock_now(), w->started);
     run->detail = stream_text(w->streams[PKT_DETAIL]);
     run->ladder = stream_text(w->streams[PKT_LADDER]);

@@ -236,7 +236,7 @@ static void flush_call(struct ladder *l) {
     for (char *p = t.at; (p = strstr(p, ") = ")); p++)
         result = p;
     if (result)
-        strcpy(result, ") .."); /* shorter than what stood there */
+        memcpy(result, ") ..", 5); /* not longer than what stood there */
     right_rows(l, l->call_time, text_of(&t));
     text_free(&t);
     l->call = NULL;

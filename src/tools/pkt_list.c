@@ -81,15 +81,13 @@ static size_t row_len(const char *s, const char *end, size_t *letters) {
 /* What stands between the numbers of several rows of one kind: ", ", " and ", " to ". Its length; `range`: "to". */
 static size_t between_len(const char *s, const char *end, bool *range) {
     const char *p = s;
-    *range = false;
     while (p < end && (isspace((unsigned char)*p) || *p == ','))
         p++;
-    if (end - p > 4 && strncmp(p, "and ", 4) == 0) {
-        p += 4;
-    } else if (end - p > 3 && strncmp(p, "to ", 3) == 0) {
-        *range = true;
-        p += 3;
-    }
+    bool sum = end - p > 4 && strncmp(p, "and ", 4) == 0;
+    *range = end - p > 3 && strncmp(p, "to ", 3) == 0;
+    p += sum ? 4 : *range ? 3 : 0;
+    while (p < end && isspace((unsigned char)*p))
+        p++;
     return (size_t)(p - s);
 }
 
@@ -139,11 +137,26 @@ static void comment_rows(struct rows *r, const char *s, const char *end) {
     }
 }
 
+/* A comment on one line, without what begins its lines. */
+static void flatten(struct text *t, const char *s, const char *end) {
+    for (; s < end; s++) {
+        text_add(t, "%c", *s == '\n' ? ' ' : *s);
+        if (*s != '\n')
+            continue;
+        s += strspn(s + 1, " \t");
+        s += s + 2 < end && s[1] == '/' && s[2] == '/' ? 2 : s + 1 < end && s[1] == '*' ? 1 : 0;
+    }
+}
+
 void pkt_rows(const char *source, struct text *rows) {
     struct rows r = {.out = rows};
     const char *text;
-    for (size_t len; next_comment(&source, &text, &len);)
-        comment_rows(&r, text, text + len);
+    for (size_t len; next_comment(&source, &text, &len);) {
+        struct text flat = {0};
+        flatten(&flat, text, text + len);
+        comment_rows(&r, text_of(&flat), text_of(&flat) + flat.len);
+        text_free(&flat);
+    }
 }
 
 /* ---- The list ---------------------------------------------------------------------------------------------------- */

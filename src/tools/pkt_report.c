@@ -3,6 +3,7 @@
  * What is printed: a line for each case, `ok   NAME`, `FAIL NAME` or `skip NAME: why`, what went wrong below those that
  * failed, and the count. test/run reads the same lines.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,17 @@
 static const char green[] = "32", red[] = "31", yellow[] = "33", bold[] = "1";
 
 const char *pkt_target_name(enum pkt_target target) { return target == PKT_ENGINE ? "engine" : "linux"; }
+
+int pkt_complain(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    (void)fflush(stdout);
+    (void)fputs("umptcp-pkt: ", stderr);
+    (void)vfprintf(stderr, format, args);
+    (void)fputc('\n', stderr);
+    va_end(args);
+    return STATUS_USAGE;
+}
 
 bool pkt_case_passed(const struct pkt_case *c) {
     bool passed = !c->skip;

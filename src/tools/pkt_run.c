@@ -38,8 +38,11 @@ static void write_out(int fd, struct text *t) {
 
 static void look(void *ctx, const struct note *note) {
     struct looker *l = ctx;
-    if (note->event)
+    if (note->event) {
+        const struct event *next = note->kind == NOTE_CALL ? note->event : note->event->next;
         l->shared->line = note->event->place.line;
+        l->shared->next = next ? next->place.line : 0;
+    }
     if (l->pcap)
         pkt_pcap_note(l->pcap, note);
     if (l->options->verbose) {
@@ -109,6 +112,7 @@ static enum pkt_outcome play(struct looker *l, const struct pkt_run *run, const 
     if (l->options->verbose)
         ladder_begin(&l->ladder, &l->shown, run->target == PKT_ENGINE ? "umptcp" : "linux", l->options->width,
                      l->options->utf8, l->options->color);
+    l->shared->next = script->init ? script->init_place.line : script->events ? script->events->place.line : 0;
     int err = script_run(script, settings, target, &options, error, &detail);
     if (l->options->verbose)
         ladder_end(&l->ladder);

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,17 +86,6 @@ struct command_line {
     struct arena arena;
 };
 
-int pkt_complain(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    (void)fflush(stdout);
-    (void)fputs("umptcp-pkt: ", stderr);
-    (void)vfprintf(stderr, format, args);
-    (void)fputc('\n', stderr);
-    va_end(args);
-    return STATUS_USAGE;
-}
-
 static int complain_with_help(const char *text) { return pkt_complain("%s; see --help", text); }
 
 /* ---- Help -------------------------------------------------------------------------------------------------------- */
@@ -170,9 +158,9 @@ static int take_setting(struct command_line *c, const char *option, const char *
         struct word names[ROWS + 1] = {{NULL, 0}};
         for (size_t i = 0; i < ROWS; i++)
             names[i].name = rows[i].name;
-        const char *like = strstr(error, "did you mean") ? NULL : word_like(names, option);
-        return like ? pkt_complain("there is no option --%s; did you mean --%s?", option, like)
-                    : pkt_complain("%s", error);
+        const char *name = arena_text(&c->arena, option, strcspn(option, "=")), *like = word_like(names, name);
+        return like ? pkt_complain("there is no option --%s; did you mean --%s?", name, like)
+                    : complain_with_help(error);
     }
     if (err && next && !strchr(option, '=')) {
         const char *with_value = arena_printf(&c->arena, "%s=%s", option, next);
@@ -190,6 +178,7 @@ static int take_setting(struct command_line *c, const char *option, const char *
     return GO_ON;
 }
 
+/* `value`: empty when it takes none. */
 static int take_option(struct command_line *c, const struct option_row *r, const char *value) {
     struct pkt_options *o = &c->options;
     bool taken = false;
@@ -267,7 +256,7 @@ static int take_long(struct command_line *c, char **args, int *used) {
         if (!r->operand && equals)
             return pkt_complain("--%s takes no value; see --help", r->name);
         if (!r->operand || equals)
-            return take_option(c, r, equals ? equals + 1 : NULL);
+            return take_option(c, r, equals ? equals + 1 : "");
         if (!args[1])
             return pkt_complain("--%s needs %s; see --help", r->name, r->operand);
         *used = 2;
@@ -288,7 +277,7 @@ static int take_short(struct command_line *c, char **args, int *used) {
         if (r == rows + ROWS)
             return pkt_complain("there is no option -%c; see --help", *p);
         if (!r->operand) {
-            int status = take_option(c, r, NULL);
+            int status = take_option(c, r, "");
             if (status != GO_ON)
                 return status;
             continue;
