@@ -160,9 +160,10 @@ static bool mpc_data_counts(const struct subflow *sf, const struct mpopt *o) {
     return !sf->initiator && !sf->join && o->mpc.sender_key == c->remote_key && o->mpc.receiver_key == c->local_key;
 }
 
-/* MP_CAPABLE with data stands for a DSS: it maps the first bytes (3.1). */
+/* MP_CAPABLE with data stands for a DSS: it maps the first bytes (3.1), from all 64 bits of the IDSN on. */
 static bool mpc_data_input(struct subflow *sf, const struct mpopt *o, enum drop *drop) {
     struct conn *c = sf->conn;
+    c->ack64 = true;
     struct rx_map map = {.ssn = {1},
                          .dsn = dsn_add(c->remote_idsn, 1),
                          .len = o->mpc.len,

@@ -53,10 +53,12 @@ struct tcp_flow {
     struct flow ends;      /* local: the stack's */
     bool v6;
     bool foreign;     /* of a packet between ends that are no connection: its answers need not be listed */
-    bool synack_seen; /* the stack answered the peer's SYN */
+    bool open;        /* the stack sent something other than SYN and RST: the peer's first number stands */
+    bool has_new_isn; /* another SYN came since: the peer's first number, once the stack answers it with a SYN/ACK */
+    uint32_t new_isn;
     struct mp_conn *mp;
     int fd; /* live descriptor; -1: none yet */
-    bool has_stack_isn;
+    bool has_peer_isn, has_stack_isn;
     uint32_t peer_isn, stack_isn, stack_isn_written;
     uint32_t peer_nonce, stack_nonce;
     uint8_t peer_addr_id;

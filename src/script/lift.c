@@ -71,6 +71,7 @@ bool lift_head(const uint8_t *data, uint32_t len, struct live_head *head) {
     head->ends.local.port = load_be16(t.h);
     head->ends.remote.port = load_be16(t.h + 2);
     head->seq = load_be32(t.h + 4);
+    head->ack = load_be32(t.h + 8);
     head->syn = t.h[13] & TCP_SYN;
     head->bare_syn = (t.h[13] & (TCP_SYN | TCP_ACK)) == TCP_SYN;
     head_options(&t, head);
@@ -80,6 +81,11 @@ bool lift_head(const uint8_t *data, uint32_t len, struct live_head *head) {
 void lift_anchor(struct flows *f, struct tcp_flow *flow, const struct packet *line, const struct live_head *head) {
     if (line->proto != PACKET_TCP || !head->tcp)
         return;
+    if (flow->has_new_isn && head->syn && !head->bare_syn && head->ack == flow->new_isn + 1) {
+        flow->peer_isn = flow->new_isn;
+        flow->has_new_isn = flow->has_stack_isn = flow->open = false;
+        flow->nts = 0;
+    }
     if (head->syn && !flow->has_stack_isn) {
         flow->has_stack_isn = true;
         flow->stack_isn = head->seq;

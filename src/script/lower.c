@@ -155,11 +155,23 @@ static void put_zeros(struct writer *w, uint32_t n) {
     }
 }
 
+/* A SYN on a connection that is open, or was answered, changes nothing until the stack takes it for a new one. */
+static void see_syn(struct tcp_flow *flow, const struct tcp_line *t) {
+    bool answered = flow->has_peer_isn && flow->has_stack_isn && !(t->flags & TCP_ACK);
+    if (!flow->open && !answered) {
+        flow->has_peer_isn = true;
+        flow->peer_isn = t->seq;
+    } else if (!(t->flags & TCP_ACK)) {
+        flow->has_new_isn = true;
+        flow->new_isn = t->seq;
+    }
+}
+
 static bool put_tcp(struct packing *k) {
     const struct tcp_line *t = &k->p->tcp;
     bool syn = t->flags & TCP_SYN;
     if (syn)
-        k->flow->peer_isn = t->seq;
+        see_syn(k->flow, t);
     uint8_t options[PACKET_OPTIONS_MAX];
     struct packing inner = *k;
     inner.w = writer_of(options, sizeof options);

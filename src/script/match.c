@@ -357,8 +357,8 @@ void match_learn(struct flows *f, struct tcp_flow *flow, const struct packet *li
         flow->label_written = line->ip.flow_label;
         flow->label_live = came->ip.flow_label;
     }
-    if ((came->tcp.flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
-        flow->synack_seen = true;
+    if (!(came->tcp.flags & (TCP_SYN | TCP_RST)))
+        flow->open = true;
     const struct option *want = line->tcp.options;
     for (const struct option *o = came->tcp.options; o; o = o->next) {
         if (o->kind == OPTION_TS) {

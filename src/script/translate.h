@@ -38,7 +38,7 @@ struct live_head {
     struct flow ends; /* local: its source, the stack */
     bool tcp, icmp;
     bool bare_syn, syn;
-    uint32_t seq;
+    uint32_t seq, ack;
     bool joins; /* with MP_JOIN */
     uint32_t token;
     bool has_ts;
