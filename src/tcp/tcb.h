@@ -38,7 +38,7 @@ enum tcp_limit {
     TCP_MSS_MIN = 88, /* smaller claims of a peer are raised to it: 48 bytes of payload beside 40 of options */
     TCP_WSCALE_MAX = 14,
     TCP_OFO_MAX = 256,           /* holes remembered per subflow */
-    TCP_OFO_RECENT = 3,          /* SACK blocks whose order is remembered (RFC 2018 4) */
+    TCP_OFO_RECENT = 4,          /* SACK blocks whose order is remembered (RFC 2018 4): all that fit */
     TCP_SUPER_MAX = 65535 - 100, /* payload of a super-segment: an IP packet is at most 65535 */
     TCP_QUICKACKS = 16,          /* segments acknowledged at once after the start or an idle time */
     TCP_ORPHAN_RETRIES = 8,      /* timeouts and probes that a connection without a user is given */
