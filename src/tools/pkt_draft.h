@@ -24,6 +24,7 @@ struct draft_item {
 
     /* What a packet says about the streams of the connection, whose first octets have the number 1. */
     uint64_t data_end; /* one more than its last octet; 0: no payload */
+    uint64_t data_map; /* one more than the last octet of its mapping; 0: it has none */
     uint64_t data_fin; /* the number of the stream's end; 0: none */
     uint64_t data_ack; /* the next number that is expected; 0: nothing is acknowledged */
 };

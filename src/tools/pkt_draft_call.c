@@ -3,7 +3,7 @@
  * Guessing the application from its packets:
  *
  *   write     before the first segment of data that was not sent before; it goes up to the next segment with PSH, which
- *             is where a stack has nothing more to send
+ *             is where a stack has nothing more to send, but not less far than the segment's mapping
  *   read      when the peer's data was acknowledged: before the stack's next data, else behind the acknowledgment
  *   close     before the FIN or DATA_FIN; shutdown() when the stack went on to receive
  *   accept    when the handshake is complete
@@ -91,6 +91,18 @@ static bool keys_follow(const struct guess *g, uint32_t i) {
     return false;
 }
 
+/* An acknowledgment of what was never sent: it is answered by a RST with its number. */
+static bool is_refused(const struct guess *g, uint32_t i) {
+    for (uint32_t j = i + 1; j < g->n; j++) {
+        const struct draft_item *item = &g->in[j];
+        if (!is_of_stack(item) || item->flow->index)
+            continue;
+        const struct tcp_line *t = &item->packet->tcp;
+        return (t->flags & (TCP_RST | TCP_ACK)) == TCP_RST && t->seq == g->in[i].packet->tcp.ack;
+    }
+    return false;
+}
+
 /* The first acknowledgment behind the SYN/ACK completes the handshake. */
 static void accept_after(struct guess *g, uint32_t i) {
     const struct draft_item *item = &g->in[i];
@@ -101,7 +113,7 @@ static void accept_after(struct guess *g, uint32_t i) {
         g->greeted |= t->flags & TCP_SYN;
         return;
     }
-    if (!g->greeted || !(t->flags & TCP_ACK) || t->flags & (TCP_SYN | TCP_RST) || t->ack == 0 || keys_follow(g, i))
+    if (!g->greeted || !(t->flags & TCP_ACK) || t->flags & (TCP_SYN | TCP_RST) || keys_follow(g, i) || is_refused(g, i))
         return;
     g->fd = 4;
     call(g, item, "accept(3, ..., ...) = 4");
@@ -182,7 +194,7 @@ static void abort_socket(struct guess *g, uint32_t i) {
  * knew of the end before it sent it.
  */
 static uint64_t write_end(const struct guess *g, uint32_t i, bool *fin) {
-    uint64_t end = g->written;
+    uint64_t end = g->written, mapped = g->in[i].data_map; /* what the stack had when it made the mapping */
     *fin = false;
     for (uint32_t j = i; j < g->n && end - g->written < WRITE_SPLIT; j++) {
         const struct draft_item *item = &g->in[j];
@@ -190,7 +202,7 @@ static uint64_t write_end(const struct guess *g, uint32_t i, bool *fin) {
             continue;
         end = item->data_end;
         *fin = item->data_fin;
-        if (*fin || item->packet->tcp.flags & TCP_PSH)
+        if (*fin || (item->packet->tcp.flags & TCP_PSH && end >= mapped))
             break;
     }
     return end;

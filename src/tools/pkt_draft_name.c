@@ -73,6 +73,14 @@ static struct draft_name *chosen_end(struct draft *d, bool stack, const struct u
     return n ? n : name_add(d, stack, at);
 }
 
+/* A port that nobody listens on. */
+static void name_refused(const struct draft *d, struct draft_flow *f) {
+    enum { PORT_DISCARD = 9 };
+    uint16_t port = f->out.ends.local.port;
+    f->peer = (struct end){.kind = END_PORT, .addr.port = f->out.ends.remote.port};
+    f->stack = (struct end){.kind = END_PORT, .addr.port = port == d->settings.bind_port ? PORT_DISCARD : port};
+}
+
 /* A subflow that the peer opened. A name of its address brings its port along, so a second subflow between the same
  * addresses goes by its ports. */
 static void name_inbound(struct draft *d, struct draft_flow *f) {
@@ -122,7 +130,9 @@ void draft_name_flow(struct draft *d, const struct trace_flow *flow) {
     if (f->named)
         return;
     bool inbound = (d->stack == ACCEPTOR) != flow->swapped;
-    if (inbound)
+    if (inbound && flow->refused && !flow->index)
+        name_refused(d, f);
+    else if (inbound)
         name_inbound(d, f);
     else
         name_outbound(d, f);
@@ -205,7 +215,8 @@ static void name_token(const struct draft *d, enum trace_side sender, struct val
 static void compute_join(const struct draft *d, const struct trace_flow *flow, enum trace_side sender,
                          struct mp_line *mp, const char **remark) {
     const struct mp_key *own = &d->conn->key[sender], *other = &d->conn->key[!sender];
-    mp->mpj.nonce = (struct value){.kind = VALUE_ANY};
+    if (mp->type != MPJ_SYNACK || sender == d->stack) /* one that is sent again has the same */
+        mp->mpj.nonce = (struct value){.kind = VALUE_ANY};
     if (mp->type == MPJ_SYN) {
         name_token(d, sender, &mp->mpj.token);
         return;

@@ -90,11 +90,35 @@ static void map_echo(struct draft *d, struct draft_flow *f, struct option *o) {
     d->ecr_scaled |= !ts_known(f, o->ts.ecr);
 }
 
+/* A SYN of the peer that joins opens a subflow in a script. One on a subflow that there is does not: it has no meaning,
+ * only octets. */
+static bool opens(const struct draft *d, const struct trace_flow *flow, const struct packet *p,
+                  const struct mp_line *mp) {
+    const struct mp_key *key = &d->conn->key[d->stack];
+    bool by_peer = (d->stack == ACCEPTOR) != flow->swapped;
+    return !p->inbound || (by_peer && key->known && mp_token(key->key) == mp->mpj.token.n);
+}
+
+static void make_raw(struct option *o) {
+    const struct mp_line line = o->mp;
+    struct mpopt opt = {.type = line.type};
+    opt.mpj.backup = line.mpj.backup;
+    opt.mpj.addr_id = (uint8_t)line.mpj.addr_id.n;
+    opt.mpj.token = (uint32_t)line.mpj.token.n;
+    opt.mpj.nonce = (uint32_t)line.mpj.nonce.n;
+    o->kind = OPTION_RAW;
+    struct writer w = writer_of(o->bytes.octets, sizeof o->bytes.octets);
+    mpopt_build(&w, &opt);
+    o->bytes.len = (uint8_t)w.len;
+}
+
 static void rewrite_options(struct draft *d, const struct trace_flow *flow, struct packet *p, const char **remark) {
     struct draft_flow *f = &d->flows[flow->index];
     for (struct option *o = p->tcp.options; o; o = o->next) {
         if (o->kind == OPTION_TS && p->inbound && p->tcp.flags & TCP_ACK)
             map_echo(d, f, o);
+        if (o->kind == OPTION_MPTCP && o->mp.type == MPJ_SYN && !opens(d, flow, p, &o->mp))
+            make_raw(o);
         if (o->kind == OPTION_MPTCP)
             draft_name_option(d, flow, !p->inbound, &o->mp, remark);
     }
@@ -171,6 +195,8 @@ static void note_data(struct draft *d, struct draft_item *item, enum trace_side 
         f->map[sender] = dss->dss.dsn.n - dss->dss.ssn.n;
     if (p->tcp.len)
         item->data_end = f->map[sender] + p->tcp.seq + p->tcp.len + !!(p->tcp.flags & TCP_SYN);
+    if (mapped && p->tcp.len && dss->dss.dll.n)
+        item->data_map = dss->dss.dsn.n + dss->dss.dll.n - dss->dss.fin;
     if (mapped && dss->dss.fin)
         item->data_fin = dss->dss.dsn.n + dss->dss.dll.n - 1;
     if (!two && p->tcp.flags & TCP_FIN)
@@ -203,7 +229,7 @@ static void lift_tcp(struct draft *d, struct draft_item *item, const struct trac
     p->tcp.has_win = p->inbound;
     check_data(d, p, captured_payload(d, tp, p), &item->remark);
     rewrite_options(d, tp->flow, p, &item->remark);
-    if (d->conn->nflows > 1) {
+    if (d->conn->nflows > 1 || f->stack.kind == END_PORT) {
         p->has_ends = true;
         p->src = outbound ? f->stack : f->peer;
         p->dst = outbound ? f->peer : f->stack;

@@ -179,6 +179,7 @@ static void learn(struct trace *t, struct trace_flow *f, bool reply, const struc
         f->isn[reply] = seg->seq.v;
     }
     f->answered |= synack && reply && f->begins;
+    f->refused |= seg->flags & TCP_RST && reply && f->begins && !f->answered;
     for (uint8_t i = 0; i < seg->mp.n; i++) {
         const struct mpopt *o = &seg->mp.opt[i];
         enum trace_side sender = reply ? ACCEPTOR : OPENER, other = reply ? OPENER : ACCEPTOR;

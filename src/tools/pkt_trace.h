@@ -21,6 +21,7 @@ struct trace_flow {
     bool begins;      /* the capture has its SYN */
     bool swapped;     /* a subflow that the connection's acceptor opened */
     bool answered;    /* with a SYN/ACK */
+    bool refused;     /* with a RST instead */
     bool has_isn[2];  /* [0] of who opened the flow */
     uint32_t isn[2];
     uint32_t nonce[2]; /* of MP_JOIN */
