@@ -116,7 +116,7 @@ bool pkt_report_case(struct pkt_report *report, const struct pkt_case *c) {
     report->passed += passed;
     report->failed += failed;
     report->skipped += c->skip != NULL;
-    if (o->json || !o->quiet || failed) {
+    if (!o->quiet || failed) {
         struct text t = {0};
         if (o->json)
             pkt_json_case(&t, report, c);
