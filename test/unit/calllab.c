@@ -400,7 +400,7 @@ static void lab_setting(struct calllab *lab, const char *option) {
         fail_msg("%s: %s", option, error);
 }
 
-void lab_open(struct calllab *lab, enum family family) {
+void calllab_open(struct calllab *lab, enum family family) {
     memset(lab, 0, sizeof *lab);
     settings_init(&lab->settings, family, &lab->arena);
     bool v6 = family == FAMILY_IPV6;
@@ -413,17 +413,17 @@ void lab_open(struct calllab *lab, enum family family) {
     lab->calls = (struct calls){.settings = &lab->settings, .script_now = script_now, .ctx = lab};
     lab->next_fd = 100;
     lab->peer = (struct umptcp_sockaddr){addr_v4(0xc0000207), 40000};
-    assert_string_equal(lab_run(lab, "socket(..., SOCK_STREAM, IPPROTO_TCP) = 3"), "");
-    assert_string_equal(lab_run(lab, "accept(3, ..., ...) = 5"), "");
+    assert_string_equal(calllab_run(lab, "socket(..., SOCK_STREAM, IPPROTO_TCP) = 3"), "");
+    assert_string_equal(calllab_run(lab, "accept(3, ..., ...) = 5"), "");
     lab->log[0] = 0;
 }
 
-void lab_close(struct calllab *lab) {
+void calllab_close(struct calllab *lab) {
     calls_close_all(&lab->calls, &lab->posix);
     arena_free(&lab->arena);
 }
 
-const char *lab_call(struct calllab *lab, const struct call *call) {
+const char *calllab_call(struct calllab *lab, const struct call *call) {
     lab->log[0] = 0;
     memset(lab->error, 'E', sizeof lab->error);
     int err = call_run(&lab->calls, call, &lab->posix, &lab->outcome, lab->error, sizeof lab->error);
@@ -432,7 +432,7 @@ const char *lab_call(struct calllab *lab, const struct call *call) {
     return lab->error;
 }
 
-const char *lab_run(struct calllab *lab, const char *line) {
+const char *calllab_run(struct calllab *lab, const char *line) {
     struct script script;
     struct script_error error;
     char text[2048];
@@ -440,28 +440,28 @@ const char *lab_run(struct calllab *lab, const char *line) {
     if (script_parse(&script, "test", text, strlen(text), &lab->settings, &error))
         fail_msg("%s: %s", line, error.text);
     assert_int_equal(script.events->kind, EVENT_CALL);
-    lab_call(lab, script.events->call);
+    calllab_call(lab, script.events->call);
     script_free(&script);
     return lab->error;
 }
 
-void lab_calls(struct calllab *lab, const char *line, const char *log) {
-    if (lab_run(lab, line)[0])
+void calllab_calls(struct calllab *lab, const char *line, const char *log) {
+    if (calllab_run(lab, line)[0])
         fail_msg("%s: %s", line, lab->error);
     assert_string_equal(lab->log, log);
 }
 
-void lab_fails(struct calllab *lab, const char *line, const char *error) {
-    assert_string_equal(lab_run(lab, line), error);
+void calllab_fails(struct calllab *lab, const char *line, const char *error) {
+    assert_string_equal(calllab_run(lab, line), error);
     assert_string_not_equal(lab->log, "");
 }
 
-void lab_refuses(struct calllab *lab, const char *line, const char *error) {
-    assert_string_equal(lab_run(lab, line), error);
+void calllab_refuses(struct calllab *lab, const char *line, const char *error) {
+    assert_string_equal(calllab_run(lab, line), error);
     assert_string_equal(lab->log, "");
 }
 
-void lab_control(struct calllab *lab, int level, int type, const void *data, size_t len) {
+void calllab_control(struct calllab *lab, int level, int type, const void *data, size_t len) {
     struct cmsghdr hdr = {.cmsg_len = CMSG_LEN(len), .cmsg_level = level, .cmsg_type = type};
     assert_true(lab->out_len + CMSG_SPACE(len) <= sizeof lab->out);
     memset(lab->out + lab->out_len, 0, CMSG_SPACE(len));
@@ -470,7 +470,7 @@ void lab_control(struct calllab *lab, int level, int type, const void *data, siz
     lab->out_len += (uint32_t)CMSG_SPACE(len);
 }
 
-void lab_option(struct calllab *lab, const void *data, uint32_t len) {
+void calllab_option(struct calllab *lab, const void *data, uint32_t len) {
     assert_true(len <= sizeof lab->out);
     memcpy(lab->out, data, len);
     lab->out_len = len;

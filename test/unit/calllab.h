@@ -34,21 +34,21 @@ struct calllab {
 };
 
 /* An address and ports of the family; `3` is a socket of it, `5` an accepted connection, and the log is empty. */
-void lab_open(struct calllab *lab, enum family family);
-void lab_close(struct calllab *lab);
+void calllab_open(struct calllab *lab, enum family family);
+void calllab_close(struct calllab *lab);
 /* Plays a line like `read(3, ..., 10) = 10`; returns the sentence of its error, or "". */
-const char *lab_run(struct calllab *lab, const char *line);
+const char *calllab_run(struct calllab *lab, const char *line);
 /* The same, for a call that is not from a parser. */
-const char *lab_call(struct calllab *lab, const struct call *call);
+const char *calllab_call(struct calllab *lab, const struct call *call);
 /* The line plays without an error and calls this. */
-void lab_calls(struct calllab *lab, const char *line, const char *log);
+void calllab_calls(struct calllab *lab, const char *line, const char *log);
 /* The line fails with this sentence. */
-void lab_fails(struct calllab *lab, const char *line, const char *error);
+void calllab_fails(struct calllab *lab, const char *line, const char *error);
 /* And before the stack was called. */
-void lab_refuses(struct calllab *lab, const char *line, const char *error);
+void calllab_refuses(struct calllab *lab, const char *line, const char *error);
 /* Adds a control message to what recvmsg() gives. */
-void lab_control(struct calllab *lab, int level, int type, const void *data, size_t len);
+void calllab_control(struct calllab *lab, int level, int type, const void *data, size_t len);
 /* What the next getsockopt() gives. */
-void lab_option(struct calllab *lab, const void *data, uint32_t len);
+void calllab_option(struct calllab *lab, const void *data, uint32_t len);
 
 #endif

@@ -22,7 +22,7 @@ static struct calllab lab;
 
 static int lab_setup(void **state) {
     (void)state;
-    lab_open(&lab, FAMILY_IPV4);
+    calllab_open(&lab, FAMILY_IPV4);
     return 0;
 }
 
@@ -30,7 +30,7 @@ static int lab_teardown(void **state) {
     (void)state;
     lab.result = 0;
     lab.fail = 0;
-    lab_close(&lab);
+    calllab_close(&lab);
     return 0;
 }
 
@@ -44,37 +44,39 @@ static const char *receives(const char *controls) {
     return line;
 }
 
-static void control_matches(const char *controls) { assert_string_equal(lab_run(&lab, receives(controls)), ""); }
+static void control_matches(const char *controls) { assert_string_equal(calllab_run(&lab, receives(controls)), ""); }
 
-static void control_fails(const char *controls, const char *error) { lab_fails(&lab, receives(controls), error); }
+static void control_fails(const char *controls, const char *error) { calllab_fails(&lab, receives(controls), error); }
 
-static void control_refused(const char *controls, const char *error) { lab_refuses(&lab, receives(controls), error); }
+static void control_refused(const char *controls, const char *error) {
+    calllab_refuses(&lab, receives(controls), error);
+}
 
 /* ---- Messages ---------------------------------------------------------------------------------------------------- */
 
 static void test_sendmsg(void **state) {
     (void)state;
     lab.result = 30;
-    lab_calls(&lab,
-              "sendmsg(5, {msg_name(...)=..., msg_iov(2)=[{..., 10}, {..., 20}], msg_flags=0}, MSG_ZEROCOPY) = 30",
-              "sendmsg(101, in:192.0.2.7:4433/16, [zeros/10, zeros/20], 0x4000000)");
+    calllab_calls(&lab,
+                  "sendmsg(5, {msg_name(...)=..., msg_iov(2)=[{..., 10}, {..., 20}], msg_flags=0}, MSG_ZEROCOPY) = 30",
+                  "sendmsg(101, in:192.0.2.7:4433/16, [zeros/10, zeros/20], 0x4000000)");
     assert_int_equal(lab.outcome.script_fd, 5);
     assert_true(lab.outcome.has_peer);
     assert_false(lab.outcome.connects);
-    lab_calls(&lab, "sendmsg(5, {msg_iov(1)=[{..., 10}]}, MSG_FASTOPEN) = 30",
-              "sendmsg(101, NULL/0, [zeros/10], 0x20000000)");
+    calllab_calls(&lab, "sendmsg(5, {msg_iov(1)=[{..., 10}]}, MSG_FASTOPEN) = 30",
+                  "sendmsg(101, NULL/0, [zeros/10], 0x20000000)");
     assert_false(lab.outcome.connects);
-    lab_calls(&lab, "sendmsg(3, {msg_name(...)=..., msg_iov(1)=[{..., 10}], msg_flags=0}, MSG_FASTOPEN) = 30",
-              "sendmsg(100, in:192.0.2.7:4433/16, [zeros/10], 0x20000000)");
+    calllab_calls(&lab, "sendmsg(3, {msg_name(...)=..., msg_iov(1)=[{..., 10}], msg_flags=0}, MSG_FASTOPEN) = 30",
+                  "sendmsg(100, in:192.0.2.7:4433/16, [zeros/10], 0x20000000)");
     assert_true(lab.outcome.connects);
     assert_int_equal(lab.outcome.peer.port, 4433);
-    lab_calls(&lab,
-              "sendmsg(5, {msg_name(...)=..., msg_iov(1)=[{..., 1}], msg_flags=0, msg_control=["
-              "{cmsg_level=SOL_SOCKET, cmsg_type=SO_TIMESTAMPING, cmsg_data=SOF_TIMESTAMPING_TX_ACK|1}, "
-              "{cmsg_level=SOL_SOCKET, cmsg_type=SCM_TXTIME, cmsg_data=0x102030405}, "
-              "{cmsg_level=0, cmsg_type=1, cmsg_data=\"abc\"}]}, 0) = 30",
-              "sendmsg(101, in:192.0.2.7:4433/16, [zeros/1], 1 37 0102+/4, 1 61 0504030201+/8, 0 1 616263/3, 0)");
-    lab_calls(&lab, "sendmsg(5, {msg_iov(0)=[], msg_control=[]}, 0) = 30", "sendmsg(101, NULL/0, [], 0)");
+    calllab_calls(&lab,
+                  "sendmsg(5, {msg_name(...)=..., msg_iov(1)=[{..., 1}], msg_flags=0, msg_control=["
+                  "{cmsg_level=SOL_SOCKET, cmsg_type=SO_TIMESTAMPING, cmsg_data=SOF_TIMESTAMPING_TX_ACK|1}, "
+                  "{cmsg_level=SOL_SOCKET, cmsg_type=SCM_TXTIME, cmsg_data=0x102030405}, "
+                  "{cmsg_level=0, cmsg_type=1, cmsg_data=\"abc\"}]}, 0) = 30",
+                  "sendmsg(101, in:192.0.2.7:4433/16, [zeros/1], 1 37 0102+/4, 1 61 0504030201+/8, 0 1 616263/3, 0)");
+    calllab_calls(&lab, "sendmsg(5, {msg_iov(0)=[], msg_control=[]}, 0) = 30", "sendmsg(101, NULL/0, [], 0)");
 }
 
 static void test_sendmsg_wrong(void **state) {
@@ -103,31 +105,32 @@ static void test_sendmsg_wrong(void **state) {
          "argument 2, msg_flags must be a number, not ..."},
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-        lab_refuses(&lab, lines[i][0], lines[i][1]);
+        calllab_refuses(&lab, lines[i][0], lines[i][1]);
 }
 
 static void test_recvmsg(void **state) {
     (void)state;
     lab.result = 7;
-    lab_calls(&lab, "recvmsg(5, {msg_name(...)=..., msg_iov(2)=[{..., 10}, {NULL, 20}], msg_flags=0}, MSG_PEEK) = 7",
-              "recvmsg(101, name buf/128, [buf/10, NULL/20], control NULL/0, flags 0, 0x2)");
+    calllab_calls(&lab,
+                  "recvmsg(5, {msg_name(...)=..., msg_iov(2)=[{..., 10}, {NULL, 20}], msg_flags=0}, MSG_PEEK) = 7",
+                  "recvmsg(101, name buf/128, [buf/10, NULL/20], control NULL/0, flags 0, 0x2)");
     lab.msg_flags = MSG_TRUNC | MSG_CTRUNC;
-    lab_calls(&lab, "recvmsg(5, {msg_iov(1)=[{..., 10}], msg_flags=MSG_CTRUNC|MSG_TRUNC}, 0) = 7",
-              "recvmsg(101, name NULL/0, [buf/10], control NULL/0, flags 0, 0)");
-    lab_fails(&lab, "recvmsg(5, {msg_iov(1)=[{..., 10}], msg_flags=0}, 0) = 7",
-              "expected msg_flags 0 but got MSG_CTRUNC|MSG_TRUNC");
-    lab_fails(&lab, "recvmsg(5, {msg_iov(1)=[{..., 10}], msg_flags=MSG_EOR}, 0) = 7",
-              "expected msg_flags MSG_EOR but got MSG_CTRUNC|MSG_TRUNC");
-    lab_fails(&lab, "recvmsg(5, {msg_iov(1)=[{..., 10}], msg_flags=0}, 0) = 8", "expected result 8 but got 7");
+    calllab_calls(&lab, "recvmsg(5, {msg_iov(1)=[{..., 10}], msg_flags=MSG_CTRUNC|MSG_TRUNC}, 0) = 7",
+                  "recvmsg(101, name NULL/0, [buf/10], control NULL/0, flags 0, 0)");
+    calllab_fails(&lab, "recvmsg(5, {msg_iov(1)=[{..., 10}], msg_flags=0}, 0) = 7",
+                  "expected msg_flags 0 but got MSG_CTRUNC|MSG_TRUNC");
+    calllab_fails(&lab, "recvmsg(5, {msg_iov(1)=[{..., 10}], msg_flags=MSG_EOR}, 0) = 7",
+                  "expected msg_flags MSG_EOR but got MSG_CTRUNC|MSG_TRUNC");
+    calllab_fails(&lab, "recvmsg(5, {msg_iov(1)=[{..., 10}], msg_flags=0}, 0) = 8", "expected result 8 but got 7");
     lab.msg_flags = 0;
-    lab_control(&lab, 1, 2, "", 0);
-    lab_calls(&lab, "recvmsg(5, {msg_iov(1)=[{..., 10}], msg_control=...}, 0) = 7",
-              "recvmsg(101, name NULL/0, [buf/10], control buf/4096, flags 0, 0)");
+    calllab_control(&lab, 1, 2, "", 0);
+    calllab_calls(&lab, "recvmsg(5, {msg_iov(1)=[{..., 10}], msg_control=...}, 0) = 7",
+                  "recvmsg(101, name NULL/0, [buf/10], control buf/4096, flags 0, 0)");
     lab.fail = EAGAIN;
-    lab_calls(&lab,
-              "recvmsg(5, {msg_iov(1)=[{..., 10}], msg_flags=MSG_ERRQUEUE, msg_control=["
-              "{cmsg_level=1, cmsg_type=2, cmsg_data=3}]}, 0) = -1 EAGAIN (..)",
-              "recvmsg(101, name NULL/0, [buf/10], control buf/4096, flags 0, 0)");
+    calllab_calls(&lab,
+                  "recvmsg(5, {msg_iov(1)=[{..., 10}], msg_flags=MSG_ERRQUEUE, msg_control=["
+                  "{cmsg_level=1, cmsg_type=2, cmsg_data=3}]}, 0) = -1 EAGAIN (..)",
+                  "recvmsg(101, name NULL/0, [buf/10], control buf/4096, flags 0, 0)");
 }
 
 /* ---- Control messages -------------------------------------------------------------------------------------------- */
@@ -135,9 +138,9 @@ static void test_recvmsg(void **state) {
 static void test_control_numbers(void **state) {
     (void)state;
     lab.msg_flags = MSG_ERRQUEUE;
-    lab_control(&lab, SOL_SOCKET, 5, &(int){-7}, 4);
-    lab_control(&lab, 0, 1, &(uint8_t){200}, 1);
-    lab_control(&lab, 6, 36, "abc", 3);
+    calllab_control(&lab, SOL_SOCKET, 5, &(int){-7}, 4);
+    calllab_control(&lab, 0, 1, &(uint8_t){200}, 1);
+    calllab_control(&lab, 6, 36, "abc", 3);
     static const char first[] = "{cmsg_level=SOL_SOCKET, cmsg_type=5, cmsg_data=-7}, ";
     char line[512];
     (void)snprintf(line, sizeof line,
@@ -201,8 +204,8 @@ static void test_control_wrong(void **state) {
                     "string \"a\"");
     control_refused("{cmsg_level=1, cmsg_type=5, cmsg_data={..., TCP_NLA_BUSY=1}}",
                     "argument 2, msg_control, element 1, cmsg_data, element 1 must be TCP_NLA_..=N, not ...");
-    lab_refuses(&lab, "recvmsg(5, {msg_iov(1)=[{..., 10}], msg_control=7}, 0) = 0",
-                "argument 2, msg_control must be a list [{cmsg_level=, cmsg_type=, cmsg_data=}, ...], not 7");
+    calllab_refuses(&lab, "recvmsg(5, {msg_iov(1)=[{..., 10}], msg_control=7}, 0) = 0",
+                    "argument 2, msg_control must be a list [{cmsg_level=, cmsg_type=, cmsg_data=}, ...], not 7");
 }
 
 static void test_control_error(void **state) {
@@ -213,7 +216,7 @@ static void test_control_error(void **state) {
     } data = {
         .ee = {.ee_errno = ENOMSG, .ee_origin = 4, .ee_type = 1, .ee_code = 2, .ee_info = 3000000000, .ee_data = 9}};
     lab.msg_flags = MSG_ERRQUEUE;
-    lab_control(&lab, 0, 11, &data, sizeof data);
+    calllab_control(&lab, 0, 11, &data, sizeof data);
     control_matches("{cmsg_level=SOL_IP, cmsg_type=IP_RECVERR, cmsg_data={ee_errno=ENOMSG, "
                     "ee_origin=SO_EE_ORIGIN_TIMESTAMPING, ee_type=1, ee_code=2, ee_info=3000000000, ee_data=9}}");
     control_matches("{cmsg_level=SOL_IP, cmsg_type=IP_RECVERR, cmsg_data={ee_errno=ENOMSG, ee_data=...}}");
@@ -229,7 +232,7 @@ static void test_control_error(void **state) {
         control_fails(line, error);
     }
     lab.out_len = 0;
-    lab_control(&lab, 0, 11, &data, 15);
+    calllab_control(&lab, 0, 11, &data, 15);
     control_fails("{cmsg_level=0, cmsg_type=11, cmsg_data={ee_errno=42}}",
                   "control message 1: expected 16 bytes of data but got 15");
 }
@@ -245,7 +248,7 @@ static void test_control_time(void **state) {
     lab.now = MSEC(1750);
     lab.settings.tolerance = USEC(4000);
     lab.msg_flags = MSG_ERRQUEUE;
-    lab_control(&lab, SOL_SOCKET, 37, &stamps, sizeof stamps);
+    calllab_control(&lab, SOL_SOCKET, 37, &stamps, sizeof stamps);
     (void)snprintf(line, sizeof line, stamp, 1, 250000000);
     control_matches(line);
     (void)snprintf(line, sizeof line, stamp, 1, 254000000);
@@ -264,14 +267,14 @@ static void test_control_time(void **state) {
     control_fails(line, "control message 1: the clock of its time cannot be read");
     lab.clock_fails = false;
     lab.out_len = 0;
-    lab_control(&lab, SOL_SOCKET, 37, &stamps, 16);
+    calllab_control(&lab, SOL_SOCKET, 37, &stamps, 16);
     control_fails(line, "control message 1: expected 48 bytes of data but got 16");
 
     /* any stamp is a time, if a strange one */
     stamps.ts[0] = (struct timespec){.tv_sec = INT64_MIN, .tv_nsec = INT64_MAX};
     lab.out_len = 0;
-    lab_control(&lab, SOL_SOCKET, 37, &stamps, sizeof stamps);
-    assert_string_not_equal(lab_run(&lab, receives(line)), "");
+    calllab_control(&lab, SOL_SOCKET, 37, &stamps, sizeof stamps);
+    assert_string_not_equal(calllab_run(&lab, receives(line)), "");
 }
 
 /* Without a clock of its own a stack has the machine's. */
@@ -283,11 +286,11 @@ static void test_control_real_time(void **state) {
     lab.now = SEC(5);
     lab.settings.tolerance = SEC(3);
     lab.msg_flags = MSG_ERRQUEUE;
-    lab_control(&lab, SOL_SOCKET, 37, &stamps, sizeof stamps);
+    calllab_control(&lab, SOL_SOCKET, 37, &stamps, sizeof stamps);
     control_matches("{cmsg_level=1, cmsg_type=37, cmsg_data={scm_sec=5, scm_nsec=0}}");
     lab.now = SEC(15);
-    assert_string_not_equal(lab_run(&lab, receives("{cmsg_level=1, cmsg_type=37, cmsg_data={scm_sec=5, scm_nsec=0}}")),
-                            "");
+    assert_string_not_equal(
+        calllab_run(&lab, receives("{cmsg_level=1, cmsg_type=37, cmsg_data={scm_sec=5, scm_nsec=0}}")), "");
 }
 
 /* ---- Statistics -------------------------------------------------------------------------------------------------- */
@@ -333,7 +336,7 @@ static void test_control_stats(void **state) {
     stat_add(&s, type_of("TCP_NLA_SND_CWND"), 10, 4);
     stat_add(&s, type_of("TCP_NLA_TIMEOUT_REHASH"), 3, 2);
     stat_add(&s, type_of("TCP_NLA_CA_STATE"), 1, 1);
-    lab_control(&lab, SOL_SOCKET, 54, s.data, s.len);
+    calllab_control(&lab, SOL_SOCKET, 54, s.data, s.len);
 #define REST "TCP_NLA_RWND_LIMITED=0, TCP_NLA_SND_CWND=10, TCP_NLA_TIMEOUT_REHASH=3, TCP_NLA_CA_STATE=TCP_CA_DISORDER"
     stats_match("TCP_NLA_BUSY=20000, " REST);
     stats_match("TCP_NLA_BUSY=24000, " REST);
@@ -362,7 +365,7 @@ static void test_control_stats_broken(void **state) {
         stat_add(&s, 1, 5, 4);
         memcpy(s.data, &len, sizeof len);
         lab.out_len = 0;
-        lab_control(&lab, SOL_SOCKET, 54, s.data, s.len);
+        calllab_control(&lab, SOL_SOCKET, 54, s.data, s.len);
         if (len == 8 || len == 5 || len == 6) /* whole numbers */
             stats_match("TCP_NLA_BUSY=5");
         else if (len == 4)
@@ -373,7 +376,7 @@ static void test_control_stats_broken(void **state) {
             stats_fail("TCP_NLA_BUSY=5", "control message 1: expected TCP_NLA_BUSY but got no further attribute");
     }
     lab.out_len = 0;
-    lab_control(&lab, SOL_SOCKET, 54, "abc", 3);
+    calllab_control(&lab, SOL_SOCKET, 54, "abc", 3);
     stats_fail("TCP_NLA_BUSY=5", "control message 1: expected TCP_NLA_BUSY but got no further attribute");
 
     struct cmsghdr hdr = {.cmsg_len = CMSG_LEN(100), .cmsg_level = 1, .cmsg_type = 54};
