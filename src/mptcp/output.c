@@ -283,6 +283,8 @@ static bool emit(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_
     }
     sf->tcb.shared_window = conn_is_mptcp(c);
     tcp_emit(&sf->tcb, &plan, conn_window(c), &seg);
+    if (plan.tlp && !dsn_eq(c->snd_nxt, c->write_seq))
+        seg.flags &= (uint8_t)~TCP_PSH; /* a probe beyond cwnd: more follows, but not now */
     out->gso_size = plan.gso_size;
     write_headers(sf, &seg, plan.len, out);
     attach_payload(sf, &plan, out);
@@ -299,7 +301,17 @@ static bool emit(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_
     return true;
 }
 
+/* A loss probe takes new bytes before it sends old ones again. */
+static void feed_probe(struct conn *c) {
+    list_for_each (n, &c->subflows)
+        if (subflow_of(n)->state == SF_ACTIVE && tcp_probe_wants_new(&subflow_of(n)->tcb)) {
+            schedule(c);
+            return;
+        }
+}
+
 bool conn_output(struct conn *c, struct umptcp_out *out, netif_caps_fn caps, const void *ctx) {
+    feed_probe(c);
     do {
         list_for_each (n, &c->subflows)
             if (emit(subflow_of(n), out, caps, ctx))

@@ -518,22 +518,9 @@ static bool play_event(struct run *r, const struct event *e) {
 
 static dur calls_now(void *ctx) { return script_time(ctx); }
 
-/* Programs, separated by commas, that are run before the script. */
-static bool init_scripts(struct run *r) {
-    for (const char *at = r->settings->init_scripts; at && *at;) {
-        size_t len = strcspn(at, ",");
-        if (len && !command(r, arena_text(&r->arena, at, len), (struct place){0}, "init script: "))
-            return false;
-        at += len + (at[len] == ',');
-    }
-    return true;
-}
-
 static bool play(struct run *r) {
     char error[400] = "";
     const struct script *s = r->script;
-    if (!init_scripts(r))
-        return false;
     if (s->init && !command(r, s->init, s->init_place, "init command: "))
         return false;
     int err = r->target->ops->begin(r->target, error, sizeof error);

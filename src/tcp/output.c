@@ -50,11 +50,18 @@ uint16_t tcp_payload_max(const struct tcb *t, uint32_t mp_options) {
     return (uint16_t)(t->mss - used);
 }
 
+bool tcp_probe_wants_new(const struct tcb *t) {
+    return tx_of(t)->tlp_pending && tcp_can_send(t) && queued(t) == 0 &&
+           distance(t->snd_end, tcp_snd_edge(t)) >= tcp_payload_max(t, 0);
+}
+
 uint32_t tcp_room(const struct tcb *t) {
     if (!tcp_can_send(t))
         return 0;
     const uint64_t waiting = queued(t);
     const uint32_t full = tcp_payload_max(t, 0);
+    if (tcp_probe_wants_new(t))
+        return full;
     uint64_t budget = tx_budget(t);
     budget = budget > waiting ? budget - waiting : 0;
     uint64_t room = min64(budget, distance(t->snd_end, tcp_snd_edge(t)));

@@ -305,6 +305,9 @@ bool tcp_pending(const struct tcb *t);
  * queued it is at least a full segment, whatever the window: what is queued then starts the persist timer.
  */
 uint32_t tcp_room(const struct tcb *t);
+/* A loss probe is due, and new payload would make a better one than what was sent already (RFC 8985 7.3): tcp_room() has
+ * a segment for it whatever cwnd says. */
+bool tcp_probe_wants_new(const struct tcb *t);
 /* Payload of a full segment that also carries `mp_options` bytes of MPTCP options (padded to 4). */
 uint16_t tcp_payload_max(const struct tcb *t, uint32_t mp_options);
 /*
