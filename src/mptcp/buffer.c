@@ -37,6 +37,26 @@ void conn_advertised(struct conn *c, uint64_t window) {
     c->rcv_edge = dsn_max(c->rcv_edge, edge);
 }
 
+uint8_t conn_window_scale(const struct conn *c) {
+    uint32_t largest = c->rcvbuf_fixed ? c->rcvbuf_size : c->mp->env->cfg.rmem_max;
+    uint8_t shift = 0;
+    while (shift < TCP_WSCALE_MAX && largest >> shift > UINT16_MAX)
+        shift++;
+    return shift;
+}
+
+void conn_set_rcvbuf(struct conn *c, uint32_t size) {
+    struct subflow *sf = conn_first(c);
+    c->rcvbuf_size = size;
+    c->rcvbuf_fixed = true;
+    if (!sf || sf->tcb.syn_sends || c->subflow_counter > 1)
+        return;
+    /* The SYN did not leave: nothing was promised yet. */
+    c->rcv_edge = dsn_add(c->rcv_nxt, size < UINT16_MAX ? size : UINT16_MAX);
+    if (sf->tcb.rcv_wscale)
+        sf->tcb.rcv_wscale = conn_window_scale(c);
+}
+
 /* A window update is worth a segment when little was left and now there is much more. */
 static void update_window(struct conn *c) {
     uint64_t old = promised(c), now = conn_window(c);

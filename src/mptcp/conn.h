@@ -487,6 +487,10 @@ int conn_consume(struct conn *c, size_t len);
 
 /* Bytes beyond rcv_nxt that the receive buffer takes; never less than what was advertised. */
 uint64_t conn_window(const struct conn *c);
+/* The smallest shift with which the largest buffer that it may have can be advertised (RFC 7323 2.3). */
+uint8_t conn_window_scale(const struct conn *c);
+/* The application chooses the size of the receive buffer: it does not grow any more. */
+void conn_set_rcvbuf(struct conn *c, uint32_t size);
 /* `window` bytes beyond rcv_nxt were advertised. */
 void conn_advertised(struct conn *c, uint64_t window);
 /* Free room in the send buffer. */

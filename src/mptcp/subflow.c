@@ -8,19 +8,11 @@
 
 #include "mptcp/conn.h"
 
-enum { JOIN_SYNS = 2, WINDOW_UNSCALED_MAX = 65535 };
+enum { JOIN_SYNS = 2 };
 
 static uint64_t flow_hash(const struct mp *mp, const struct flow *flow) {
     static_assert(sizeof *flow == 36, "no padding: the bytes are the value");
     return siphash13(&mp->env->hash_key, flow, sizeof *flow);
-}
-
-/* The smallest shift with which the largest receive buffer can be advertised (RFC 7323 2.3). */
-static uint8_t window_scale(const struct umptcp_config *cfg) {
-    uint8_t shift = 0;
-    while (shift < TCP_WSCALE_MAX && cfg->rmem_max >> shift > WINDOW_UNSCALED_MAX)
-        shift++;
-    return cfg->window_scaling ? shift : 0;
 }
 
 struct subflow *subflow_new(struct conn *c, const struct path *path) {
@@ -34,7 +26,7 @@ struct subflow *subflow_new(struct conn *c, const struct path *path) {
         .cc = mp->cc,
         .v6 = !addr_is_v4(&path->flow.remote.addr),
         .mss_local = path->mss,
-        .rcv_wscale = window_scale(&env->cfg),
+        .rcv_wscale = env->cfg.window_scaling ? conn_window_scale(c) : 0,
         .isn = tcp_isn(env, &path->flow),
         .ts_offset = tcp_ts_offset(env, &path->flow),
     };

@@ -22,6 +22,9 @@ enum {
     MPTCP_FLAG_KEY = 2,
     MEMINFO_VARS = 9,
     REORDERING = 3,
+    TIMESTAMPS = 12, /* bytes of a segment */
+    MSS_UNKNOWN = 536,
+    INITIAL_SEGMENTS = 10, /* of what an application is expected to read in the first round trip */
     SUBFLOWS_LOOK = 16,
     SSTHRESH_INFINITE = 0x7fffffff,
 };
@@ -63,9 +66,9 @@ _Static_assert(sizeof(struct abi_mptcp_info) == 96, "as the kernel has it");
 static uint32_t clamp32(uint64_t n) { return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX; }
 static uint32_t us(dur d) { return clamp32(d / USEC(1)); }
 
-/* Milliseconds since then; what never happened is as long ago as the host. */
-static uint32_t ago(const struct host *h, utime then) {
-    return clamp32(time_since(h->now, then.ns ? then : h->options.start) / MSEC(1));
+/* Milliseconds since then; for what never happened, since the connection came up. */
+static uint32_t ago(const struct host *h, const struct sock *s, utime then) {
+    return clamp32(time_since(h->now, time_max(then, s->up)) / MSEC(1));
 }
 
 /* ---- TCP_INFO ---------------------------------------------------------------------------------------------------- */
@@ -73,8 +76,9 @@ static uint32_t ago(const struct host *h, utime then) {
 static void tcp_counters(const struct umptcp_subflow_info *sf, struct abi_tcp_info *t) {
     t->bytes_acked = sf->bytes_acked + (sf->segs_delivered > 0 && sf->initiated); /* Linux counts its SYN */
     t->bytes_received = sf->bytes_received;
-    t->segs_out = sf->segs_out;
-    t->segs_in = sf->segs_in;
+    /* Linux sends the SYN/ACK before the connection exists, and counts the SYN that made it. */
+    t->segs_out = sf->segs_out - (!sf->initiated && sf->segs_out > 0);
+    t->segs_in = sf->segs_in + !sf->initiated;
     t->data_segs_in = sf->data_segs_in;
     t->data_segs_out = sf->data_segs_out;
     t->delivered = sf->segs_delivered;
@@ -88,7 +92,7 @@ static void tcp_counters(const struct umptcp_subflow_info *sf, struct abi_tcp_in
 }
 
 static void tcp_flight(const struct umptcp_subflow_info *sf, struct abi_tcp_info *t) {
-    uint32_t mss = sf->snd_mss ? sf->snd_mss : 1;
+    uint32_t mss = sf->established && sf->snd_mss ? sf->snd_mss : sf->mss;
     t->ca_state = (uint8_t)sf->ca_state;
     t->retransmits = sf->timeouts;
     t->probes = sf->probes;
@@ -114,8 +118,8 @@ static int tcp_info(struct host *h, const struct sock *s, struct abi_tcp_info *t
     *t = (struct abi_tcp_info){.state = (uint8_t)sock_state(h, s),
                                .rto = 1000000,
                                .ato = 40000,
-                               .snd_mss = 536,
-                               .rcv_mss = 536,
+                               .snd_mss = MSS_UNKNOWN,
+                               .rcv_mss = MSS_UNKNOWN,
                                .snd_ssthresh = SSTHRESH_INFINITE,
                                .snd_cwnd = 10,
                                .reordering = REORDERING,
@@ -131,18 +135,20 @@ static int tcp_info(struct host *h, const struct sock *s, struct abi_tcp_info *t
                            (sf.window_scaling ? TCPI_OPT_WSCALE : 0));
     t->snd_wscale = sf.snd_wscale & 15;
     t->rcv_wscale = sf.window_scaling ? sf.rcv_wscale & 15 : 0;
-    t->ato = us(sf.ato);
+    t->ato = sf.data_segs_in ? us(sf.ato) : 0;
     t->rcv_mss = sf.rcv_mss;
-    t->advmss = sf.advmss;
+    t->advmss = sf.advmss - (sf.timestamps ? TIMESTAMPS : 0);
     t->pmtu = h->mtu;
-    t->last_data_sent = ago(h, sf.last_sent);
-    t->last_data_recv = ago(h, info.last_data_received);
-    t->last_ack_recv = ago(h, sf.last_received);
+    t->last_data_sent = ago(h, s, sf.data_segs_out ? sf.last_sent : s->up);
+    t->last_data_recv = ago(h, s, info.last_data_received);
+    t->last_ack_recv = ago(h, s, sf.last_received);
     t->rcv_rtt = us(sf.rcv_rtt);
-    t->rcv_space = info.rcv_space;
+    t->rcv_space = info.rcv_space ? info.rcv_space : INITIAL_SEGMENTS * t->advmss;
     t->rcv_ssthresh = info.rcvbuf;
     t->rcv_wnd = info.is_mptcp ? info.rcv_wnd : sf.rcv_wnd;
     t->notsent_bytes = info.unsent + sf.notsent;
+    if (info.state == UMPTCP_SYN_SENT) /* the peer's MSS is not known */
+        sf.snd_mss = MSS_UNKNOWN - (h->config.timestamps ? TIMESTAMPS : 0);
     tcp_flight(&sf, t);
     tcp_counters(&sf, t);
     return 0;
@@ -188,9 +194,9 @@ static int mptcp_info(struct host *h, const struct sock *s, struct abi_mptcp_inf
     m->bytes_sent = info.bytes_sent;
     m->bytes_received = info.bytes_received;
     m->bytes_acked = info.bytes_acked;
-    m->last_data_sent = ago(h, info.last_data_sent);
-    m->last_data_recv = ago(h, info.last_data_received);
-    m->last_ack_recv = ago(h, info.last_progress);
+    m->last_data_sent = ago(h, s, info.last_data_sent);
+    m->last_data_recv = ago(h, s, info.last_data_received);
+    m->last_ack_recv = ago(h, s, info.last_progress);
     return 0;
 }
 

@@ -44,6 +44,7 @@ struct sock {
     bool port_given; /* bind() named the port: it survives a disconnect */
     struct umptcp_sockaddr local;
     bool more; /* the last send had MSG_MORE */
+    utime up;  /* when the connection was */
     struct linger linger;
     dur rcvtimeo, sndtimeo; /* UINT64_MAX: none */
     int rcvlowat;

@@ -77,8 +77,7 @@ static ssize_t send_short(struct host *h, const struct sock *s, size_t done, boo
 
 ssize_t sock_send(struct host *h, struct sock *s, const struct iovec *iov, int n, int flags, bool wait) {
     size_t total = iov_total(iov, n), done = h->job && wait ? h->job->done : 0;
-    bool mptcp_refuses = flags & ~(MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_FASTOPEN);
-    if (flags & (MSG_FASTOPEN | MSG_OOB) || (s->mptcp && mptcp_refuses))
+    if (flags & MSG_FASTOPEN || (flags & MSG_OOB && !s->mptcp)) /* MPTCP does not look at the latter */
         return fail(EOPNOTSUPP);
     int err = send_obstacle(h, s);
     if (err)
@@ -204,7 +203,7 @@ ssize_t sock_receive(struct host *h, struct sock *s, const struct iovec *iov, in
         return fail(ENOTCONN);
     if (flags & MSG_ERRQUEUE)
         return fail(EAGAIN); /* there is never anything in it */
-    if (flags & MSG_OOB)
+    if (flags & MSG_OOB && !s->mptcp)
         return fail(EINVAL);
     if (!want)
         return 0;

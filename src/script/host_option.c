@@ -43,7 +43,7 @@ struct option_row {
     enum option_class class;
     int64_t min, max, initial, unit;
     enum umptcp_opt opt;
-    int64_t (*get)(struct host *h, const struct sock *s); /* NULL: what was set */
+    int64_t (*get)(struct host *h, const struct sock *s); /* NULL: what was set. Negative: an errno */
     void (*set)(struct host *h, struct sock *s, int64_t v);
 };
 
@@ -99,10 +99,10 @@ static void set_rcvbuf(struct host *h, struct sock *s, int64_t v) {
 
 static int64_t get_rcvbuf(struct host *h, const struct sock *s) {
     int64_t v = h->config.rmem_default;
-    if (s->sock.v)
-        umptcp_getopt(h->stack, s->sock, UMPTCP_OPT_RCVBUF, &v);
-    else if (sock_option(s, SOL_SOCKET, SO_RCVBUF))
+    if (sock_option(s, SOL_SOCKET, SO_RCVBUF))
         v = sock_option_value(s, SOL_SOCKET, SO_RCVBUF);
+    else if (s->sock.v)
+        umptcp_getopt(h->stack, s->sock, UMPTCP_OPT_RCVBUF, &v);
     return 2 * v > RCVBUF_MIN ? 2 * v : RCVBUF_MIN;
 }
 
@@ -117,7 +117,7 @@ static int64_t get_sndbuf(struct host *h, const struct sock *s) {
     int64_t v = h->config.wmem_default;
     if (sock_option(s, SOL_SOCKET, SO_SNDBUF))
         v = sndbuf_of(sock_option_value(s, SOL_SOCKET, SO_SNDBUF));
-    if (s->sock.v)
+    else if (s->sock.v)
         umptcp_getopt(h->stack, s->sock, UMPTCP_OPT_SNDBUF, &v);
     return v;
 }
@@ -138,9 +138,9 @@ static int64_t get_is_mptcp(struct host *h, const struct sock *s) {
     return sock_info(h, s, &info) ? info.is_mptcp : s->mptcp;
 }
 
+/* Of the route that a connection has. */
 static int64_t get_mtu(struct host *h, const struct sock *s) {
-    (void)s;
-    return h->mtu;
+    return sock_state(h, s) == UMPTCP_CLOSED || s->listening ? -ENOTCONN : h->mtu;
 }
 
 /* ---- The table --------------------------------------------------------------------------------------------------- */
@@ -376,6 +376,8 @@ static int64_t bounded(const struct option_row *row, int64_t v) {
         return v < 0 || v > BUFFER_MAX ? BUFFER_MAX : v ? v : 1;
     if (row->level == IPPROTO_TCP && row->name == TCP_NOTSENT_LOWAT)
         return (uint32_t)v;
+    if (v < row->min) /* of a TTL: as by default */
+        return row->initial;
     if (row->class == OF_STACK && row->opt == UMPTCP_OPT_TOS)
         return v & ~ECN_BITS; /* those are TCP's */
     return v;
@@ -401,7 +403,8 @@ int host_setsockopt(void *ctx, int fd, int level, int name, const void *value, s
         return fail(ENOPROTOOPT);
     if (!number_of(value, len, level, &v))
         return fail(EINVAL);
-    if ((row->class == NUMBER || row->class == OF_STACK) && (v < row->min || v > row->max))
+    bool as_default = v == -1 && row->class == OF_STACK && row->opt == UMPTCP_OPT_TTL;
+    if ((row->class == NUMBER || row->class == OF_STACK) && (v < row->min || v > row->max) && !as_default)
         return fail(EINVAL);
     s->option[row - table] = bounded(row, v);
     s->option_set |= (uint64_t)1 << (row - table);
@@ -422,12 +425,15 @@ int host_getsockopt(void *ctx, int fd, int level, int name, void *value, socklen
     if ((int)*len < 0)
         return fail(EINVAL);
     const struct option_row *row = row_of(s, level, name);
+    int64_t got = 0;
     int n;
     if (level == SOL_SOCKET && name == SO_ERROR)
         n = sock_take_error(s);
     else if (!row)
         return get_structured(h, s, level, name, value, len);
+    else if (row->get && (got = row->get(h, s)) < 0)
+        return fail((int)-got);
     else
-        n = (int)(row->get ? row->get(h, s) : s->option[row - table]);
+        n = (int)(row->get ? got : s->option[row - table]);
     return give(value, len, &n, sizeof n);
 }

@@ -110,6 +110,7 @@ void sock_event(struct host *h, const struct umptcp_event *ev) {
         wake(h, s, EPOLLOUT | EPOLLWRNORM);
         break;
     case UMPTCP_EV_CONNECTED:
+        s->up = h->now;
         wake(h, s, 0);
         break;
     case UMPTCP_EV_CLOSED:
@@ -316,6 +317,7 @@ static void inherit(struct host *h, struct sock *s, const struct sock *listener)
     s->error = 0;
     s->shut = 0;
     s->phase = SOCK_CONNECTED;
+    s->up = h->now;
     umptcp_getname(h->stack, sock, &s->local, &remote);
     s->mptcp = sock_info(h, s, &info) && (info.is_mptcp || info.fallback);
     s->protocol = s->mptcp ? IPPROTO_MPTCP : IPPROTO_TCP;
@@ -363,7 +365,6 @@ static int start_connect(struct host *h, struct sock *s, const struct umptcp_soc
     if (err)
         return -err;
     s->error = 0;
-    s->shut = 0;
     s->phase = SOCK_CONNECTING;
     s->bound = true;
     umptcp_getname(h->stack, s->sock, &s->local, &ignored);
@@ -395,6 +396,7 @@ static int connect_outcome(struct host *h, struct sock *s, const struct file *f,
     if (state == UMPTCP_CLOSED) {
         int err = sock_take_error(s);
         let_go(h, s, false);
+        s->shut = 0;
         return fail(err ? err : ECONNABORTED);
     }
     s->phase = SOCK_CONNECTED;

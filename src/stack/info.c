@@ -92,6 +92,10 @@ static void add_details(const struct subflow *sf, struct umptcp_subflow_info *in
     info->segs_delivered = t->delivered;
     info->dsack_dups = t->dsack_dups;
     info->segs_out_of_order = t->ofo_segs;
+    if (opening && info->timeouts) { /* its one segment was lost and sent again */
+        info->ca_state = UMPTCP_CA_LOSS;
+        info->segs_lost = info->segs_again = 1;
+    }
 }
 
 static struct umptcp_subflow_info subflow_info(const struct env *env, const struct subflow *sf) {

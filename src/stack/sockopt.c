@@ -52,10 +52,7 @@ static void keepcnt_set(struct conn *c, int64_t v) {
 }
 
 static int64_t rcvbuf_get(const struct conn *c) { return c->rcvbuf_size; }
-static void rcvbuf_set(struct conn *c, int64_t v) {
-    c->rcvbuf_size = (uint32_t)v;
-    c->rcvbuf_fixed = true;
-}
+static void rcvbuf_set(struct conn *c, int64_t v) { conn_set_rcvbuf(c, (uint32_t)v); }
 
 static int64_t sndbuf_get(const struct conn *c) { return c->sndbuf_size; }
 static void sndbuf_set(struct conn *c, int64_t v) {

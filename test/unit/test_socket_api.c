@@ -466,6 +466,36 @@ static void test_options_on_the_wire(void **state) {
     test_world_free(&w);
 }
 
+/* A receive buffer that is chosen before the SYN leaves bounds its window and the scale. */
+static void test_rcvbuf_of_the_syn(void **state) {
+    (void)state;
+    static const struct {
+        int64_t size;
+        uint16_t window;
+        uint8_t scale;
+    } rows[] = {{5000, 5000, 0}, {65535, 65535, 0}, {65536, 65535, 1}, {200000, 65535, 2}, {6000000, 65535, 7}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct test_world w;
+        struct umptcp_out out;
+        uint8_t packet[65536];
+        struct ip_hdr ip;
+        struct seg seg;
+        test_world_init(&w, 1, NULL, NULL);
+        umptcp_sock c = test_connect(&w, "10.0.1.2", 80);
+        assert_int_equal(umptcp_setopt(w.host[CLIENT], c, UMPTCP_OPT_RCVBUF, rows[i].size, w.now), 0);
+        uint32_t len = test_take(w.host[CLIENT], &out, packet, w.now);
+        assert_int_equal(ip_parse(packet, len, true, &ip), DROP_NONE);
+        assert_int_equal(tcp_parse(&ip, true, 0, &seg), DROP_NONE);
+        assert_int_equal(seg.window, rows[i].window);
+        assert_true(seg.opt.has_wscale);
+        assert_int_equal(seg.opt.wscale, rows[i].scale);
+        /* Later it is too late: what was promised stays. */
+        assert_int_equal(umptcp_setopt(w.host[CLIENT], c, UMPTCP_OPT_RCVBUF, 3000, w.now), 0);
+        test_check(&w);
+        test_world_free(&w);
+    }
+}
+
 /* ---- Changes in the middle --------------------------------------------------------------------------------------- */
 
 static void test_configure(void **state) {
@@ -705,6 +735,7 @@ int main(void) {
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_options_on_the_wire),
+        cmocka_unit_test(test_rcvbuf_of_the_syn),
         cmocka_unit_test(test_configure),
         cmocka_unit_test(test_pending),
         cmocka_unit_test(test_congestion),
