@@ -313,6 +313,8 @@ static void feed_probe(struct conn *c) {
 bool conn_output(struct conn *c, struct umptcp_out *out, netif_caps_fn caps, const void *ctx) {
     feed_probe(c);
     do {
+        if (!conn_is_mptcp(c))
+            close_advance(c); /* plain TCP: the FIN goes with the last bytes */
         list_for_each (n, &c->subflows)
             if (emit(subflow_of(n), out, caps, ctx))
                 return true;

@@ -239,7 +239,8 @@ enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_r
     if (sf->state != SF_DEAD && rx.closed && sf->tcb.state == UMPTCP_CLOSED)
         subflow_gone(sf, 0);
     close_advance(c);
-    if (tcp_pending(&sf->tcb) || rx.acked || sf->signals)
+    /* A duplicate acknowledgment lets bytes go, too, that wait in the connection (RFC 3042). */
+    if (tcp_pending(&sf->tcb) || rx.acked || sf->signals || !dsn_eq(c->snd_nxt, c->write_seq))
         conn_ready(c);
     return drop;
 }
