@@ -217,9 +217,12 @@ static bool take(struct run *r, const struct packet *line, dur until, struct arr
             a->flow = line->proto == PACKET_ICMP ? flow_for_outbound(&r->flows, line) : NULL;
         else
             a->flow = flow_find(&r->flows, &a->head.ends);
-        if (a->flow && !flow_in_focus(&r->flows, a->flow) && !flow_is_meant(&r->flows, a->flow, line))
+        bool again = false; /* a SYN that waits for its answer opens nothing when it comes again */
+        if (a->flow && !flow_in_focus(&r->flows, a->flow) && !flow_is_meant(&r->flows, a->flow, line)) {
+            again = a->head.bare_syn && a->flow->has_stack_isn && a->head.seq == a->flow->stack_isn;
             a->flow = NULL;
-        if (!a->flow && flow_may_open(&r->flows, line, &a->head.ends, a->head.joins, a->head.bare_syn))
+        }
+        if (!a->flow && !again && flow_may_open(&r->flows, line, &a->head.ends, a->head.joins, a->head.bare_syn))
             a->flow = flow_open(&r->flows, &a->head.ends, a->head.joins ? &a->head.token : NULL);
         if (a->flow)
             return true;
@@ -397,6 +400,11 @@ static bool blocked_done(struct run *r) {
                    r->blocked_to - r->blocked_from);
 }
 
+/* Looks whether it is. */
+static bool blocked_settle(struct run *r) {
+    return !r->blocked_event || !r->target->ops->finish(r->target, &r->blocked.job, 0) || blocked_done(r);
+}
+
 /* Nothing runs beside the script any more. */
 static bool settle(struct run *r) {
     if (!r->blocked_event)
@@ -494,7 +502,7 @@ static bool play_event(struct run *r, const struct event *e) {
         ok = play_outbound(r, from, to);
     } else {
         r->target->ops->wait(r->target, r->start + from);
-        if (r->blocked_event && r->blocked.job.done && !blocked_done(r))
+        if (!blocked_settle(r))
             return false;
         dur now = script_time(r), distance = from > r->previous ? from - r->previous : 0;
         if (e != r->script->events && !in_time(r, e->place, what(e), from, from, now, distance))
@@ -511,9 +519,7 @@ static bool play_event(struct run *r, const struct event *e) {
         ok = true;
     r->previous = outbound && e->when.kind == WHEN_ANY ? r->base : from;
     r->previous_inbound = inbound;
-    if (ok && r->blocked_event && r->blocked.job.done)
-        ok = blocked_done(r);
-    return ok;
+    return ok && blocked_settle(r);
 }
 
 static dur calls_now(void *ctx) { return script_time(ctx); }
