@@ -2,15 +2,17 @@
 /*
  * The engine under the original packetdrill: a shared object for its --so_filename, in virtual time.
  *
- *     packetdrill --so_filename=umptcp-packetdrill.so --so_flags='--local_ip=192.168.0.1; sysctl net.ipv4.tcp_sack=0' x.pkt
+ *     packetdrill --so_filename=umptcp-packetdrill.so --so_flags='--local_ip=192.168.0.1; sysctl net.ipv4.tcp_sack=0'
+ * x.pkt
  *
  * The flags are separated by semicolons: option lines of scripts, and commands that the engine target understands. The
- * tool's own options and its scripts' commands do not reach us. An address that a call binds to is taken as one of ours.
+ * tool's own options and its scripts' commands do not reach us. An address that a call binds to is taken as one of
+ * ours.
  *
  * Virtual time goes on when the tool waits: in its usleep(), when it asks for a packet and there is none, and by a
- * microsecond whenever it looks at the clock, because it polls the clock for the last of a wait. Calls may come from two
- * threads at once. The main one never waits for another: a call of its that blocks lets time pass. One of the second
- * thread sleeps on a condition until something changed, and the tool sees it sleep.
+ * microsecond whenever it looks at the clock, because it polls the clock for the last of a wait. Calls may come from
+ * two threads at once. The main one never waits for another: a call of its that blocks lets time pass. One of the
+ * second thread sleeps on a condition until something changed, and the tool sees it sleep.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -45,7 +47,8 @@ struct packetdrill_table {
     ssize_t (*read)(void *ctx, int fd, void *buf, size_t len);
     ssize_t (*readv)(void *ctx, int fd, const struct iovec *iov, int n);
     ssize_t (*recv)(void *ctx, int fd, void *buf, size_t len, int flags);
-    ssize_t (*recvfrom)(void *ctx, int fd, void *buf, size_t len, int flags, struct sockaddr *from, socklen_t *from_len);
+    ssize_t (*recvfrom)(void *ctx, int fd, void *buf, size_t len, int flags, struct sockaddr *from,
+                        socklen_t *from_len);
     ssize_t (*recvmsg)(void *ctx, int fd, struct msghdr *msg, int flags);
     ssize_t (*write)(void *ctx, int fd, const void *buf, size_t len);
     ssize_t (*writev)(void *ctx, int fd, const struct iovec *iov, int n);
