@@ -403,6 +403,15 @@ struct tcp_flow *flow_open(struct flows *f, const struct flow *ends, const uint3
     return flow;
 }
 
+void flow_renew(struct flows *f, struct tcp_flow *flow) {
+    flow->peer_isn = flow->new_isn;
+    flow->has_new_isn = flow->has_stack_isn = flow->open = flow->has_label = false;
+    flow->nts = 0;
+    flow->fd = -1;
+    if (flow->mp)
+        flow->mp = add_conn(f, &flow->ends.remote.addr);
+}
+
 /* ---- Timestamps -------------------------------------------------------------------------------------------------- */
 
 uint32_t flow_written_ts(const struct tcp_flow *f, uint32_t live) {

@@ -138,6 +138,8 @@ bool flow_may_open(const struct flows *f, const struct packet *line, const struc
                    bool bare_syn);
 /* A flow that the stack opened. `token`: of its MP_JOIN, or NULL. */
 struct tcp_flow *flow_open(struct flows *f, const struct flow *ends, const uint32_t *token);
+/* The stack took another SYN of the peer between the same ends: what comes is a new connection. */
+void flow_renew(struct flows *f, struct tcp_flow *flow);
 /* Names in the ends of a packet that was handled now stand for the live ends. */
 void flow_bind_ends(struct flows *f, const struct tcp_flow *flow, const struct packet *p);
 

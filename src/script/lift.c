@@ -81,11 +81,8 @@ bool lift_head(const uint8_t *data, uint32_t len, struct live_head *head) {
 void lift_anchor(struct flows *f, struct tcp_flow *flow, const struct packet *line, const struct live_head *head) {
     if (line->proto != PACKET_TCP || !head->tcp)
         return;
-    if (flow->has_new_isn && head->syn && !head->bare_syn && head->ack == flow->new_isn + 1) {
-        flow->peer_isn = flow->new_isn;
-        flow->has_new_isn = flow->has_stack_isn = flow->open = false;
-        flow->nts = 0;
-    }
+    if (flow->has_new_isn && head->syn && !head->bare_syn && head->ack == flow->new_isn + 1)
+        flow_renew(f, flow);
     if (head->syn && !flow->has_stack_isn) {
         flow->has_stack_isn = true;
         flow->stack_isn = head->seq;

@@ -54,6 +54,7 @@ struct pkt_script {
 enum pkt_outcome {
     PKT_DIED, /* nothing else was said */
     PKT_PASSED,
+    PKT_DIFFERS, /* it failed on Linux, and its comments say why */
     PKT_FAILED,
     PKT_ENVIRONMENT, /* not the script's fault: nothing can be run here */
 };
@@ -113,6 +114,8 @@ int pkt_list(const struct pkt_plan *plan, const struct pkt_options *options);
 void pkt_summary(const char *source, struct text *summary);
 /* The requirements that its comments name, with a blank between them. */
 void pkt_rows(const char *source, struct text *rows);
+/* What its comments say behind "Linux differs:", why it cannot pass there. False when they do not. */
+bool pkt_linux_note(const char *source, struct text *why);
 
 /* ---- pkt_jobs.c -------------------------------------------------------------------------------------------------- */
 
@@ -153,7 +156,11 @@ const char *pkt_target_name(enum pkt_target target);
 bool pkt_report_case(struct pkt_report *report, const struct pkt_case *c);
 /* Prints the last line. Returns the command's status. */
 int pkt_report_end(const struct pkt_report *report);
+/* Whatever its runs did is as it should be. */
 bool pkt_case_passed(const struct pkt_case *c);
+static inline bool pkt_run_passed(const struct pkt_run *run) {
+    return run->outcome == PKT_PASSED || run->outcome == PKT_DIFFERS;
+}
 void pkt_json_case(struct text *t, const struct pkt_report *report, const struct pkt_case *c);
 void pkt_json_summary(struct text *t, const struct pkt_report *report);
 /* "..." with what has to be escaped, and U+FFFD for what is no UTF-8. */

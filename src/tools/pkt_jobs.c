@@ -144,6 +144,17 @@ static void set_late(const struct worker *w) {
     set_error(w->run, s->next ? s->next : s->line, what);
 }
 
+/* A script that says that Linux differs has to fail there. */
+static void judge_difference(struct pkt_run *run) {
+    struct text why = {0};
+    bool differs = pkt_linux_note(run->script->source, &why);
+    text_free(&why);
+    if (differs && run->outcome == PKT_FAILED)
+        run->outcome = PKT_DIFFERS;
+    else if (differs && run->outcome == PKT_PASSED)
+        set_error(run, 0, "its comment says that Linux differs, but it passes");
+}
+
 /* What to make of the way in which a process ended. */
 static void judge(const struct worker *w, int status) {
     struct pkt_run *run = w->run;
@@ -162,6 +173,8 @@ static void judge(const struct worker *w, int status) {
         set_error(run, w->shared->line, what);
     } else if (run->outcome == PKT_DIED) {
         set_error(run, w->shared->line, "the process of the run ended too early");
+    } else if (run->target == PKT_LINUX) {
+        judge_difference(run);
     }
 }
 

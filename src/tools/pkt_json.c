@@ -52,7 +52,7 @@ static void run_object(struct text *t, const struct pkt_options *o, const struct
     begin(t, run, pkt_target_name(run->target));
     if (o->repeat > 1)
         text_add(t, ", \"repeat\": %u", run->number + 1);
-    member(t, "result", run->outcome == PKT_PASSED ? "passed" : "failed");
+    member(t, "result", run->outcome == PKT_PASSED ? "passed" : run->outcome == PKT_DIFFERS ? "differs" : "failed");
     text_add(t, ", \"seconds\": ");
     print_seconds(t, run->took);
     if (run->outcome != PKT_PASSED) {

@@ -159,6 +159,25 @@ void pkt_rows(const char *source, struct text *rows) {
     }
 }
 
+/* ---- Differences from Linux ----------------------------------------------------------------------------------------
+ */
+
+bool pkt_linux_note(const char *source, struct text *why) {
+    static const char mark[] = "Linux differs:";
+    const char *text;
+    for (size_t len; next_comment(&source, &text, &len);) {
+        struct text flat = {0};
+        flatten(&flat, text, text + len);
+        const char *note = strstr(text_of(&flat), mark);
+        if (note)
+            text_add(why, "%s", note + sizeof mark - 1 + strspn(note + sizeof mark - 1, " "));
+        text_free(&flat);
+        if (note)
+            return true;
+    }
+    return false;
+}
+
 /* ---- The list ---------------------------------------------------------------------------------------------------- */
 
 static void list_json(const struct pkt_script *s, const char *summary, const char *rows, struct text *t) {

@@ -27,7 +27,7 @@ int pkt_complain(const char *format, ...) {
 bool pkt_case_passed(const struct pkt_case *c) {
     bool passed = !c->skip;
     for (uint32_t i = 0; i < c->nruns; i++)
-        passed = passed && c->runs[i].outcome == PKT_PASSED;
+        passed = passed && pkt_run_passed(&c->runs[i]);
     return passed;
 }
 
@@ -77,9 +77,17 @@ static void differences(struct text *t, const struct pkt_report *report, const s
     text_free(&d);
 }
 
+/* It fails on Linux as it should. */
+static void difference_noted(struct text *t, const struct pkt_run *run) {
+    struct text why = {0};
+    pkt_linux_note(run->script->source, &why);
+    text_add(t, "    Linux differs: %s\n", text_of(&why));
+    text_free(&why);
+}
+
 /* Which of two stacks passes. */
 static const char *verdict(const struct pkt_case *c) {
-    bool engine = c->runs[PKT_ENGINE].outcome == PKT_PASSED, on_linux = c->runs[PKT_LINUX].outcome == PKT_PASSED;
+    bool engine = pkt_run_passed(&c->runs[PKT_ENGINE]), on_linux = pkt_run_passed(&c->runs[PKT_LINUX]);
     return engine     ? ": passes on engine, fails on linux"
            : on_linux ? ": fails on engine, passes on linux"
                       : ": fails on both";
@@ -101,9 +109,11 @@ static void case_text(struct text *t, const struct pkt_report *report, const str
     colored(t, o, passed ? green : red, passed ? "ok  " : "FAIL");
     text_add(t, " %s%s\n", c->name, passed || !o->both ? "" : verdict(c));
     for (uint32_t i = 0; i < c->nruns; i++) {
-        if (c->runs[i].outcome != PKT_PASSED)
+        if (c->runs[i].outcome == PKT_DIFFERS)
+            difference_noted(t, &c->runs[i]);
+        if (!pkt_run_passed(&c->runs[i]) || (c->runs[i].outcome == PKT_DIFFERS && o->verbose))
             failure(t, &c->runs[i], o->both);
-        if (c->runs[i].outcome != PKT_PASSED || o->verbose)
+        if (!pkt_run_passed(&c->runs[i]) || o->verbose)
             stray(t, &c->runs[i]);
     }
     if (o->both)

@@ -132,6 +132,20 @@ static void test_summaries(void **state) {
     assert_string_equal(written(pkt_summary, "0 close(3) = 0\n//\n/**/"), "");
 }
 
+static void linux_note(const char *source, struct text *t) {
+    if (!pkt_linux_note(source, t))
+        text_add(t, "no note");
+}
+
+static void test_linux_notes(void **state) {
+    (void)state;
+    assert_string_equal(written(linux_note, "// Shows it. Rows: M-ABC-01.\n//  Linux differs: it\n//does not.\n0 `x`"),
+                        "it does not.");
+    assert_string_equal(written(linux_note, "/* Linux differs:\n * so */"), "so ");
+    assert_string_equal(written(linux_note, "0 `x` // one\n// Linux differs:"), "");
+    assert_string_equal(written(linux_note, "// Linux is no different\n"), "no note");
+}
+
 static void test_rows(void **state) {
     (void)state;
     assert_string_equal(written(pkt_rows, "// M-ABC-01 -02, -04 to -06 and T-RTO-1"),
@@ -298,6 +312,7 @@ int main(void) {
         cmocka_unit_test(test_names_of_captures),
         cmocka_unit_test(test_families_of_runs),
         cmocka_unit_test(test_summaries),
+        cmocka_unit_test(test_linux_notes),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_json_strings),
         cmocka_unit_test(test_json_objects),

@@ -131,6 +131,19 @@ static void test_two_connections(void **state) {
                  "+0 read(4, ..., 100) = 5\n");
 }
 
+/* A SYN between the ends of a connection that is over begins another one, with numbers and keys of its own. */
+static void test_same_ends_again(void **state) {
+    (void)state;
+    passes(MPTCP "+0 < R 1:1(0) win 0\n"
+                 "+0 < S 7000:7000(0) win 60000 <mss 1460, nop, wscale 5, mpcapable v1 flags[flag_h] nokey>\n"
+                 "+0 > S. 0:0(0) ack 7001 <mss 1460, nop, wscale 7, mpcapable v1 flags[flag_h] key[skey2]>\n"
+                 "+0 < . 1:1(0) ack 1 win 2000 <mpcapable v1 flags[flag_h] key[ckey2=5, skey2]>\n"
+                 "+0 accept(3, ..., ...) = 5\n"
+                 "+0 < P. 1:11(10) ack 1 win 2000 <nop, nop, dss dack8=1 dsn8=1 ssn=1 dll=10 nocs>\n"
+                 "+0 > . 1:1(0) ack 11 <dss dack8=11 nocs>\n"
+                 "+0 read(5, ..., 100) = 10\n");
+}
+
 /* Several segments of the stack may stand on one line; a foreign packet's answer may be listed. */
 static void test_merged_and_foreign(void **state) {
     (void)state;
@@ -282,6 +295,7 @@ int main(void) {
         cmocka_unit_test(test_tcp),
         cmocka_unit_test(test_mptcp_with_a_join),
         cmocka_unit_test(test_two_connections),
+        cmocka_unit_test(test_same_ends_again),
         cmocka_unit_test(test_merged_and_foreign),
         cmocka_unit_test(test_non_fatal),
         cmocka_unit_test(test_notes),
