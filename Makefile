@@ -119,12 +119,89 @@ src_io = \
 	src/io/rtnl.c \
 	src/io/tun.c
 
-src_script = $(sort $(wildcard src/script/*.c))
+src_script = \
+	src/script/arena.c \
+	src/script/calls.c \
+	src/script/calls_args.c \
+	src/script/calls_control.c \
+	src/script/calls_data.c \
+	src/script/calls_message.c \
+	src/script/calls_option.c \
+	src/script/calls_poll.c \
+	src/script/calls_socket.c \
+	src/script/code.c \
+	src/script/code_run.c \
+	src/script/commands.c \
+	src/script/commands_ip.c \
+	src/script/commands_tools.c \
+	src/script/engine.c \
+	src/script/engine_commands.c \
+	src/script/engine_sysctls.c \
+	src/script/flow.c \
+	src/script/host.c \
+	src/script/host_file.c \
+	src/script/host_info.c \
+	src/script/host_io.c \
+	src/script/host_option.c \
+	src/script/host_poll.c \
+	src/script/host_socket.c \
+	src/script/kernel.c \
+	src/script/kernel_command.c \
+	src/script/kernel_job.c \
+	src/script/kernel_net.c \
+	src/script/kernel_posix.c \
+	src/script/kernel_tap.c \
+	src/script/lexer.c \
+	src/script/lift.c \
+	src/script/lower.c \
+	src/script/match.c \
+	src/script/mplift.c \
+	src/script/mplower.c \
+	src/script/mpvalue.c \
+	src/script/parse.c \
+	src/script/parse_call.c \
+	src/script/parse_encap.c \
+	src/script/parse_icmp.c \
+	src/script/parse_mptcp.c \
+	src/script/parse_mpvalue.c \
+	src/script/parse_option.c \
+	src/script/parse_packet.c \
+	src/script/print.c \
+	src/script/print_call.c \
+	src/script/print_mptcp.c \
+	src/script/print_option.c \
+	src/script/print_packet.c \
+	src/script/run.c \
+	src/script/settings.c \
+	src/script/symbols.c \
+	src/script/symbols_table.c \
+	src/script/words.c
 
-src_tools = $(sort $(wildcard src/tools/*.c))
+src_tools = \
+	src/tools/packetdrill_so.c \
+	src/tools/pkt_capture.c \
+	src/tools/pkt_diff.c \
+	src/tools/pkt_draft.c \
+	src/tools/pkt_draft_call.c \
+	src/tools/pkt_draft_name.c \
+	src/tools/pkt_draft_packet.c \
+	src/tools/pkt_files.c \
+	src/tools/pkt_jobs.c \
+	src/tools/pkt_json.c \
+	src/tools/pkt_ladder.c \
+	src/tools/pkt_list.c \
+	src/tools/pkt_pcap.c \
+	src/tools/pkt_record.c \
+	src/tools/pkt_report.c \
+	src/tools/pkt_run.c \
+	src/tools/pkt_trace.c \
+	src/tools/umptcp-pkt.c
 
 ENGINE = $(foreach l,base wire cc tcp sched pm mptcp stack,$(src_$l))
 SRC = $(ENGINE) $(src_io) $(src_script)
+# The engine under the original packetdrill.
+ADAPTER = src/tools/packetdrill_so.c
+PKT = $(filter-out $(ADAPTER),$(src_tools))
 
 # A program is NAME.c with NAME_*.c, which hold its parts.
 PARTS = $(wildcard examples/*_*.c bench/*_*.c)
@@ -167,9 +244,10 @@ build = +@$(MAKE) $(if $Q,-s) --no-print-directory $(if $(findstring -j,$(MAKEFL
 
 programs = $(EXAMPLES:examples/%.c=$B/%) $(BENCH:%.c=$B/%) $B/demo/demo $B/umptcp-pkt
 libs = $B/libumptcp.a $B/libumptcp.so.0 $B/libumptcpio.a
+adapter = $B/umptcp-packetdrill.so
 
 .DEFAULT_GOAL = all
-all: $(libs) $(programs) ## the library, the examples, the demo and the benchmarks (default)
+all: $(libs) $(programs) $(adapter) ## the library, the examples, the demo and the benchmarks (default)
 
 lib = $(patsubst %.c,$B/lib/%.o,$1)
 san = $(patsubst %.c,$B/san/%.o,$1)
@@ -204,11 +282,15 @@ $(foreach p,$(EXAMPLES),$(eval $(p:examples/%.c=$B/%): $(call lib,$p $(wildcard 
 $(foreach p,$(EXAMPLES),$(eval $(p:examples/%.c=$B/san/%): $(call san,$p $(wildcard $(p:.c=_*.c)))))
 $(foreach p,$(BENCH),$(eval $(p:%.c=$B/%): $(call lib,$p $(wildcard $(p:.c=_*.c)))))
 $B/demo/demo: $(call lib,$(DEMO))
-$B/umptcp-pkt: $(call lib,$(src_tools) $(src_script))
+$B/umptcp-pkt: $(call lib,$(PKT) $(src_script))
 $(programs): $(libs)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $B/libumptcpio.a $B/libumptcp.a $(LIBS)
+
+$(adapter): $(call lib,$(ADAPTER) $(src_script)) $(libs)
+	$(call say,LD,$@)
+	$Q$(CC) -shared -Wl,-z,defs -Wl,--exclude-libs,ALL $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $B/libumptcpio.a $B/libumptcp.a $(LIBS) -lpthread
 
 # ---- Tests -----------------------------------------------------------------------------------------------------------
 
@@ -221,7 +303,7 @@ fuzzers = $(FUZZ:%.c=$B/fuzz/%)
 $B/san/all.a: $(call san,$(SRC))
 $B/fuzz/all.a: $(call fuz,$(SRC))
 $B/san/unit_help.a: $(call san,$(unit_help)) # an archive: a test gets those helpers that it calls
-$B/san/tools_help.a: $(call san,$(filter-out src/tools/umptcp-pkt.c,$(src_tools)))
+$B/san/tools_help.a: $(call san,$(filter-out src/tools/umptcp-pkt.c,$(PKT)))
 $B/san/all.a $B/fuzz/all.a $B/san/unit_help.a $B/san/tools_help.a:
 	$(call say,AR,$@)
 	$Qrm -f $@ && $(AR) rcs $@ $^
@@ -230,7 +312,7 @@ $(unit): $B/san/unit_help.a $B/san/tools_help.a
 $(sim): $(call san,$(sim_help))
 $(INTEROP:%.c=$B/san/%): $(call san,$(interop_help))
 $(unit) $(sim) $(INTEROP:%.c=$B/san/%): $B/san/%: $B/san/%.o
-$B/san/umptcp-pkt: $(call san,$(src_tools))
+$B/san/umptcp-pkt: $(call san,$(PKT))
 $(unit) $(sim) $(interop) $(tools): $B/san/all.a
 	$(call say,LD,$@)
 	$Q$(CC) $(SAN) -o $@ $(filter %.o,$^) $(filter %_help.a,$^) $B/san/all.a -lcmocka $(LIBS)
@@ -258,6 +340,13 @@ deps: ## installs the packages that are missing (as root), or says which
 
 deps-build:
 	@scripts/deps build
+
+check-linux: deps-build ## the packet scripts against the running kernel, in real time (root)
+	$(call build,check-linux,$B/umptcp-pkt)
+	@$B/umptcp-pkt -t linux -j 8 -q test/script
+
+mutants: deps-build ## breaks the engine in many places, and sees that a packet script notices each
+	@B=$B MAKE='$(MAKE)' test/mutants/run
 
 demo: deps-build ## builds and shows the stack at work
 	$(call build,demo,all)
@@ -355,12 +444,13 @@ install: all ## headers, libraries, pkg-config file, commands, man pages and Vim
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' umptcp.pc.in >$D/lib/pkgconfig/umptcp.pc
 	install -m 755 $B/nc $D/bin/umptcp-nc
 	install -m 755 $B/umptcp-pkt $D/bin/
+	install -D -m 755 $(adapter) $D/lib/umptcp/umptcp-packetdrill.so
 	for f in $(manuals:docs/man/%=%); do install -D -m 644 docs/man/$$f $D/share/man/man$${f##*.}/$$f || exit 1; done
 	for f in $(vim_files:docs/vim/%=%); do install -D -m 644 docs/vim/$$f $D/share/vim/vimfiles/$$f || exit 1; done
 
 uninstall: ## removes what install put there
 	rm -f $D/include/umptcp.h $D/lib/libumptcp.a $D/lib/libumptcp.so $D/lib/libumptcp.so.0 $D/lib/pkgconfig/umptcp.pc \
-		$D/bin/umptcp-nc $D/bin/umptcp-pkt $(foreach f,$(manuals:docs/man/%=%),$D/share/man/man$(subst .,,$(suffix $f))/$f) \
+		$D/bin/umptcp-nc $D/bin/umptcp-pkt $D/lib/umptcp/umptcp-packetdrill.so $(foreach f,$(manuals:docs/man/%=%),$D/share/man/man$(subst .,,$(suffix $f))/$f) \
 		$(vim_files:docs/vim/%=$D/share/vim/vimfiles/%)
 
 clean: ## removes the build folder
@@ -393,6 +483,6 @@ $(eval $(call variant,fuzz,$$(CLANG)))
 FORCE:
 .PRECIOUS: $B/san/%.o
 .DELETE_ON_ERROR:
-.PHONY: all check check-core fuzz deps deps-build demo bench lint matrix format install uninstall clean help FORCE lint-sources lint-layers \
+.PHONY: all check check-core check-linux mutants fuzz deps deps-build demo bench lint matrix format install uninstall clean help FORCE lint-sources lint-layers \
 	lint-headers lint-symbols lint-selftest lint-style lint-docs lint-matrix lint-format lint-man lint-shell lint-install \
 	lint-cppcheck lint-tidy
