@@ -265,7 +265,7 @@ static bool try_undo(struct tcb *t, const struct tx_news *n) {
 
     if (x->state < TX_RECOVERY && ssn_le(x->undo_until, t->snd_una) && n->acked)
         x->undo_possible = false;
-    if (!x->undo_possible || (n->seg->flags & TCP_ECE)) /* RFC 4015 3: the congestion was real all the same */
+    if (!x->undo_possible) /* an ECE flag is no reason against it: ECN is not negotiated (RFC 3168 6.1.1) */
         return false;
     bool echo = x->state >= TX_RECOVERY && undo_by_echo(t, n);
     bool frto = x->state == TX_LOSS && undo_by_frto(t, n);
