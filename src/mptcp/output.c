@@ -301,17 +301,17 @@ static bool emit(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_
     return true;
 }
 
-/* A loss probe takes new bytes before it sends old ones again. */
-static void feed_probe(struct conn *c) {
+/* Where new bytes tell more about a loss than old ones sent again, they are dealt before old ones go. */
+static void feed_recovery(struct conn *c) {
     list_for_each (n, &c->subflows)
-        if (subflow_of(n)->state == SF_ACTIVE && tcp_probe_wants_new(&subflow_of(n)->tcb)) {
+        if (subflow_of(n)->state == SF_ACTIVE && tcp_wants_new(&subflow_of(n)->tcb)) {
             schedule(c);
             return;
         }
 }
 
 bool conn_output(struct conn *c, struct umptcp_out *out, netif_caps_fn caps, const void *ctx) {
-    feed_probe(c);
+    feed_recovery(c);
     do {
         if (!conn_is_mptcp(c))
             close_advance(c); /* plain TCP: the FIN goes with the last bytes */

@@ -50,8 +50,8 @@ uint16_t tcp_payload_max(const struct tcb *t, uint32_t mp_options) {
     return (uint16_t)(t->mss - used);
 }
 
-bool tcp_probe_wants_new(const struct tcb *t) {
-    return tx_of(t)->tlp_pending && tcp_can_send(t) && queued(t) == 0 &&
+bool tcp_wants_new(const struct tcb *t) {
+    return tx_wants_new(t) && tcp_can_send(t) && queued(t) == 0 &&
            distance(t->snd_end, tcp_snd_edge(t)) >= tcp_payload_max(t, 0);
 }
 
@@ -60,7 +60,7 @@ uint32_t tcp_room(const struct tcb *t) {
         return 0;
     const uint64_t waiting = queued(t);
     const uint32_t full = tcp_payload_max(t, 0);
-    if (tcp_probe_wants_new(t))
+    if (tx_of(t)->tlp_pending && tcp_wants_new(t))
         return full;
     uint64_t budget = tx_budget(t);
     budget = budget > waiting ? budget - waiting : 0;

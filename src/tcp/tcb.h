@@ -305,9 +305,12 @@ bool tcp_pending(const struct tcb *t);
  * queued it is at least a full segment, whatever the window: what is queued then starts the persist timer.
  */
 uint32_t tcp_room(const struct tcb *t);
-/* A loss probe is due, and new payload would make a better one than what was sent already (RFC 8985 7.3): tcp_room() has
- * a segment for it whatever cwnd says. */
-bool tcp_probe_wants_new(const struct tcb *t);
+/*
+ * New payload would tell more about a loss than what was sent already, the window has room for it, and none is queued:
+ * a loss probe is due (RFC 8985 7.3), for which tcp_room() has a segment whatever cwnd says, or a timeout is to be
+ * judged (F-RTO, RFC 5682 2.1). Old bytes go when none is queued now.
+ */
+bool tcp_wants_new(const struct tcb *t);
 /* Payload of a full segment that also carries `mp_options` bytes of MPTCP options (padded to 4). */
 uint16_t tcp_payload_max(const struct tcb *t, uint32_t mp_options);
 /*

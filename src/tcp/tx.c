@@ -109,6 +109,14 @@ static uint32_t tx_window(const struct tcb *t) {
     return tx_idle(t) && restart < t->cc.cwnd ? restart : t->cc.cwnd;
 }
 
+/* How far beyond what a timeout found in flight F-RTO lets new data go: two segments (RFC 5682 2.1 step 2). */
+static struct ssn frto_edge(const struct tcb *t) { return ssn_add(t->tx->recover, 2 * t->cc.mss); }
+
+bool tx_wants_new(const struct tcb *t) {
+    const struct tx *x = tx_of(t);
+    return x->tlp_pending || (x->frto == TX_FRTO_PROBING && ssn_eq(t->snd_nxt, x->recover));
+}
+
 uint32_t tx_budget(const struct tcb *t) {
     const struct tx *x = tx_of(t);
     uint32_t window = tx_window(t), pipe = tx_pipe(t);
@@ -119,6 +127,9 @@ uint32_t tx_budget(const struct tcb *t) {
         uint32_t limit = window + 2 * t->cc.mss, outstanding = tx_outstanding(t);
         uint32_t rest = limit > outstanding ? limit - outstanding : 0;
         budget = rest < budget ? rest : budget;
+    } else if (x->frto == TX_FRTO_PROBING) {
+        uint64_t rest = ssn_lt(t->snd_nxt, frto_edge(t)) ? ssn_sub(frto_edge(t), t->snd_nxt) : 0;
+        budget = rest < budget ? (uint32_t)rest : budget;
     }
     return budget;
 }
@@ -138,14 +149,27 @@ static uint32_t lost_allowed(const struct tcb *t, uint32_t len) {
     return budget - budget % mss;
 }
 
+/*
+ * New data was sent behind a timeout, or can be, up to the window's `edge`: the answer to it tells whether the timeout
+ * was spurious, and nothing is sent again until then.
+ */
+static bool frto_waits(const struct tcb *t, struct ssn edge) {
+    const struct tx *x = tx_of(t);
+    if (x->frto != TX_FRTO_PROBING)
+        return false;
+    uint64_t queued = ssn_sub(ssn_max(t->snd_end, t->snd_nxt), t->snd_nxt);
+    uint64_t segment = queued < t->cc.mss ? queued : t->cc.mss;
+    return ssn_lt(x->recover, t->snd_nxt) || (segment && ssn_le(ssn_add(t->snd_nxt, segment), edge));
+}
+
 bool tx_next_lost(const struct tcb *t, struct ssn *start, struct ssn *end) {
     const struct tx *x = tx_of(t);
     struct ssn edge = ssn_add(t->snd_una, t->snd_wnd);
 
     if (x->lost == 0)
         return false;
-    if (x->frto == TX_FRTO_PROBING && ssn_lt(t->snd_nxt, ssn_min(t->snd_end, edge)))
-        return false; /* new data goes first: it tells whether the timeout was spurious (RFC 5682 2.1) */
+    if (frto_waits(t, edge))
+        return false;
     uint32_t i = tx_find(x, x->lost_hint);
     while (i < x->recs.count && !(tx_at(x, i)->flags & TX_LOST))
         i++;

@@ -109,6 +109,8 @@ void tx_ack(struct tcb *t, const struct seg *seg, struct ssn ack, struct tcp_rx 
  * peer's window; of one record. May be sent in part.
  */
 bool tx_next_lost(const struct tcb *t, struct ssn *start, struct ssn *end);
+/* A loss probe or F-RTO would rather send new payload than something again. */
+bool tx_wants_new(const struct tcb *t);
 /* What a loss probe would send again (the end of the highest record); false when there is nothing. */
 bool tx_probe_range(const struct tcb *t, struct ssn *start, struct ssn *end);
 /* Bytes of new or lost data that congestion control lets go now. */

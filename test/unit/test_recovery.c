@@ -504,7 +504,10 @@ static void test_frto(void **state) {
             assert_int_equal(flight_tx(&f)->frto, TX_FRTO_PROBING);
             assert_int_equal(flight_next_lost(&f), -1);
             assert_int_equal(tx_budget(&f.t), 2000);
+            assert_false(tcp_wants_new(&f.t)); /* it is queued */
             flight_send(&f, 2);
+            assert_int_equal(tx_budget(&f.t), 0);
+            assert_int_equal(flight_next_lost(&f), -1); /* the answer to it comes first */
             flight_wait(&f, MSEC(10));
             if (kind == SPURIOUS)
                 flight_ack(&f, n + 2, 0);
@@ -545,13 +548,46 @@ static void test_frto_ends(void **state) {
     }
 }
 
-/* Without new data to send F-RTO does not hold the repair up. */
+/* T-UND-01: two new segments at most, however many were found to have arrived, and one question for them. */
+static void test_frto_two_segments(void **state) {
+    struct flight f;
+    utime sent;
+    (void)state;
+    uint32_t n = time_out(&f, true, false, &sent);
+    assert_false(tcp_wants_new(&f.t)); /* not before the first answer */
+    flight_ack(&f, n + 1, n + 3, n + 7, 0);
+    assert_int_equal(flight_tx(&f)->frto, TX_FRTO_PROBING);
+    assert_true(tcp_wants_new(&f.t));
+    f.t.cc.cwnd = 8000;
+    assert_int_equal(tcp_room(&f.t), 2000);
+    tcp_queue(&f.t, 2000);
+    assert_false(tcp_wants_new(&f.t));
+    assert_int_equal(tcp_room(&f.t), 0);
+    flight_send(&f, 2);
+    assert_int_equal(tcp_room(&f.t), 0);
+    assert_false(tcp_wants_new(&f.t));
+    assert_int_equal(flight_next_lost(&f), -1);
+    flight_ack(&f, n + 1, n + 3, n + 7, n + 10, n + 11, 0); /* of the new only: the timeout was right */
+    assert_int_equal(flight_tx(&f)->frto, TX_FRTO_OFF);
+    assert_int_equal(flight_next_lost(&f), n + 1);
+    flight_free(&f);
+}
+
+/* Without new data that the peer's window takes F-RTO does not hold the repair up. */
 static void test_frto_without_data(void **state) {
     struct flight f;
     utime sent;
     (void)state;
     uint32_t n = time_out(&f, true, false, &sent);
     flight_ack(&f, n + 1, 0);
+    assert_true(tcp_wants_new(&f.t));
+    f.t.snd_wnd = 9999; /* what is in flight, and no whole segment more */
+    assert_false(tcp_wants_new(&f.t));
+    f.t.snd_end = ssn_add(f.t.snd_nxt, 5000);
+    assert_int_equal(flight_next_lost(&f), n + 1);
+    f.t.snd_wnd = 10000;
+    assert_int_equal(flight_next_lost(&f), -1);
+    f.t.snd_end = f.t.snd_nxt;
     assert_int_equal(flight_next_lost(&f), n + 1);
     assert_int_equal(flight_resend(&f, 1000), 2000);
     flight_free(&f);
@@ -760,6 +796,7 @@ int main(void) {
         cmocka_unit_test(test_eifel_not),
         cmocka_unit_test(test_eifel_with_ece),
         cmocka_unit_test(test_frto),
+        cmocka_unit_test(test_frto_two_segments),
         cmocka_unit_test(test_frto_ends),
         cmocka_unit_test(test_frto_without_data),
         cmocka_unit_test(test_dsack_undo),
