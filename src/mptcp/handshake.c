@@ -349,6 +349,8 @@ static bool crossed_syns(struct subflow *sf, enum drop *drop) {
         mib_inc(&c->mp->env->mib, MIB_SIMULT_CONNECT_FALLBACK);
         stay_tcp(c);
     }
+    if (c->state == UMPTCP_SYN_SENT)
+        conn_set_state(c, UMPTCP_SYN_RCVD); /* an end that is asked for now comes in order (RFC 9293 3.10.4) */
     return true;
 }
 

@@ -385,6 +385,28 @@ static void test_simultaneous_open(void **state) { /* M-FBK-01: both sent SYN wi
     mlab_free(l);
 }
 
+/* T-CLO-05: between two crossed SYNs an end of ours waits for the connection, and then comes in order. */
+static void test_end_in_simultaneous_open(void **state) {
+    (void)state;
+    for (int close = 0; close < 2; close++) {
+        struct mlab *l = mlab_new(NULL);
+        mlab_connect(l, 0);
+        mlab_skip(l);
+        assert_int_equal(mlab_conn(l)->state, UMPTCP_SYN_SENT);
+        mlab_in(l, 1, "S 0(0) mss 1024 sackok mpc");
+        mlab_want(l, 1, "S. 0(0) ack 1");
+        assert_int_equal(mlab_conn(l)->state, UMPTCP_SYN_RCVD);
+        if (close)
+            mlab_close(l);
+        else
+            mlab_shutdown(l);
+        mlab_want_none(l);
+        mlab_in(l, 1, ". 1(0) ack 1");
+        mlab_want(l, 1, "F. 1(0) ack 1");
+        mlab_free(l);
+    }
+}
+
 /* ---- Server ------------------------------------------------------------------------------------------------------ */
 
 static void test_server_opens(void **state) { /* M-INI-03, M-KEY-09, M-HSK-16 */
@@ -741,6 +763,7 @@ int main(void) {
         cmocka_unit_test(test_connect_times_out),
         cmocka_unit_test(test_connect_refused),
         cmocka_unit_test(test_simultaneous_open),
+        cmocka_unit_test(test_end_in_simultaneous_open),
         cmocka_unit_test(test_server_opens),
         cmocka_unit_test(test_server_checksum_combinations),
         cmocka_unit_test(test_checksum_flag_in_third_ack_counts),
