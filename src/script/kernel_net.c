@@ -125,12 +125,12 @@ static int local_add(struct rtnl *r, unsigned ifindex, const struct settings *s)
     return err;
 }
 
-/* The way to the peer: by the gateway, or straight to the device when the gateway cannot be one (it is ourselves, or
- * not on the link). On a device without neighbours that makes no difference. */
-static int remote_add(struct rtnl *r, unsigned ifindex, const struct settings *s) {
-    struct rtnl_route route = {.ifindex = ifindex, .dst = s->remote_ip, .prefix_len = s->remote_prefix};
+/* One route by the gateway, or straight to the device when the gateway cannot be one (it is not on the link). On a
+ * device without neighbours that makes no difference to packets. */
+static int route_add(struct rtnl *r, unsigned ifindex, const struct settings *s, uint8_t prefix_len) {
+    struct rtnl_route route = {.ifindex = ifindex, .dst = s->remote_ip, .prefix_len = prefix_len};
     int err = -EINVAL;
-    if (!s->is_anyip && !addr_is_any(&s->gateway_ip) && !addr_eq(&s->gateway_ip, &s->local_ip)) {
+    if (!s->is_anyip && !addr_is_any(&s->gateway_ip)) {
         route.gateway = &s->gateway_ip;
         err = rtnl_route_add(r, &route);
     }
@@ -139,6 +139,13 @@ static int remote_add(struct rtnl *r, unsigned ifindex, const struct settings *s
         err = rtnl_route_add(r, &route);
     }
     return err == -EEXIST ? 0 : err; /* the prefix of the local address is the same */
+}
+
+/* The way to the peer's network, and one to the peer alone: scripts change that one ("ip route change ADDRESS ..."). */
+static int remote_add(struct rtnl *r, unsigned ifindex, const struct settings *s) {
+    uint8_t host_len = umptcp_addr_is_v4(&s->remote_ip) ? 32 : 128;
+    int err = route_add(r, ifindex, s, s->remote_prefix);
+    return err || s->remote_prefix == host_len ? err : route_add(r, ifindex, s, host_len);
 }
 
 static int routes_set(const struct settings *s, char *error, size_t size) {
