@@ -44,8 +44,20 @@ static const char *run_variable(void *ctx, const char *name) {
 
 /* ---- Configuration ----------------------------------------------------------------------------------------------- */
 
+/* Of the host, not of the stack. */
+static int run_notsent_lowat(struct run *r, const char *value) {
+    char *end;
+    unsigned long n = strtoul(value, &end, 0);
+    if (*value < '0' || *value > '9' || *end || n > UINT32_MAX)
+        return -EINVAL;
+    host_set_notsent_lowat(r->h, (uint32_t)n);
+    return 0;
+}
+
 static int run_sysctl(void *ctx, const char *name, const char *value) {
     struct run *r = ctx;
+    if (strcmp(name, "net.ipv4.tcp_notsent_lowat") == 0)
+        return run_notsent_lowat(r, value);
     struct umptcp_config *config = host_config(r->h), before = *config;
     int err = engine_sysctl(config, name, value);
     if (!err)

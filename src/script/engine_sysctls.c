@@ -69,7 +69,6 @@ static const struct row {
     {"net.ipv4.tcp_pacing_*", REMARK, 0, 0, "no pacing"},
     {"net.ipv4.tcp_ecn*", REMARK, 0, 0, "no ECN"},
     {"net.ipv4.tcp_fastopen*", REMARK, 0, 0, "no TCP Fast Open"},
-    {"net.ipv4.tcp_notsent_lowat", REMARK, 0, 0, "by TCP_NOTSENT_LOWAT only"},
     {"net.ipv4.tcp_syncookies", REMARK, 0, 0, "no SYN cookies"},
     {"net.ipv4.tcp_max_syn_backlog", REMARK, 0, 0, "the backlog of listen() bounds handshakes too"},
     {"net.ipv4.tcp_abort_on_overflow", REMARK, 0, 0, "a SYN beyond the backlog is dropped"},

@@ -46,6 +46,7 @@ int host_open(const struct settings *settings, const struct host_options *option
     h->options = *options;
     h->now = options->start;
     h->tail = &h->first;
+    h->notsent_lowat = UINT32_MAX;
     umptcp_config_init(&h->config);
     h->config.rmem_default /= 2; /* Linux counts memory, of which the window is a half */
     memcpy(h->config.seed, options->seed, sizeof h->config.seed);
@@ -136,7 +137,11 @@ void host_settle(struct host *h) {
         enqueue(h, &out);
     while (umptcp_event(h->stack, &ev))
         sock_event(h, &ev);
+    for (struct sock *s = h->socks; s; s = s->next)
+        sock_offer_room(h, s);
 }
+
+void host_set_notsent_lowat(struct host *h, uint32_t bytes) { h->notsent_lowat = bytes; }
 
 int host_inject(struct host *h, const uint8_t *data, uint32_t len, uint16_t gso_size) {
     if (!len || len > RAW_MAX)

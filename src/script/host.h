@@ -23,6 +23,7 @@ struct host_job {
     bool begun;
     utime since;     /* of the first try */
     size_t done;     /* bytes that were moved, of a call that wants them all */
+    bool sending;    /* a send that waits: it is woken when there is room enough, not for every bit of it */
     bool connecting; /* connect(): the connection that it waits for is its own */
 };
 
@@ -73,6 +74,8 @@ int host_configure(struct host *h);
  * name), -ENOTCONN (no connection). */
 int host_mptcp_value(struct host *h, const char *name, uint64_t *value);
 int host_set_mtu(struct host *h, uint32_t mtu);
+/* TCP_NOTSENT_LOWAT of sockets to come that do not set it. */
+void host_set_notsent_lowat(struct host *h, uint32_t bytes);
 void host_settle(struct host *h);
 
 #endif

@@ -49,6 +49,7 @@ struct sock {
     dur rcvtimeo, sndtimeo; /* UINT64_MAX: none */
     int rcvlowat;
     uint32_t notsent_lowat;
+    bool nospace; /* a send found no room, by our own count; nobody was told yet that there is some again */
     int64_t option[HOST_OPTIONS_MAX];
     uint64_t option_set;
     char congestion[CONGESTION_MAX];
@@ -113,6 +114,7 @@ struct host {
     uint64_t serial;
     struct sock *socks;
     struct epoll *epolls;
+    uint32_t notsent_lowat; /* of sockets to come */
     uint16_t mtu;
 };
 
@@ -153,12 +155,16 @@ bool sock_info(struct host *h, const struct sock *s, struct umptcp_info *info);
 int sock_take_error(struct sock *s);
 void sock_event(struct host *h, const struct umptcp_event *ev);
 void sock_release(struct host *h, struct sock *s);
+/* Readiness of this kind changed: whoever watches is told. */
+void sock_wake(struct host *h, const struct sock *s, uint32_t key);
 bool sockaddr_read(const struct sockaddr *addr, socklen_t len, struct umptcp_sockaddr *out);
 void sockaddr_write(int domain, const struct umptcp_sockaddr *in, struct sockaddr *addr, socklen_t *len);
 
 /* ---- Readiness (host_poll.c) ------------------------------------------------------------------------------------- */
 
 uint32_t file_mask(struct host *h, const struct file *f);
+/* Linux would wake those who wait to write. */
+bool sock_writable(const struct sock *s, const struct umptcp_info *info);
 void epoll_free(struct host *h, struct epoll *e);
 /* A descriptor is gone. */
 void epolls_forget(struct host *h, int fd);
@@ -170,6 +176,8 @@ void options_init(struct host *h, struct sock *s);
 void options_apply(struct host *h, struct sock *s);
 bool sock_option(const struct sock *s, int level, int name);
 int64_t sock_option_value(const struct sock *s, int level, int name);
+/* SO_SNDBUF was set, and so how much goes in is decided here: bytes; 0: the stack decides. */
+uint32_t sock_sndbuf(const struct sock *s);
 /* A congestion control that the stack has. */
 bool host_has_congestion(struct host *h, const char *name);
 /* A short value of SOL_TCP, SOL_SOCKET or SOL_MPTCP that is a structure; -ENOPROTOOPT: it is none. Else its size. */
@@ -211,6 +219,8 @@ ssize_t host_sendfile(void *ctx, int out, int in, off_t *offset, size_t len);
 /* Bytes of a socket, for splice and sendfile too. `wait`: may block. */
 ssize_t sock_send(struct host *h, struct sock *s, const struct iovec *iov, int n, int flags, bool wait);
 ssize_t sock_receive(struct host *h, struct sock *s, const struct iovec *iov, int n, int flags, bool wait);
+/* Tells those who wait for room that there is some again. */
+void sock_offer_room(struct host *h, struct sock *s);
 /* Bytes that can be read now. */
 size_t sock_readable(struct host *h, const struct sock *s);
 

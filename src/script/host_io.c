@@ -11,16 +11,31 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 
 #include "script/host_internal.h"
 
-enum { PEEK_SLICES = 1024 };
+enum { PEEK_SLICES = 1024, SEGMENT_MAX = 65535 };
 
 static size_t iov_total(const struct iovec *iov, int n) {
     size_t total = 0;
     for (int i = 0; i < n; i++)
         total += iov[i].iov_len;
     return total;
+}
+
+/* A process can give no bytes at address NULL, nor take any there; what stands before that in the list still counts.
+ * False, with EFAULT, when there is nothing before it. */
+static bool iov_usable(const struct iovec *iov, int *n) {
+    if (*n > 0 && !iov)
+        return (void)fail(EFAULT), false;
+    for (int i = 0; i < *n; i++)
+        if (iov[i].iov_len && !iov[i].iov_base) {
+            if (iov_total(iov, i) == 0)
+                return (void)fail(EFAULT), false;
+            *n = i;
+        }
+    return true;
 }
 
 /* ---- Sending ----------------------------------------------------------------------------------------------------- */
@@ -37,6 +52,53 @@ static int send_obstacle(struct host *h, struct sock *s) {
     return 0;
 }
 
+/*
+ * How many of `want` bytes go in before the bounds are looked at again. Linux fills one large segment after the other,
+ * up to half the peer's window each, and looks at the bounds - SO_SNDBUF, TCP_NOTSENT_LOWAT - only when it begins one:
+ * so it goes beyond them by a part of the last. Without such a bound the stack alone decides.
+ */
+static size_t admitted(struct host *h, struct sock *s, size_t want) {
+    struct umptcp_info info;
+    struct umptcp_subflow_info path;
+    uint32_t bound = sock_sndbuf(s);
+    if (s->mptcp || (!bound && s->notsent_lowat == UINT32_MAX) || !sock_info(h, s, &info) ||
+        umptcp_subflows(h->stack, s->sock, &path, 1) < 1 || !path.snd_mss)
+        return want;
+    uint32_t most = path.snd_wnd / 2 < SEGMENT_MAX ? path.snd_wnd / 2 : SEGMENT_MAX;
+    uint32_t segment = most < path.snd_mss ? path.snd_mss : most / path.snd_mss * path.snd_mss;
+    uint32_t begun = info.unsent % segment;
+    bool full = bound && info.write_seq - info.snd_una >= bound;
+    if (!begun && (full || info.unsent >= s->notsent_lowat))
+        return 0;
+    return want < segment - begun ? want : segment - begun;
+}
+
+/* Moves what fits of one buffer. */
+static ptrdiff_t move_buffer(struct host *h, struct sock *s, const uint8_t *from, size_t len) {
+    size_t done = 0;
+    while (done < len) {
+        size_t part = admitted(h, s, len - done);
+        s->nospace = s->nospace || !part;
+        ptrdiff_t put = part ? umptcp_send(h->stack, s->sock, from + done, part, h->now) : -EAGAIN;
+        if (put < 0)
+            return done ? (ptrdiff_t)done : put;
+        done += (size_t)put;
+        if (put < (ptrdiff_t)part)
+            break;
+        if (done < len) /* each segment leaves by itself when it can */
+            host_settle(h);
+    }
+    return (ptrdiff_t)done;
+}
+
+void sock_offer_room(struct host *h, struct sock *s) {
+    struct umptcp_info info;
+    if (!s->nospace || (sock_info(h, s, &info) && !sock_writable(s, &info)))
+        return;
+    s->nospace = false;
+    sock_wake(h, s, EPOLLOUT | EPOLLWRNORM);
+}
+
 /* Moves what fits, from byte `skip` on; how many bytes, or the first one's errno. */
 static ptrdiff_t move_out(struct host *h, struct sock *s, const struct iovec *iov, int n, size_t skip) {
     ptrdiff_t done = 0;
@@ -48,7 +110,7 @@ static ptrdiff_t move_out(struct host *h, struct sock *s, const struct iovec *io
         const uint8_t *from = (const uint8_t *)iov[i].iov_base + skip;
         size_t len = iov[i].iov_len - skip;
         skip = 0;
-        ptrdiff_t put = umptcp_send(h->stack, s->sock, from, len, h->now);
+        ptrdiff_t put = move_buffer(h, s, from, len);
         if (put < 0)
             return done ? done : put;
         done += put;
@@ -70,18 +132,24 @@ static void set_more(struct host *h, struct sock *s, bool more) {
 static ssize_t send_short(struct host *h, const struct sock *s, size_t done, bool wait, int err) {
     if (wait && err == EAGAIN && host_wait(h, s->sndtimeo)) {
         h->job->done = done;
+        h->job->sending = true;
         return fail(EAGAIN);
     }
     return done ? (ssize_t)done : fail(err);
 }
 
 ssize_t sock_send(struct host *h, struct sock *s, const struct iovec *iov, int n, int flags, bool wait) {
-    size_t total = iov_total(iov, n), done = h->job && wait ? h->job->done : 0;
+    size_t total, done = h->job && wait ? h->job->done : 0;
     if (flags & MSG_FASTOPEN || (flags & MSG_OOB && !s->mptcp)) /* MPTCP does not look at the latter */
         return fail(EOPNOTSUPP);
     int err = send_obstacle(h, s);
     if (err)
         return send_short(h, s, done, wait, err);
+    if (!iov_usable(iov, &n))
+        return -1;
+    total = iov_total(iov, n);
+    if (wait && h->job && h->job->sending && s->nospace)
+        return send_short(h, s, done, wait, EAGAIN);
     set_more(h, s, flags & MSG_MORE);
     ptrdiff_t put = move_out(h, s, iov, n, done);
     host_settle(h);
@@ -198,17 +266,20 @@ static int receive_obstacle(struct host *h, struct sock *s) {
 }
 
 ssize_t sock_receive(struct host *h, struct sock *s, const struct iovec *iov, int n, int flags, bool wait) {
-    size_t want = iov_total(iov, n), have;
+    size_t have;
     if (s->listening)
         return fail(ENOTCONN);
     if (flags & MSG_ERRQUEUE)
         return fail(EAGAIN); /* there is never anything in it */
     if (flags & MSG_OOB && !s->mptcp)
         return fail(EINVAL);
+    have = sock_readable(h, s);
+    if (have && !(flags & MSG_TRUNC) && !iov_usable(iov, &n))
+        return -1;
+    size_t want = iov_total(iov, n);
     if (!want)
         return 0;
     size_t done = h->job && wait ? h->job->done : 0;
-    have = sock_readable(h, s);
     size_t target = flags & MSG_WAITALL ? want : low_water(s, want), enough = target > done ? target - done : 0;
     if (have)
         done += take_in(h, s, iov, n, done, flags);
@@ -258,9 +329,12 @@ ssize_t host_recvfrom(void *ctx, int fd, void *buf, size_t len, int flags, struc
     return host_recv(ctx, fd, buf, len, flags);
 }
 
-/* TCP_INQ: how much is left to read. */
+/* TCP_INQ: how much is left to read; the end of the stream counts as one. */
 static void add_inq(struct host *h, struct sock *s, struct msghdr *msg, size_t room) {
+    struct umptcp_slice slice;
     int left = (int)sock_readable(h, s);
+    if (!left && s->sock.v && umptcp_recv_peek(h->stack, s->sock, &slice, 1) == 0)
+        left = 1;
     msg->msg_controllen = room;
     struct cmsghdr *c = CMSG_FIRSTHDR(msg);
     if (!c || room < CMSG_SPACE(sizeof left)) {

@@ -87,8 +87,7 @@ static void set_rcvlowat(struct host *h, struct sock *s, int64_t v) {
 }
 
 static void set_notsent_lowat(struct host *h, struct sock *s, int64_t v) {
-    (void)h;
-    s->notsent_lowat = v ? (uint32_t)v : UINT32_MAX;
+    s->notsent_lowat = v ? (uint32_t)v : h->notsent_lowat;
 }
 
 /* Linux counts memory, of which the window is a half; the stack counts bytes of the window. */
@@ -108,9 +107,17 @@ static int64_t get_rcvbuf(struct host *h, const struct sock *s) {
 
 static int64_t sndbuf_of(int64_t v) { return 2 * v > SNDBUF_MIN ? 2 * v : SNDBUF_MIN; }
 
+/* What Linux's last segment may be beyond the bound: the stack has room for it. */
+enum { SNDBUF_BEYOND = 65536 };
+
+uint32_t sock_sndbuf(const struct sock *s) {
+    bool ours = !s->mptcp && sock_option(s, SOL_SOCKET, SO_SNDBUF);
+    return ours ? (uint32_t)sndbuf_of(sock_option_value(s, SOL_SOCKET, SO_SNDBUF)) : 0;
+}
+
 static void set_sndbuf(struct host *h, struct sock *s, int64_t v) {
     if (s->sock.v)
-        umptcp_setopt(h->stack, s->sock, UMPTCP_OPT_SNDBUF, sndbuf_of(v), h->now);
+        umptcp_setopt(h->stack, s->sock, UMPTCP_OPT_SNDBUF, sndbuf_of(v) + (s->mptcp ? 0 : SNDBUF_BEYOND), h->now);
 }
 
 static int64_t get_sndbuf(struct host *h, const struct sock *s) {
@@ -232,7 +239,7 @@ bool sock_option(const struct sock *s, int level, int name) { return sock_option
 void options_init(struct host *h, struct sock *s) {
     s->rcvtimeo = s->sndtimeo = UINT64_MAX;
     s->rcvlowat = 1;
-    s->notsent_lowat = UINT32_MAX;
+    s->notsent_lowat = h->notsent_lowat;
     snprintf(s->congestion, sizeof s->congestion, "%s", h->config.congestion_control);
     for (int i = 0; i < ROWS; i++)
         s->option[i] = table[i].initial;
@@ -242,13 +249,25 @@ void options_init(struct host *h, struct sock *s) {
     set_initial(s, TCP_SYNCNT, h->config.syn_retries);
 }
 
+/* To set TCP_NODELAY pushes what a cork holds back, though the cork stays. */
+static void push_corked(struct host *h, struct sock *s) {
+    if (!s->more && !sock_option(s, IPPROTO_TCP, TCP_CORK))
+        return;
+    umptcp_setopt(h->stack, s->sock, UMPTCP_OPT_CORK, 0, h->now);
+    host_settle(h);
+    umptcp_setopt(h->stack, s->sock, UMPTCP_OPT_CORK, sock_option(s, IPPROTO_TCP, TCP_CORK), h->now);
+    s->more = false;
+}
+
 static void to_stack(struct host *h, struct sock *s, const struct option_row *row) {
     int64_t v = s->option[row - table];
     if (row->class == OF_STACK)
         umptcp_setopt(h->stack, s->sock, row->opt, v * row->unit, h->now);
     else if (row->class == ON_STACK)
         umptcp_setopt(h->stack, s->sock, row->opt, v, h->now);
-    else if (row->set)
+    if (row->class == ON_STACK && row->opt == UMPTCP_OPT_NODELAY && v && !s->listening)
+        push_corked(h, s);
+    if (row->set)
         row->set(h, s, v);
 }
 

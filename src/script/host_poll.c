@@ -24,11 +24,11 @@ static bool peer_ended(enum umptcp_tcp_state state) {
            state == UMPTCP_TIME_WAIT;
 }
 
-/* As Linux wakes writers: a third of the buffer is free, and less than the low-water mark waits to be sent. */
-static bool writable(const struct sock *s, const struct umptcp_info *info) {
-    uint64_t used = info->write_seq - info->snd_una, room = info->sndbuf > used ? info->sndbuf - used : 0;
-    uint64_t notsent = info->unsent;
-    return room >= used / 2 && room > 0 && notsent < s->notsent_lowat;
+/* A third of the buffer is free, and less than half of the low-water mark waits to be sent. */
+bool sock_writable(const struct sock *s, const struct umptcp_info *info) {
+    uint64_t used = info->write_seq - info->snd_una, size = sock_sndbuf(s) ? sock_sndbuf(s) : info->sndbuf;
+    uint64_t room = size > used ? size - used : 0;
+    return room >= used / 2 && room > 0 && 2 * (uint64_t)info->unsent < s->notsent_lowat;
 }
 
 static uint32_t listener_mask(struct host *h, const struct sock *s) {
@@ -49,7 +49,7 @@ static uint32_t sock_mask(struct host *h, const struct sock *s) {
     if (state != UMPTCP_SYN_SENT && state != UMPTCP_SYN_RCVD) {
         if (sock_readable(h, s) >= (size_t)s->rcvlowat)
             mask |= READABLE;
-        if (shut & SHUT_SEND || state == UMPTCP_CLOSED || writable(s, &info))
+        if (shut & SHUT_SEND || state == UMPTCP_CLOSED || sock_writable(s, &info))
             mask |= WRITABLE;
     }
     if (s->error)

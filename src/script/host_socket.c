@@ -89,7 +89,7 @@ int sock_take_error(struct sock *s) {
     return error;
 }
 
-static void wake(struct host *h, const struct sock *s, uint32_t key) {
+void sock_wake(struct host *h, const struct sock *s, uint32_t key) {
     for (int i = 0; i < h->nfiles; i++)
         if (h->files[i].kind == FILE_SOCKET && h->files[i].sock == s)
             file_wake(h, &h->files[i], key);
@@ -104,20 +104,20 @@ void sock_event(struct host *h, const struct umptcp_event *ev) {
     switch (ev->type) {
     case UMPTCP_EV_READABLE:
     case UMPTCP_EV_ACCEPT:
-        wake(h, s, EPOLLIN | EPOLLRDNORM);
+        sock_wake(h, s, EPOLLIN | EPOLLRDNORM);
         break;
     case UMPTCP_EV_WRITABLE:
-        wake(h, s, EPOLLOUT | EPOLLWRNORM);
+        sock_wake(h, s, EPOLLOUT | EPOLLWRNORM);
         break;
     case UMPTCP_EV_CONNECTED:
         s->up = h->now;
-        wake(h, s, 0);
+        sock_wake(h, s, 0);
         break;
     case UMPTCP_EV_CLOSED:
         s->closed = true;
         if (ev->error)
             s->error = ev->error;
-        wake(h, s, 0);
+        sock_wake(h, s, 0);
         break;
     default:
         break;
@@ -186,7 +186,7 @@ int host_socket(void *ctx, int domain, int type, int protocol) {
 static void let_go(struct host *h, struct sock *s, bool at_once) {
     umptcp_sock sock = s->sock;
     s->sock = (umptcp_sock){0};
-    s->listening = s->closed = false;
+    s->listening = s->closed = s->nospace = false;
     s->phase = SOCK_UNCONNECTED;
     if (!s->port_given) {
         s->bound = false;
@@ -313,7 +313,7 @@ static void inherit(struct host *h, struct sock *s, const struct sock *listener)
     *s = *listener;
     s->next = next;
     s->sock = sock;
-    s->listening = s->closed = s->more = false;
+    s->listening = s->closed = s->more = s->nospace = false;
     s->error = 0;
     s->shut = 0;
     s->phase = SOCK_CONNECTED;
@@ -380,7 +380,7 @@ static void disconnect(struct host *h, struct sock *s) {
     let_go(h, s, !s->listening);
     s->shut = 0;
     s->error = hard ? ECONNRESET : 0;
-    wake(h, s, 0);
+    sock_wake(h, s, 0);
 }
 
 static int connect_outcome(struct host *h, struct sock *s, const struct file *f, int waiting) {
@@ -470,6 +470,6 @@ int host_shutdown(void *ctx, int fd, int how) {
         break;
     }
     host_settle(h);
-    wake(h, s, 0);
+    sock_wake(h, s, 0);
     return 0;
 }

@@ -134,6 +134,39 @@ static void test_inq(void **state) {
     msg.msg_controllen = sizeof control;
     assert_int_equal(l->p.recvmsg(l->p.ctx, fd, &msg, 0), 16);
     assert_int_equal(msg.msg_controllen, 0);
+    /* The end of the stream counts as one. */
+    assert_int_equal(peer_setint(l, fd, IPPROTO_TCP, TCP_INQ, 1), 0);
+    peer_in(l, TCP_FIN | TCP_ACK, 41, 0, 1);
+    msg.msg_controllen = sizeof control;
+    assert_int_equal(l->p.recvmsg(l->p.ctx, fd, &msg, 0), 8);
+    memcpy(&left, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof left);
+    assert_int_equal(left, 1);
+    peer_free(l);
+}
+
+/* Address NULL is nobody's memory: EFAULT, unless there are bytes before it in the list, or none are asked for. */
+static void test_null(void **state) {
+    (void)state;
+    struct peer *l = peer_new(FAMILY_IPV4);
+    int fd = peer_open_server(l, peer_listen(l, 1));
+    char buf[16] = "";
+    struct iovec second[2] = {{buf, 4}, {NULL, 10}}, first[2] = {{NULL, 10}, {buf, 4}};
+    struct msghdr msg = {.msg_iov = NULL, .msg_iovlen = 1};
+    assert_errno(l->p.write(l->p.ctx, fd, NULL, 10), EFAULT);
+    assert_errno(l->p.send(l->p.ctx, fd, NULL, 10, 0), EFAULT);
+    assert_errno(l->p.writev(l->p.ctx, fd, first, 2), EFAULT);
+    assert_errno(l->p.sendmsg(l->p.ctx, fd, &msg, 0), EFAULT);
+    assert_int_equal(l->p.write(l->p.ctx, fd, NULL, 0), 0);
+    peer_want_none(l);
+    assert_int_equal(l->p.writev(l->p.ctx, fd, second, 2), 4);
+    peer_want(l, TCP_ACK, 1, 4, 1);
+    peer_in(l, TCP_ACK, 1, 30, 5);
+    assert_errno(l->p.read(l->p.ctx, fd, NULL, 10), EFAULT);
+    assert_errno(l->p.recv(l->p.ctx, fd, NULL, 10, MSG_PEEK), EFAULT);
+    assert_errno(l->p.readv(l->p.ctx, fd, first, 2), EFAULT);
+    assert_int_equal(l->p.recv(l->p.ctx, fd, NULL, 10, MSG_TRUNC), 10); /* thrown away, not stored */
+    assert_int_equal(l->p.readv(l->p.ctx, fd, second, 2), 4);
+    assert_int_equal(l->p.read(l->p.ctx, fd, buf, sizeof buf), 16); /* nothing of it got lost */
     peer_free(l);
 }
 
@@ -189,7 +222,7 @@ static void test_write_blocking(void **state) {
     host_begin(l->h, &job);
     assert_errno(l->p.write(l->p.ctx, fd, buf, sizeof buf), EAGAIN);
     assert_true(job.blocked);
-    assert_int_equal(job.done, 10000);
+    assert_int_equal(job.done, 26000); /* ten segments that left, and one of half the window that was begun */
     assert_int_equal(peer_poll(l, fd), 0);
     for (int tries = 0; job.blocked; tries++) {
         struct seg seg;
@@ -224,7 +257,7 @@ static void test_write_timeout(void **state) {
     assert_int_equal(peer_setint(l, fd, SOL_SOCKET, SO_SNDBUF, 5000), 0);
     assert_int_equal(l->p.setsockopt(l->p.ctx, fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv), 0);
     peer_open_client(l, fd);
-    assert_int_equal(l->p.write(l->p.ctx, fd, buf, sizeof buf), 10000);
+    assert_int_equal(l->p.write(l->p.ctx, fd, buf, sizeof buf), 26000);
     assert_errno(l->p.write(l->p.ctx, fd, buf, 1), EAGAIN);
     assert_int_equal(l->p.fcntl(l->p.ctx, fd, F_SETFL, 0), 0);
     host_begin(l->h, &job);
@@ -234,6 +267,28 @@ static void test_write_timeout(void **state) {
     host_begin(l->h, &job);
     assert_errno(l->p.write(l->p.ctx, fd, buf, 1), EAGAIN);
     assert_false(job.blocked);
+    peer_free(l);
+}
+
+/* TCP_NOTSENT_LOWAT: a large segment is begun only while less than that waits, and writers are told at half of it. */
+static void test_notsent_lowat(void **state) {
+    (void)state;
+    struct peer *l = peer_new(FAMILY_IPV4);
+    int fd = peer_socket(l, true);
+    static char buf[60000];
+    struct seg seg;
+    uint32_t acked = 1;
+    assert_int_equal(peer_setint(l, fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 4000), 0);
+    peer_open_client(l, fd);
+    assert_int_equal(l->p.write(l->p.ctx, fd, buf, sizeof buf), 26000); /* ten leave, the next is half the window */
+    assert_errno(l->p.write(l->p.ctx, fd, buf, 1), EAGAIN);
+    while (peer_next(l, &seg))
+        acked += seg.len;
+    assert_int_equal(acked, 1 + 10000);
+    peer_in(l, TCP_ACK, 1, 0, 7001);
+    assert_int_equal(peer_poll(l, fd), 0); /* 2000 wait */
+    peer_in(l, TCP_ACK, 1, 0, 8001);
+    assert_int_equal(peer_poll(l, fd), OUT);
     peer_free(l);
 }
 
@@ -286,11 +341,10 @@ static void test_sendfile(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),          cmocka_unit_test(test_read_blocking),
-        cmocka_unit_test(test_low_water),     cmocka_unit_test(test_inq),
-        cmocka_unit_test(test_write),         cmocka_unit_test(test_write_blocking),
-        cmocka_unit_test(test_write_timeout), cmocka_unit_test(test_pipe_splice),
-        cmocka_unit_test(test_sendfile),
+        cmocka_unit_test(test_read),        cmocka_unit_test(test_read_blocking),  cmocka_unit_test(test_low_water),
+        cmocka_unit_test(test_inq),         cmocka_unit_test(test_null),           cmocka_unit_test(test_notsent_lowat),
+        cmocka_unit_test(test_write),       cmocka_unit_test(test_write_blocking), cmocka_unit_test(test_write_timeout),
+        cmocka_unit_test(test_pipe_splice), cmocka_unit_test(test_sendfile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
