@@ -212,7 +212,7 @@ int host_epoll_create(void *ctx, int size);
 int host_epoll_ctl(void *ctx, int epfd, int op, int fd, struct epoll_event *event);
 int host_epoll_wait(void *ctx, int epfd, struct epoll_event *events, int max, int timeout_ms);
 int host_pipe(void *ctx, int fds[2]);
-ssize_t host_splice(void *ctx, int in, loff_t *off_in, int out, loff_t *off_out, size_t len, unsigned flags);
+ssize_t host_splice(void *ctx, int in, int64_t *off_in, int out, int64_t *off_out, size_t len, unsigned flags);
 int host_open_file(void *ctx, const char *path, int flags);
 ssize_t host_sendfile(void *ctx, int out, int in, off_t *offset, size_t len);
 
