@@ -83,7 +83,11 @@ struct adapter {
     struct host *h;
     struct posix posix;
     pthread_mutex_t lock;
-    pthread_cond_t changed;
+    pthread_cond_t changed, tried;
+    uint64_t changes; /* how often those who sleep were woken */
+    int sleepers;     /* calls of the second thread that wait, */
+    int untried;      /* thereof those that were woken and did not look yet */
+    utime deadline;   /* and when one of them is to wake up by itself */
 };
 
 _Noreturn __attribute__((format(printf, 1, 2))) static void die(const char *format, ...) {
@@ -98,26 +102,38 @@ _Noreturn __attribute__((format(printf, 1, 2))) static void die(const char *form
 
 static void lock(struct adapter *a) { pthread_mutex_lock(&a->lock); }
 
-/* Whoever sleeps tries again: any call may be what it waits for. errno is the call's. */
+/* Something changed that a sleeping call may be waiting for: it tries again. */
+static void change(struct adapter *a) {
+    a->changes++;
+    a->untried = a->sleepers;
+    a->deadline = UMPTCP_NEVER;
+    pthread_cond_broadcast(&a->changed);
+}
+
+/* errno is the call's. */
 static void unlock(struct adapter *a) {
     int error = errno;
-    pthread_cond_broadcast(&a->changed);
     pthread_mutex_unlock(&a->lock);
     errno = error;
 }
 
 /* ---- Time -------------------------------------------------------------------------------------------------------- */
 
-/* Until `to`, or until a packet leaves when `packet`. False: neither will ever be. */
-static bool pass(struct adapter *a, utime to) {
-    while (time_before(host_now(a->h), to)) {
-        utime before = host_now(a->h);
-        host_step(a->h, to);
-        pthread_cond_broadcast(&a->changed);
-        if (host_now(a->h).ns == before.ns)
-            return false;
-    }
-    return true;
+/* Time stands still until everybody who was woken has looked: they are to see the moment that woke them. */
+static bool step(struct adapter *a, utime to) {
+    while (a->untried)
+        pthread_cond_wait(&a->tried, &a->lock);
+    utime before = host_now(a->h), due = time_min(host_next(a->h), a->deadline);
+    host_step(a->h, time_min(to, due));
+    if (!time_before(host_now(a->h), due))
+        change(a);
+    return time_before(before, host_now(a->h));
+}
+
+static void pass(struct adapter *a, utime to) {
+    enum { STANDSTILL_MAX = 1000 }; /* things that happen at one moment */
+    for (int still = 0; time_before(host_now(a->h), to) && still < STANDSTILL_MAX;)
+        still = step(a, to) ? 0 : still + 1;
 }
 
 static int adapter_usleep(void *ctx, useconds_t usecs) {
@@ -145,6 +161,7 @@ static int adapter_netdev_send(void *ctx, const void *packet, size_t len) {
     struct adapter *a = ctx;
     lock(a);
     int err = host_inject(a->h, packet, (uint32_t)len, 0);
+    change(a);
     unlock(a);
     errno = -err;
     return err ? -1 : 0;
@@ -157,11 +174,10 @@ static int adapter_netdev_receive(void *ctx, void *buf, size_t *len, long long *
     lock(a);
     utime end = time_add(host_now(a->h), PATIENCE);
     while (!host_take(a->h, &p) && time_before(host_now(a->h), end)) {
-        utime next = host_next(a->h);
-        if (time_is_never(next))
+        utime next = time_min(host_next(a->h), a->deadline);
+        if (time_is_never(next) && !a->untried)
             break;
-        host_step(a->h, time_min(next, end));
-        pthread_cond_broadcast(&a->changed);
+        step(a, time_min(next, end));
     }
     size_t room = *len;
     *len = p.len < room ? p.len : room;
@@ -176,17 +192,28 @@ static int adapter_netdev_receive(void *ctx, void *buf, size_t *len, long long *
 
 static bool is_main_thread(void) { return syscall(SYS_gettid) == getpid(); }
 
+/* Sleeps until something changed. */
+static void sleep_for_change(struct adapter *a, const struct host_job *job) {
+    uint64_t seen = a->changes;
+    a->deadline = time_min(a->deadline, job->deadline);
+    a->sleepers++;
+    while (a->changes == seen)
+        pthread_cond_wait(&a->changed, &a->lock);
+    a->sleepers--;
+    a->untried--;
+    pthread_cond_broadcast(&a->tried);
+}
+
 /* A call has to wait. False: in the main thread, when it would wait for ever. */
 static bool wait_for_change(struct adapter *a, const struct host_job *job) {
     if (!is_main_thread()) {
-        pthread_cond_wait(&a->changed, &a->lock);
+        sleep_for_change(a, job);
         return true;
     }
-    utime next = time_min(host_next(a->h), job->deadline);
-    if (time_is_never(next))
+    utime next = time_min(time_min(host_next(a->h), a->deadline), job->deadline);
+    if (time_is_never(next) && !a->untried)
         return false;
-    host_step(a->h, next);
-    pthread_cond_broadcast(&a->changed);
+    step(a, next);
     return true;
 }
 
@@ -202,6 +229,7 @@ static bool wait_for_change(struct adapter *a, const struct host_job *job) {
             (result) = a->posix.call;                                                                                  \
             host_begin(a->h, NULL);                                                                                    \
         } while (job.blocked && wait_for_change(a, &job));                                                             \
+        change(a);                                                                                                     \
         unlock(a);                                                                                                     \
     } while (0)
 
@@ -337,6 +365,8 @@ void packetdrill_interface_init(const char *flags, struct packetdrill_table *tab
     a->posix = host_posix(a->h);
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->changed, NULL);
+    pthread_cond_init(&a->tried, NULL);
+    a->deadline = UMPTCP_NEVER;
     *table = (struct packetdrill_table){
         .ctx = a,
         .free = adapter_free,
