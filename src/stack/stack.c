@@ -15,7 +15,7 @@ void umptcp_config_init(struct umptcp_config *cfg) {
         .rmem_max = 6 * 1024 * 1024,
         .wmem_default = 87040,
         .wmem_max = 4 * 1024 * 1024,
-        .syn_retries = 6,
+        .syn_retries = 7, /* 255 s; Linux gives up after 127 s, RFC 9293 3.8.3 wants at least 180 s */
         .synack_retries = 5,
         .retries2 = 15,
         .rto_min = MSEC(200),

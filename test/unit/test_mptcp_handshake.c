@@ -355,7 +355,7 @@ static void test_connect_times_out(void **state) {
     (void)state;
     mlab_connect(l, 0);
     mlab_wait(l, SEC(300));
-    assert_int_equal(mlab_skip(l), 7);
+    assert_int_equal(mlab_skip(l), 8);
     mlab_closed(l, ETIMEDOUT);
     mlab_free(l);
 }

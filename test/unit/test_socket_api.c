@@ -210,7 +210,7 @@ static void test_times_out(void **state) {
     w.link[1].cut = true;
     umptcp_sock c = test_connect(&w, "10.0.1.2", 80);
     assert_int_equal(test_await(&w, CLIENT, c, UMPTCP_EV_CLOSED, SEC(300)).error, ETIMEDOUT);
-    assert_int_equal(w.sent[CLIENT][1], 7); /* one SYN and six again */
+    assert_int_equal(w.sent[CLIENT][1], 8); /* one SYN and seven again */
     test_world_free(&w);
 }
 
@@ -413,7 +413,7 @@ static void test_options(void **state) {
         {UMPTCP_OPT_SNDBUF, 87040, 300000, 0, INT64_MAX},
         {UMPTCP_OPT_USER_TIMEOUT, 0, (int64_t)SEC(30), -1, INT64_MIN},
         {UMPTCP_OPT_MAXSEG, 1460, 1000, 87, 32768},
-        {UMPTCP_OPT_SYNCNT, 6, 3, 0, 128},
+        {UMPTCP_OPT_SYNCNT, 7, 3, 0, 128},
         {UMPTCP_OPT_TTL, 64, 9, 0, 256},
         {UMPTCP_OPT_TOS, 0, 0x48, -1, 256},
     };
@@ -454,7 +454,7 @@ static void test_options_on_the_wire(void **state) {
     assert_int_equal(umptcp_setopt(s, l, UMPTCP_OPT_TOS, 0x4b, w.now), 0);
     assert_int_equal(umptcp_setopt(s, l, UMPTCP_OPT_MAXSEG, 600, w.now), 0);
     assert_int_equal(umptcp_getopt(s, l, UMPTCP_OPT_SYNCNT, &v), 0);
-    assert_int_equal(v, 6);
+    assert_int_equal(v, 7);
     test_connect(&w, "10.0.1.2", 80);
     uint32_t len = test_take(w.host[CLIENT], &out, packet, w.now);
     const struct umptcp_packet syn = {.data = packet, .len = len};
