@@ -563,6 +563,11 @@ static inline uint64_t conn_bytes_sent(const struct conn *c) { return c->snd_nxt
 static inline uint64_t conn_bytes_acked(const struct conn *c) { return c->snd_una.v - c->local_idsn.v - 1; }
 static inline uint64_t conn_bytes_received(const struct conn *c) { return c->rcv_nxt.v - c->remote_idsn.v - 1; }
 static inline bool conn_is_mptcp(const struct conn *c) { return c->mode == MP_PENDING || c->mode == MP_FULL; }
+/*
+ * The peer takes what TCP brings as the stream: acknowledgments of TCP are all that comes. When it said MP_FAIL that is
+ * so before our infinite mapping leaves.
+ */
+static inline bool conn_acked_by_tcp(const struct conn *c) { return !conn_is_mptcp(c) || c->infinite_tx; }
 /* In plain TCP: where position `ssn` of the subflow stands in the stream. */
 static inline struct dsn conn_plain_dsn(const struct conn *c, struct ssn ssn) {
     return (struct dsn){c->rx_base_dsn.v + (ssn.v - c->rx_base_ssn.v)};

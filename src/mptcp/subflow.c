@@ -161,7 +161,8 @@ void subflow_reset(struct subflow *sf, enum mp_rst_reason reason, int error) {
     subflow_gone(sf, error);
 }
 
-/* TCP acknowledged payload: mappings let go of it; in plain TCP that is all the acknowledgment there is. */
+/* TCP acknowledged payload: mappings let go of it; to a peer that is plain TCP that is all the acknowledgment there is.
+ */
 static void acknowledged(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx) {
     struct conn *c = sf->conn;
     sf->bare = !seg->mp.n && (rx->acked || sf->bare);
@@ -169,7 +170,7 @@ static void acknowledged(struct subflow *sf, const struct seg *seg, const struct
         tx_map_acked(sf, sf->tcb.snd_una);
         sf->timeouts = 0;
     }
-    if (!conn_is_mptcp(c))
+    if (conn_acked_by_tcp(c))
         conn_data_ack(c, tx_una_dsn(sf), rx->wnd);
 }
 

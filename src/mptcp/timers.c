@@ -113,7 +113,7 @@ static void rescue_data(struct conn *c) {
     uint64_t len = dsn_sub(c->snd_nxt, c->snd_una);
     if (len > TCP_SUPER_MAX)
         len = TCP_SUPER_MAX;
-    if (conn_is_mptcp(c) && !in_good_hands(c, c->snd_una) && !went_bare(c))
+    if (!conn_acked_by_tcp(c) && !in_good_hands(c, c->snd_una) && !went_bare(c))
         (void)ranges_add(&c->reinject, &c->mp->env->mem, c->snd_una.v, c->snd_una.v + len); /* else the next time */
 }
 

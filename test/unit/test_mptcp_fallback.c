@@ -228,6 +228,7 @@ static void test_fail_received_with_data_in_flight(void **state) { /* M-FBK-22: 
     assert_int_equal(mlab_skip(l), 3);
     mlab_in(l, 1, ". 6(0) ack 1002 fail 6 dss ack 6");
     mlab_want(l, 1, ". 2994(0) ack 6 fail 6 dss ack 6");
+    assert_int_equal(mlab_info(l).bytes_acked, 5 + 996);
     mlab_wait(l, SEC(2)); /* what is lost is sent again as it was, mapping and all (M-MAP-02) */
     assert_true(mlab_skip(l) > 0);
     mlab_in(l, 1, ". 6(0) ack 2994 dss ack 6");
@@ -265,6 +266,23 @@ static void test_fail_with_reset(void **state) { /* M-FBK-11: the peer's way wit
     mlab_free(l);
 }
 
+static void test_fail_received_for_acked_data(void **state) { /* M-FBK-17, M-FBK-22: no DATA_ACK of it will ever come */
+    struct mlab *l = talked(&checked);
+    (void)state;
+    mlab_send(l, 5);
+    assert_int_equal(mlab_skip(l), 1);
+    mlab_in(l, 1, ". 6(0) ack 11 fail 6 dss ack 6");
+    mlab_want(l, 1, ". 11(0) ack 6 fail 6 dss ack 6");
+    assert_int_equal(mlab_info(l).bytes_acked, 10);
+    mlab_wait(l, SEC(10)); /* at another position it would be in the stream twice */
+    mlab_want_none(l);
+    mlab_send(l, 5);
+    mlab_want(l, 1, "P. 11(5) ack 6 dss map 11:11+0 csum zero");
+    mlab_in(l, 1, ". 6(0) ack 16");
+    assert_int_equal(mlab_info(l).bytes_acked, 15);
+    assert_false(mlab_info(l).is_mptcp);
+    mlab_free(l);
+}
 static void test_both_fail(void **state) { /* crossing */
     struct mlab *l = talked(&checked);
     (void)state;
@@ -536,6 +554,7 @@ int main(void) {
         cmocka_unit_test(test_fail_received_with_data_in_flight),
         cmocka_unit_test(test_fail_received_on_one_of_two),
         cmocka_unit_test(test_fail_with_reset),
+        cmocka_unit_test(test_fail_received_for_acked_data),
         cmocka_unit_test(test_both_fail),
         cmocka_unit_test(test_infinite_mapping_unasked),
         cmocka_unit_test(test_infinite_mapping_with_two),
