@@ -19,13 +19,11 @@ enum { REPORT_FD = 3 };
  * Blocks run in the program's own name space, where names persist from one to the next. Each is compiled with as many
  * empty lines before it as it has in the script, so that Python's line numbers are the script's. A failure is reported
  * on descriptor 3 as "LINE TEXT"; run by hand, the program says it on standard error.
+ * What only a failure needs is imported then: most of the time of a script is Python's start.
  */
 static const char prologue[] =
-    "import ast as _ast\n"
     "import os as _os\n"
     "import sys as _sys\n"
-    "import textwrap as _textwrap\n"
-    "import traceback as _traceback\n"
     "\n"
     "_sources = []\n"
     "\n"
@@ -45,6 +43,7 @@ static const char prologue[] =
     "\n"
     "\n"
     "def _values(tests, frame):\n"
+    "    import ast as _ast\n"
     "    names = [n for test in tests for n in _ast.walk(test) if isinstance(n, _ast.Name)]\n"
     "    said = []\n"
     "    for name in sorted(names, key=lambda n: (n.lineno, n.col_offset)):\n"
@@ -56,6 +55,7 @@ static const char prologue[] =
     "\n"
     "\n"
     "def _reason(error, found, frame):\n"
+    "    import ast as _ast, traceback as _traceback\n"
     "    last = _traceback.format_exception_only(type(error), error)[-1].strip()\n"
     "    asserts = [(source, n) for source, n in found if isinstance(n, _ast.Assert)]\n"
     "    if not asserts or not isinstance(error, AssertionError):\n"
@@ -69,6 +69,7 @@ static const char prologue[] =
     "\n"
     "def _where(error, line):\n"
     "    \"\"\"The statement of a script, and the frame, that it happened in: the innermost one's.\"\"\"\n"
+    "    import ast as _ast\n"
     "    frame, trace = None, error.__traceback__\n"
     "    while trace:\n"
     "        if trace.tb_frame.f_code.co_filename == _file:\n"
@@ -80,8 +81,15 @@ static const char prologue[] =
     "    return line, [(source, n) for source, n in found if n.lineno == line], frame\n"
     "\n"
     "\n"
+    "def _dedent(text):\n"
+    "    if '\\n' not in text.strip():\n"
+    "        return text.lstrip(' \\t')\n"
+    "    import textwrap as _textwrap\n"
+    "    return _textwrap.dedent(text)\n"
+    "\n"
+    "\n"
     "def _code(line, text):\n"
-    "    source = '\\n' * (line - 1) + _textwrap.dedent(text) + '\\n\\n'  # the text may end with a backslash\n"
+    "    source = '\\n' * (line - 1) + _dedent(text) + '\\n\\n'  # the text may end with a backslash\n"
     "    try:\n"
     "        code = compile(source, _file, 'exec')\n"
     "        _sources.append(source)\n"
