@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The shell's part of commands: words, quotes, variables, redirection of output, and lists of commands with ; && || !
- * and line ends. What needs a shell - pipes, substitutions, compound commands - is refused by its name.
+ * The shell's part of commands: words, quotes, variables, redirection of output, pipes, and lists of commands with ;
+ * && || ! and line ends. What needs a shell - substitutions, compound commands - is refused by its name.
  */
 #include "script/commands.h"
 
@@ -16,7 +16,7 @@
 
 enum { BUFFER_SIZE = 16384, NAME_SIZE = 64, EXIT_UNKNOWN = 127 };
 
-enum connector { NEXT, AND_THEN, OR_ELSE, END };
+enum connector { NEXT, AND_THEN, OR_ELSE, PIPE, END };
 
 struct shell {
     const char *at;
@@ -168,7 +168,9 @@ static enum connector read_connector(struct shell *s) {
         s->at++;
         return OR_ELSE;
     }
-    refuse(s, c == '|' ? "a pipe" : c == '&' ? "&" : c == '<' ? "<" : "( )");
+    if (c == '|')
+        return PIPE;
+    refuse(s, c == '&' ? "&" : c == '<' ? "<" : "( )");
     return END;
 }
 
@@ -253,6 +255,18 @@ static int run_command(struct shell *s) {
     return negate ? !status : status;
 }
 
+/* One command, and what the pipes before and behind it carry. The status of a pipe is that of its last command. */
+static void run_in_pipe(struct shell *s, enum connector before, enum connector after) {
+    struct text input = s->c.printed;
+    s->c.printed = (struct text){0};
+    s->c.input = before == PIPE ? text_of(&input) : NULL;
+    if (after == PIPE && strcmp(s->c.word[0], "!") == 0)
+        refuse(s, "! before a pipe");
+    else
+        s->status = run_command(s);
+    text_free(&input);
+}
+
 int command_interpret(const char *text, const struct command_sink *sink, char *error, size_t size) {
     struct shell *s = calloc(1, sizeof *s);
     enum connector before = NEXT;
@@ -264,14 +278,16 @@ int command_interpret(const char *text, const struct command_sink *sink, char *e
     s->c.sink = sink;
     s->c.error = error;
     s->c.size = size;
-    while (before != END && !s->exited && !s->broken) {
+    for (bool wanted = true; before != END && !s->exited && !s->broken;) {
         enum connector after = read_command(s);
-        bool wanted = before == NEXT || (before == AND_THEN) == (s->status == 0);
+        if (before != PIPE)
+            wanted = before == NEXT || (before == AND_THEN) == (s->status == 0);
         if (!s->broken && wanted && s->c.n)
-            s->status = run_command(s);
+            run_in_pipe(s, before, after);
         before = after;
     }
     int result = s->broken || s->status ? -EINVAL : 0;
+    text_free(&s->c.printed);
     free(s);
     if (!result && size)
         *error = 0;

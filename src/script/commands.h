@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 
+struct text;
+
 /* Each returns 0, or a negative errno; then the command fails, and with it the script unless the shell goes on. */
 struct command_sink {
     void *ctx;
@@ -33,6 +35,8 @@ struct command_sink {
     int (*counter)(void *ctx, const char *name, uint64_t *value);
     /* A value of the newest MPTCP connection by its name in ss; -ENOENT, -ENOTCONN. */
     int (*mptcp_value)(void *ctx, const char *name, uint64_t *value);
+    /* What "nstat" prints, or stands in "/proc/net/tcp" or "/proc/net/tcp6"; -ENOENT: something else. */
+    int (*print)(void *ctx, const char *what, struct text *to);
 };
 
 /*

@@ -4,6 +4,7 @@
 #define UMPTCP_SCRIPT_COMMANDS_PARTS_H
 
 #include "script/commands.h"
+#include "script/print.h"
 
 enum { COMMAND_WORDS_MAX = 64 };
 
@@ -11,8 +12,10 @@ struct command {
     const struct command_sink *sink;
     char *word[COMMAND_WORDS_MAX + 1]; /* NULL behind the last one */
     int n;
-    const char *output; /* where `>` sends its output; NULL: nowhere special */
-    char *error;        /* a sentence, when it fails */
+    const char *output;  /* where `>` sends its output; NULL: nowhere special */
+    struct text printed; /* by it, for the command behind a pipe */
+    const char *input;   /* what the command before the pipe printed; NULL: there is no pipe before it */
+    char *error;         /* a sentence, when it fails */
     size_t size;
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* All commands but ip: sysctl and echo, helper programs of the public collections, and those without effect here. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,18 +81,20 @@ static int run_sysctl(struct command *c) {
     return 0;
 }
 
-/* echo VALUE > /proc/sys/NAME */
+/* echo VALUE > /proc/sys/NAME, or > /sys/module/NAME */
 static int run_echo(struct command *c) {
+    static const char module_root[] = "/sys/module/";
     char value[TEXT_MAX] = "";
     size_t used = 0;
     if (!c->output || !strcmp(c->output, "/dev/null"))
         return 0;
-    if (strncmp(c->output, "/proc/sys/", 10) != 0)
+    bool module = !strncmp(c->output, module_root, sizeof module_root - 1);
+    if (!module && strncmp(c->output, "/proc/sys/", 10) != 0)
         return command_fail(c, "echo: '%s' cannot be written here", c->output);
     for (int i = 1; i < c->n && used < sizeof value; i++)
         if (i > 1 || strcmp(c->word[i], "-n") != 0)
             used += (size_t)snprintf(value + used, sizeof value - used, "%s%s", used ? " " : "", c->word[i]);
-    return command_sysctl(c, c->output, value);
+    return command_sysctl(c, c->output + (module ? sizeof module_root - 1 : 0), value);
 }
 
 /* Arguments /proc/sys/NAME=VALUE */
@@ -252,6 +256,59 @@ static int run_sleep(struct command *c) {
     return 0;
 }
 
+/* Since the stack began: it is as if nobody had run nstat before. */
+static int run_nstat(struct command *c) {
+    return c->sink->print(c->sink->ctx, "nstat", &c->printed) ? command_fail(c, "nstat: there is none") : 0;
+}
+
+/* The files that it knows; of others nothing. */
+static int run_cat(struct command *c) {
+    for (int i = 1; i < c->n; i++)
+        (void)c->sink->print(c->sink->ctx, c->word[i], &c->printed);
+    return 0;
+}
+
+/* The lines of a text that match; how many. */
+static int grep_lines(struct command *c, const regex_t *pattern, const char *lines, bool inverse) {
+    int found = 0;
+    for (const char *end; *lines; lines = *end ? end + 1 : end) {
+        end = lines + strcspn(lines, "\n");
+        char *line = strndup(lines, (size_t)(end - lines));
+        if (line && (regexec(pattern, line, 0, NULL, 0) == 0) != inverse) {
+            text_add(&c->printed, "%s\n", line);
+            found++;
+        }
+        free(line);
+    }
+    return found;
+}
+
+/* grep [-qivE] PATTERN [FILE...] */
+static int run_grep(struct command *c) {
+    int at = 1, flags = REG_NOSUB, found = 0;
+    bool inverse = false;
+    for (; at < c->n && is_option(c->word[at]); at++) {
+        if (strspn(c->word[at] + 1, "qivE") != strlen(c->word[at] + 1))
+            return command_fail(c, "grep: '%s' is not understood", c->word[at]);
+        flags |= (strchr(c->word[at], 'i') ? REG_ICASE : 0) | (strchr(c->word[at], 'E') ? REG_EXTENDED : 0);
+        inverse = inverse || strchr(c->word[at], 'v');
+    }
+    regex_t pattern;
+    const char *what = at < c->n ? c->word[at] : "";
+    if (!*what || regcomp(&pattern, what, flags))
+        return command_fail(c, "grep: '%s' is no pattern", what);
+    if (++at >= c->n && c->input)
+        found = grep_lines(c, &pattern, c->input, inverse);
+    for (; at < c->n; at++) {
+        struct text file = {0};
+        if (c->sink->print(c->sink->ctx, c->word[at], &file) == 0)
+            found += grep_lines(c, &pattern, text_of(&file), inverse);
+        text_free(&file);
+    }
+    regfree(&pattern);
+    return found ? 0 : command_fail(c, "grep: '%s' was not found", what);
+}
+
 static int run_nothing(struct command *c) {
     (void)c;
     return 0;
@@ -284,9 +341,10 @@ static const struct tool {
     {"tc", run_nothing},
     {"ethtool", run_nothing},
     /* They only print */
-    {"nstat", run_nothing},
+    {"nstat", run_nstat},
     {"ss", run_nothing},
-    {"cat", run_nothing},
+    {"cat", run_cat},
+    {"grep", run_grep},
     {"set", run_nothing},
 };
 

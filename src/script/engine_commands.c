@@ -9,6 +9,7 @@
 
 #include "script/commands.h"
 #include "script/engine_sysctls.h"
+#include "script/print.h"
 
 enum { VALUE_SIZE = 256, CWND_MAX = 255 };
 
@@ -185,6 +186,21 @@ static int run_mptcp_value(void *ctx, const char *name, uint64_t *value) {
     return host_mptcp_value(r->h, name, value);
 }
 
+static int run_print(void *ctx, const char *what, struct text *to) {
+    const struct run *r = ctx;
+    uint64_t value;
+    const char *entry;
+    if (strcmp(what, "/proc/net/tcp") == 0 || strcmp(what, "/proc/net/tcp6") == 0)
+        host_print_sockets(r->h, what[strlen(what) - 1] == '6', to);
+    else if (strcmp(what, "nstat") != 0)
+        return -ENOENT;
+    else
+        for (unsigned i = 0; (entry = umptcp_counter(host_stack(r->h), i, &value)); i++)
+            if (value)
+                text_add(to, "%-32s%-19llu0.0\n", entry, (unsigned long long)value);
+    return 0;
+}
+
 int engine_command_run(struct host *h, const struct settings *settings, const char *text,
                        void (*pause)(void *ctx, dur time), void *ctx, char *error, size_t size) {
     struct run run = {.h = h, .settings = settings, .pause = pause, .ctx = ctx};
@@ -205,6 +221,7 @@ int engine_command_run(struct host *h, const struct settings *settings, const ch
         .route = run_route,
         .counter = run_counter,
         .mptcp_value = run_mptcp_value,
+        .print = run_print,
     };
     return command_interpret(text, &sink, error, size);
 }

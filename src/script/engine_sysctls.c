@@ -120,6 +120,7 @@ static const struct row {
     {"net.ipv6.route.*", REMARK, 0, 0, "one route"},
     {"net.ipv6.auto_flowlabels", REMARK, 0, 0, "each subflow has a label"},
     {"net.ipv6.bindv6only", REMARK, 0, 0, "by IPV6_V6ONLY only"},
+    {"tcp_cubic.parameters.*", REMARK, 0, 0, "CUBIC is as its specification has it"},
     {"net.core.*", REMARK, 0, 0, "no queues; buffers are bounded as by default"},
 #undef AT
 };

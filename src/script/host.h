@@ -73,6 +73,9 @@ int host_configure(struct host *h);
 /* A member of MPTCP_INFO of the newest MPTCP connection, by the name that ss(8) has for it. 0, -ENOENT (no such
  * name), -ENOTCONN (no connection). */
 int host_mptcp_value(struct host *h, const char *name, uint64_t *value);
+/* Its sockets as /proc/net/tcp has them (`v6`: tcp6), as far as the state. */
+struct text;
+void host_print_sockets(struct host *h, bool v6, struct text *to);
 int host_set_mtu(struct host *h, uint32_t mtu);
 /* TCP_NOTSENT_LOWAT of sockets to come that do not set it. */
 void host_set_notsent_lowat(struct host *h, uint32_t bytes);

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 
 #include "script/host_internal.h"
+#include "script/print.h"
 
 #ifndef SO_MEMINFO
 #define SO_MEMINFO 55
@@ -299,4 +300,30 @@ int info_get(struct host *h, struct sock *s, int level, int name, void *value, s
         return err ? err : (int)sizeof m;
     }
     return -ENOPROTOOPT;
+}
+
+/* ---- /proc/net/tcp ----------------------------------------------------------------------------------------------- */
+
+/* Words of the address as numbers of the machine. */
+static void print_end(struct text *to, bool v6, const struct umptcp_sockaddr *end) {
+    for (size_t i = v6 ? 0 : 12; i < sizeof end->addr.b; i += sizeof(uint32_t)) {
+        uint32_t word;
+        memcpy(&word, end->addr.b + i, sizeof word);
+        text_add(to, "%08X", word);
+    }
+    text_add(to, ":%04X ", end->port);
+}
+
+void host_print_sockets(struct host *h, bool v6, struct text *to) {
+    unsigned line = 0;
+    for (const struct sock *s = h->socks; s; s = s->next) {
+        struct umptcp_sockaddr local = s->local, remote = {0};
+        if (!s->sock.v || (s->domain == AF_INET6) != v6)
+            continue;
+        (void)umptcp_getname(h->stack, s->sock, &local, &remote);
+        text_add(to, "%4u: ", line++);
+        print_end(to, v6, &local);
+        print_end(to, v6, &remote);
+        text_add(to, "%02X \n", (unsigned)sock_state(h, s));
+    }
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "script/commands.h"
+#include "script/print.h"
 #include "script/engine_sysctls.h"
 
 /* ---- A sink that writes down ------------------------------------------------------------------------------------- */
@@ -80,6 +81,17 @@ static int sink_mptcp_value(void *ctx, const char *name, uint64_t *value) {
     return !strcmp(name, "subflows") ? 0 : !strcmp(name, "token") ? -ENOTCONN : -ENOENT;
 }
 
+static int sink_print(void *ctx, const char *what, struct text *to) {
+    (void)ctx;
+    if (strcmp(what, "/proc/net/tcp") == 0)
+        text_add(to, "   0: 0100A8C0:1F90 00000000:0000 0A \n   1: 0100A8C0:1F91 00000000:0000 01 \n");
+    else if (strcmp(what, "nstat") == 0)
+        text_add(to, "TcpInSegs                       3                  0.0\n");
+    else
+        return -ENOENT;
+    return 0;
+}
+
 static int run(struct notes *n, const char *text) {
     const struct command_sink sink = {
         .ctx = n,
@@ -98,6 +110,7 @@ static int run(struct notes *n, const char *text) {
         .route = sink_route,
         .counter = sink_counter,
         .mptcp_value = sink_mptcp_value,
+        .print = sink_print,
     };
     n->len = 0;
     n->text[0] = n->error[0] = 0;
@@ -161,9 +174,22 @@ static void test_words(void **state) {
 }
 
 /* What needs a shell is named. */
+static void test_pipes(void **state) {
+    (void)state;
+    expect("grep ' 0A ' /proc/net/tcp /proc/net/tcp6 | grep ':1F90'", "");
+    expect_failure("grep ' 0A ' /proc/net/tcp | grep ':1F91'", "", "':1F91' was not found");
+    expect("nstat | grep -q 'tcpinsegs' || nstat | grep -qi tcpinsegs", "");
+    expect("cat /proc/net/tcp | grep -v 1F90 | grep -E '1F(8|9)1'", "");
+    expect_failure("nstat | grep TcpOutSegs > /dev/null", "", "TcpOutSegs");
+    expect_failure("nstat | grep '\\('", "", "no pattern");
+    expect_failure("grep -x a /proc/net/tcp", "", "'-x'");
+    expect_failure("grep a /etc/passwd", "", "'a' was not found"); /* no file of the machine's is looked into */
+    expect_failure("false && nstat | sysctl a.b=1", "", "false");  /* none of a pipe that is not wanted */
+    expect_failure("! nstat | grep x", "", "! before a pipe");
+}
+
 static void test_refused(void **state) {
     (void)state;
-    expect_failure("nstat | grep x", "", "a pipe");
     expect_failure("sleep $(cat x)", "", "$( )");
     expect_failure("sleep `cat x`", "", "` `");
     expect_failure("sleep ${X:-1}", "", "${ }");
@@ -351,15 +377,11 @@ static void test_random_text(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_sysctl),
-        cmocka_unit_test(test_ip_mptcp),
-        cmocka_unit_test(test_ip_others),
-        cmocka_unit_test(test_helpers),
-        cmocka_unit_test(test_configuration),
-        cmocka_unit_test(test_bad_configuration),
+        cmocka_unit_test(test_lists),         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_pipes),         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_sysctl),        cmocka_unit_test(test_ip_mptcp),
+        cmocka_unit_test(test_ip_others),     cmocka_unit_test(test_helpers),
+        cmocka_unit_test(test_configuration), cmocka_unit_test(test_bad_configuration),
         cmocka_unit_test(test_random_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
