@@ -18,7 +18,14 @@
 
 static uint32_t map_option_bytes(const struct conn *c) { return !conn_is_mptcp(c) ? 0 : c->csum || c->ack64 ? 28 : 24; }
 
-static struct sched_path path_snapshot(const struct subflow *sf, bool again, struct dsn dsn) {
+/* Bytes to give out. */
+struct share {
+    struct dsn dsn;
+    uint64_t len; /* all that waits from there on */
+    bool again;   /* they were on another subflow, which lost them or is held up */
+};
+
+static struct sched_path path_snapshot(const struct subflow *sf, const struct share *s) {
     const struct tcb *t = &sf->tcb;
     return (struct sched_path){
         .subflow = sf->number,
@@ -27,16 +34,16 @@ static struct sched_path path_snapshot(const struct subflow *sf, bool again, str
         .cwnd = t->cc.cwnd,
         .inflight = (uint32_t)ssn_sub(t->snd_nxt, t->snd_una),
         .queued = (uint32_t)ssn_sub(t->snd_end, t->snd_nxt),
-        .room = tcp_room(t),
+        .room = tcp_room(t, s->len),
         .slow_start = cc_in_slow_start(&t->cc),
-        .holds = again && tx_map_carries(sf, dsn),
+        .holds = s->again && tx_map_carries(sf, s->dsn),
         .srtt = t->rtt.srtt,
         .rttvar = t->rtt.rttvar,
     };
 }
 
 /* Usable subflows; those in a timeout, or with a shut window, only when there is nothing else. */
-static uint32_t snapshot(const struct conn *c, bool again, struct dsn dsn, struct sched_path *paths,
+static uint32_t snapshot(const struct conn *c, const struct share *s, struct sched_path *paths,
                          struct subflow **subflows) {
     uint32_t n = 0;
     for (int desperate = 0; desperate < 2 && !n; desperate++)
@@ -46,7 +53,7 @@ static uint32_t snapshot(const struct conn *c, bool again, struct dsn dsn, struc
             bool usable = sf->state == SF_ACTIVE && tcp_can_send(&sf->tcb) && (desperate || promising);
             if (!usable || n == CONN_SUBFLOWS_MAX)
                 continue;
-            paths[n] = path_snapshot(sf, again, dsn);
+            paths[n] = path_snapshot(sf, s);
             subflows[n++] = sf;
         }
     return n;
@@ -65,13 +72,6 @@ static bool hold_back(struct conn *c, uint64_t waiting, uint32_t mss) {
         conn_set_due(c, DUE_AGAIN, time_add(c->mp->env->now, CORK_MAX));
     return !c->cork_out;
 }
-
-/* Bytes to give out. */
-struct share {
-    struct dsn dsn;
-    uint64_t len; /* all that waits from there on */
-    bool again;   /* they were on another subflow, which lost them or is held up */
-};
 
 static bool lost_share(const struct conn *c, struct share *s) {
     if (ranges_empty(&c->reinject))
@@ -159,7 +159,7 @@ static bool deal(struct conn *c, const struct share *s) {
                               .bytes = waiting < UINT32_MAX ? (uint32_t)waiting : UINT32_MAX,
                               .again = s->again,
                               .paths = paths};
-    view.npaths = snapshot(c, s->again, s->dsn, paths, subflows);
+    view.npaths = snapshot(c, s, paths, subflows);
     if (!view.npaths)
         return false;
     struct sched_choice choice = c->mp->sched->pick(c->sched_state, &view);

@@ -55,7 +55,7 @@ bool tcp_wants_new(const struct tcb *t) {
            distance(t->snd_end, tcp_snd_edge(t)) >= tcp_payload_max(t, 0);
 }
 
-uint32_t tcp_room(const struct tcb *t) {
+uint32_t tcp_room(const struct tcb *t, uint64_t want) {
     if (!tcp_can_send(t))
         return 0;
     const uint64_t waiting = queued(t);
@@ -65,7 +65,7 @@ uint32_t tcp_room(const struct tcb *t) {
     uint64_t budget = tx_budget(t);
     budget = budget > waiting ? budget - waiting : 0;
     uint64_t room = min64(budget, distance(t->snd_end, tcp_snd_edge(t)));
-    if (room < full)
+    if (room < full && room < want)
         return nothing_in_flight(t) && waiting == 0 ? full : 0;
     return (uint32_t)room;
 }

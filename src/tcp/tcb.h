@@ -301,10 +301,11 @@ bool tcp_plan(const struct tcb *t, struct tcp_plan *plan);
 bool tcp_pending(const struct tcb *t);
 /*
  * New payload bytes that congestion control and the peer's window of this subflow would let go now, beyond what is
- * queued. Less than a full segment counts as none while something is in flight. With nothing in flight and nothing
- * queued it is at least a full segment, whatever the window: what is queued then starts the persist timer.
+ * queued, for an owner with `want` of them. Less than a full segment counts as none while something is in flight,
+ * unless it takes all of them. With nothing in flight and nothing queued it is at least a full segment, whatever the
+ * window: what is queued then starts the persist timer.
  */
-uint32_t tcp_room(const struct tcb *t);
+uint32_t tcp_room(const struct tcb *t, uint64_t want);
 /*
  * New payload would tell more about a loss than what was sent already, the window has room for it, and none is queued:
  * a loss probe is due (RFC 8985 7.3), for which tcp_room() has a segment whatever cwnd says, or a timeout is to be

@@ -559,12 +559,12 @@ static void test_frto_two_segments(void **state) {
     assert_int_equal(flight_tx(&f)->frto, TX_FRTO_PROBING);
     assert_true(tcp_wants_new(&f.t));
     f.t.cc.cwnd = 8000;
-    assert_int_equal(tcp_room(&f.t), 2000);
+    assert_int_equal(tcp_room(&f.t, UINT64_MAX), 2000);
     tcp_queue(&f.t, 2000);
     assert_false(tcp_wants_new(&f.t));
-    assert_int_equal(tcp_room(&f.t), 0);
+    assert_int_equal(tcp_room(&f.t, UINT64_MAX), 0);
     flight_send(&f, 2);
-    assert_int_equal(tcp_room(&f.t), 0);
+    assert_int_equal(tcp_room(&f.t, UINT64_MAX), 0);
     assert_false(tcp_wants_new(&f.t));
     assert_int_equal(flight_next_lost(&f), -1);
     flight_ack(&f, n + 1, n + 3, n + 7, n + 10, n + 11, 0); /* of the new only: the timeout was right */

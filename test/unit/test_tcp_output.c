@@ -103,7 +103,7 @@ static void test_plan_is_pure(void **state) { /* asking, and refusing, changes n
         assert_true(tcp_pending(t));
         assert_true(tcp_plan(t, &plan));
         tcp_emit(t, &plan, 10000, &seg);
-        tcp_room(t);
+        tcp_room(t, 1000);
     }
     assert_memory_equal(t, &before, sizeof before);
     lab_free(l);
@@ -220,21 +220,22 @@ static void test_room(void **state) { /* what the owner is told */
     struct lab *l = plain("win 5000 mss 1000");
     struct tcb *t = lab_tcb(l);
     (void)state;
-    assert_int_equal(tcp_room(t), 5000);
+    assert_int_equal(tcp_room(t, UINT64_MAX), 5000);
     lab_write(l, LAB_A, 3000);
-    assert_int_equal(tcp_room(t), 2000);
+    assert_int_equal(tcp_room(t, UINT64_MAX), 2000);
     lab_write(l, LAB_A, 1500);
-    assert_int_equal(tcp_room(t), 0); /* 500: not worth a segment */
+    assert_int_equal(tcp_room(t, 501), 0);   /* 500: not worth a segment, */
+    assert_int_equal(tcp_room(t, 500), 500); /* unless that is all */
     lab_in(l, ". 1(0) ack 4501 win 300");
-    assert_int_equal(tcp_room(t), 1000); /* nothing in flight: one may always wait, for the persist timer */
+    assert_int_equal(tcp_room(t, UINT64_MAX), 1000); /* nothing in flight: one may always wait, for the persist timer */
     lab_write(l, LAB_A, 1000);
-    assert_int_equal(tcp_room(t), 0);
+    assert_int_equal(tcp_room(t, UINT64_MAX), 0);
     assert_int_equal(t->rtx_mode, TX_TIMER_PERSIST);
     lab_in(l, ". 1(0) ack 4501 win 60000");
     t->cc.cwnd = 4000;
-    assert_int_equal(tcp_room(t), 3000);
+    assert_int_equal(tcp_room(t, UINT64_MAX), 3000);
     tcp_close(t);
-    assert_int_equal(tcp_room(t), 0);
+    assert_int_equal(tcp_room(t, UINT64_MAX), 0);
     lab_free(l);
 }
 

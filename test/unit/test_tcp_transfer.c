@@ -43,7 +43,7 @@ static void feed(struct lab *l, int end, uint32_t total) {
     uint32_t queued = (uint32_t)(e->tcb.snd_end.v - 1);
     if (!tcp_can_send(&e->tcb))
         return;
-    uint32_t n = 1 + test_below(&l->random, 30000), room = tcp_room(&e->tcb);
+    uint32_t n = 1 + test_below(&l->random, 30000), room = tcp_room(&e->tcb, UINT64_MAX);
     n = n < room ? n : room;
     n = n < total - queued ? n : total - queued;
     if (n > 0)
