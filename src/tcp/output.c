@@ -121,7 +121,7 @@ static bool plan_loss_probe(const struct tcb *t, struct tcp_plan *plan) {
     if (!tx_of(t)->tlp_pending)
         return false;
     if (!plan_new(t, plan, tcp_payload_max(t, 0))) {
-        if (!tx_probe_range(t, &start, &end))
+        if (!tx_probe_range(t, tcp_payload_max(t, 0), &start, &end))
             return false;
         plan_payload(t, plan, start, distance(start, ssn_min(end, t->snd_end)), ssn_lt(t->snd_end, end));
         plan->again = true;

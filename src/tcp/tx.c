@@ -187,13 +187,14 @@ bool tx_next_lost(const struct tcb *t, struct ssn *start, struct ssn *end) {
     return len > 0;
 }
 
-bool tx_probe_range(const struct tcb *t, struct ssn *start, struct ssn *end) {
+bool tx_probe_range(const struct tcb *t, uint32_t most, struct ssn *start, struct ssn *end) {
     const struct tx_rec *r = deque_back(&tx_of(t)->recs);
 
     if (!r || (r->flags & TX_SACKED))
         return false;
     *end = tx_rec_end(r);
-    *start = r->len > t->cc.mss ? ssn_add(r->start, r->len - t->cc.mss) : r->start;
+    most += r->flags & TX_FIN ? 1 : 0;
+    *start = r->len > most ? ssn_add(r->start, r->len - most) : r->start;
     return true;
 }
 

@@ -111,8 +111,8 @@ void tx_ack(struct tcb *t, const struct seg *seg, struct ssn ack, struct tcp_rx 
 bool tx_next_lost(const struct tcb *t, struct ssn *start, struct ssn *end);
 /* A loss probe or F-RTO would rather send new payload than something again. */
 bool tx_wants_new(const struct tcb *t);
-/* What a loss probe would send again (the end of the highest record); false when there is nothing. */
-bool tx_probe_range(const struct tcb *t, struct ssn *start, struct ssn *end);
+/* What a loss probe would send again: the end of the highest record, `most` bytes of payload. False: nothing. */
+bool tx_probe_range(const struct tcb *t, uint32_t most, struct ssn *start, struct ssn *end);
 /* Bytes of new or lost data that congestion control lets go now. */
 uint32_t tx_budget(const struct tcb *t);
 /*

@@ -338,7 +338,7 @@ static void test_probe_timeout(void **state) {
 static void send_probe(struct flight *f) {
     struct ssn start, end;
     assert_true(flight_tx(f)->tlp_pending);
-    assert_true(tx_probe_range(&f->t, &start, &end));
+    assert_true(tx_probe_range(&f->t, FLIGHT_MSS, &start, &end));
     assert_int_equal(ssn_sub(end, start), 1000);
     assert_true(ssn_eq(end, f->t.snd_nxt));
     uint32_t pipe = tx_pipe(&f->t);

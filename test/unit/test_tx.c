@@ -465,7 +465,7 @@ static void walk_send(struct walk *w) {
     struct ssn start, end;
     bool tlp = tx_of(t)->tlp_pending && !tx_of(t)->lost;
 
-    if (tlp && test_below(&w->random, 2) && tx_probe_range(t, &start, &end)) {
+    if (tlp && test_below(&w->random, 2) && tx_probe_range(t, FLIGHT_MSS, &start, &end)) {
         assert_int_equal(tx_sent(t, start, end, false, true, true), 0);
         walk_carry(w, start, end);
     } else if (tx_next_lost(t, &start, &end)) {
