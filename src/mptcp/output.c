@@ -283,8 +283,8 @@ static bool emit(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_
     }
     sf->tcb.shared_window = conn_is_mptcp(c);
     tcp_emit(&sf->tcb, &plan, conn_window(c), &seg);
-    if (plan.tlp && !dsn_eq(c->snd_nxt, c->write_seq))
-        seg.flags &= (uint8_t)~TCP_PSH; /* a probe beyond cwnd: more follows, but not now */
+    if ((plan.tlp || c->cork) && !dsn_eq(c->snd_nxt, c->write_seq))
+        seg.flags &= (uint8_t)~TCP_PSH; /* a probe beyond cwnd, or corked: more follows, but not now */
     out->gso_size = plan.gso_size;
     write_headers(sf, &seg, plan.len, out);
     attach_payload(sf, &plan, out);
