@@ -131,6 +131,22 @@ static void test_two_connections(void **state) {
                  "+0 read(4, ..., 100) = 5\n");
 }
 
+/* The SYN of an older socket that is sent again meanwhile is not the one that the newest one sends. */
+static void test_older_syn_again(void **state) {
+    (void)state;
+    passes("0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n"
+           "+0 fcntl(3, F_SETFL, O_RDWR|O_NONBLOCK) = 0\n"
+           "+0 connect(3, ..., ...) = -1 EINPROGRESS (...)\n"
+           "+0 > S 0:0(0) <...>\n"
+           "+1.5 socket(..., SOCK_STREAM, IPPROTO_TCP) = 4\n"
+           "+0 fcntl(4, F_SETFL, O_RDWR|O_NONBLOCK) = 0\n"
+           "+0 connect(4, ..., ...) = -1 EINPROGRESS (...)\n"
+           "+0 > S 0:0(0) <...>\n"
+           "+0.1 < S. 0:0(0) ack 1 win 1000 <mss 1000>\n"
+           "+0 > . 1:1(0) ack 1\n"
+           "+0 getsockopt(4, SOL_SOCKET, SO_ERROR, [0], [4]) = 0\n");
+}
+
 /* A SYN between the ends of a connection that is over begins another one, with numbers and keys of its own. */
 static void test_same_ends_again(void **state) {
     (void)state;
@@ -295,6 +311,7 @@ int main(void) {
         cmocka_unit_test(test_tcp),
         cmocka_unit_test(test_mptcp_with_a_join),
         cmocka_unit_test(test_two_connections),
+        cmocka_unit_test(test_older_syn_again),
         cmocka_unit_test(test_same_ends_again),
         cmocka_unit_test(test_merged_and_foreign),
         cmocka_unit_test(test_non_fatal),
