@@ -102,7 +102,8 @@ struct umptcp_config {
     uint64_t time_wait;        /* duration of TIME-WAIT, also of an orphan's FIN-WAIT-2 */
     uint64_t keepalive_time, keepalive_intvl;
     uint8_t keepalive_probes;
-    uint8_t initial_cwnd; /* segments, RFC 6928 */
+    uint8_t initial_cwnd;       /* segments, RFC 6928 */
+    bool slow_start_after_idle; /* after an idle time the window is no larger than that (RFC 5681 4.1) */
     bool sack, timestamps, window_scaling;
     uint16_t port_min, port_max; /* ephemeral ports */
 

@@ -26,6 +26,7 @@ void umptcp_config_init(struct umptcp_config *cfg) {
         .keepalive_intvl = SEC(75),
         .keepalive_probes = 9,
         .initial_cwnd = 10,
+        .slow_start_after_idle = true,
         .sack = true,
         .timestamps = true,
         .window_scaling = true,

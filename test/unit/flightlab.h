@@ -55,6 +55,7 @@ static inline void flight_init_cc(struct flight *f, const struct cc_ops *cc) {
     f->env.cfg.rto_min = MSEC(200);
     f->env.cfg.rto_max = SEC(120);
     f->env.cfg.initial_cwnd = 10;
+    f->env.cfg.slow_start_after_idle = true;
     struct tcb *t = &f->t;
     t->env = &f->env;
     t->state = UMPTCP_ESTABLISHED;

@@ -36,6 +36,7 @@ static void env_make(struct lab *l, struct env *env, const struct lab_options *o
         .delack = MSEC(200),
         .time_wait = SEC(60),
         .initial_cwnd = 10,
+        .slow_start_after_idle = true,
         .sack = !o->no_sack,
         .timestamps = !o->no_ts,
         .window_scaling = !o->no_scaling,

@@ -314,6 +314,9 @@ static void test_configuration(void **state) {
     assert_int_equal(c.keepalive_time, SEC(20));
     assert_int_equal(engine_sysctl(&c, "net.ipv4.tcp_rto_min_us", "5000"), 0);
     assert_int_equal(c.rto_min, MSEC(5));
+    assert_true(c.slow_start_after_idle);
+    assert_int_equal(engine_sysctl(&c, "net.ipv4.tcp_slow_start_after_idle", "0"), 0);
+    assert_false(c.slow_start_after_idle);
     assert_int_equal(engine_sysctl(&c, "net.ipv4.tcp_congestion_control", "reno"), 0);
     assert_string_equal(c.congestion_control, "newreno");
     assert_int_equal(engine_sysctl(&c, "net.ipv4.ip_local_port_range", "1000 2000"), 0);

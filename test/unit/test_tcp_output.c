@@ -299,18 +299,21 @@ static void test_counters(void **state) { /* T-SYS-13 */
 }
 
 static void test_after_idle(void **state) { /* T-CCB-13 */
-    struct lab *l = plain("mss 1000");
-    struct tcb *t = lab_tcb(l);
     (void)state;
-    t->cc.cwnd = 50000;
-    lab_write(l, LAB_A, 1000);
-    lab_in(l, ". 1(0) ack 1001");
-    lab_wait(l, SEC(2));
-    lab_skip(l);
-    lab_write(l, LAB_A, 40000);
-    lab_want(l, ". 1001(10000) ack 1 gso 1000");
-    lab_want_none(l);
-    lab_free(l);
+    for (int restart = 0; restart < 2; restart++) {
+        struct lab *l = plain("mss 1000");
+        struct tcb *t = lab_tcb(l);
+        t->env->cfg.slow_start_after_idle = restart;
+        t->cc.cwnd = 50000;
+        lab_write(l, LAB_A, 1000);
+        lab_in(l, ". 1(0) ack 1001");
+        lab_wait(l, SEC(2));
+        lab_skip(l);
+        lab_write(l, LAB_A, 40000);
+        lab_want(l, restart ? ". 1001(10000) ack 1 gso 1000" : "P. 1001(40000) ack 1 gso 1000");
+        lab_want_none(l);
+        lab_free(l);
+    }
 }
 
 int main(void) {
