@@ -32,6 +32,8 @@ uint64_t conn_window(const struct conn *c) {
     return now >= old + step ? now : old; /* no silly windows (RFC 9293 3.8.6.2.2) */
 }
 
+uint64_t conn_window_max(const struct conn *c, uint8_t shift) { return free_room(c) + ((uint64_t)1 << shift) - 1; }
+
 void conn_advertised(struct conn *c, uint64_t window) {
     struct dsn edge = dsn_add(c->rcv_nxt, window);
     c->rcv_edge = dsn_max(c->rcv_edge, edge);

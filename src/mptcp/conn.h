@@ -487,6 +487,8 @@ int conn_consume(struct conn *c, size_t len);
 
 /* Bytes beyond rcv_nxt that the receive buffer takes; never less than what was advertised. */
 uint64_t conn_window(const struct conn *c);
+/* The largest window that a scale may round up to: less than a granule beyond the buffer. */
+uint64_t conn_window_max(const struct conn *c, uint8_t shift);
 /* The smallest shift with which the largest buffer that it may have can be advertised (RFC 7323 2.3). */
 uint8_t conn_window_scale(const struct conn *c);
 /* The application chooses the size of the receive buffer: it does not grow any more. */

@@ -282,6 +282,7 @@ static bool emit(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_
         }
     }
     sf->tcb.shared_window = conn_is_mptcp(c);
+    plan.window_max = conn_window_max(c, sf->tcb.rcv_wscale);
     tcp_emit(&sf->tcb, &plan, conn_window(c), &seg);
     if ((plan.tlp || c->cork) && !dsn_eq(c->snd_nxt, c->write_seq))
         seg.flags &= (uint8_t)~TCP_PSH; /* a probe beyond cwnd, or corked: more follows, but not now */

@@ -161,7 +161,7 @@ static bool resolve_dss(const struct resolving *r, const struct mp_line *came, s
         if (!came->dss.dsn64 && mp) /* the script's numbers are small: the nearest to what was seen */
             n = dsn_unwrap((struct dsn){mp->stack_octets + 1}, (uint32_t)n).v;
         mp_csum_add_pseudo(&c, (struct dsn){dsn_base + n}, (uint32_t)came->dss.ssn.n, (uint16_t)came->dss.dll.n);
-        line->dss.csum = value_number(csum_finish(&c));
+        line->dss.csum = value_number(came->dss.dll.n ? csum_finish(&c) : 0); /* none of an infinite mapping (3.3.1) */
     }
     if (line->dss.nocs)
         line->dss.csum.kind = VALUE_ANY;

@@ -175,7 +175,8 @@ static bool lower_dss(const struct lowering *l, const struct mp_line *line, stru
     bool zero = line->dss.csum.kind == VALUE_NUMBER && line->dss.csum.n == 0;
     opt->dss.has_csum = !line->dss.nocs && !zero;
     opt->dss.csum = line->dss.csum.kind == VALUE_NUMBER ? (uint16_t)line->dss.csum.n
-                                                        : dss_checksum(opt->dss.dsn, opt->dss.ssn, opt->dss.len);
+                    : opt->dss.len                      ? dss_checksum(opt->dss.dsn, opt->dss.ssn, opt->dss.len)
+                                                        : 0; /* an infinite mapping has none (3.3.1) */
     uint64_t end = opt->dss.dsn - base + opt->dss.len - 1;
     if (opt->dss.len && end > mp->peer_octets && end - mp->peer_octets < UINT32_MAX)
         mp->peer_octets = end;

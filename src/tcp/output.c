@@ -240,13 +240,19 @@ static void emit_options(const struct tcb *t, struct tcp_plan *plan, struct seg 
         emit_sack(t, plan->nsack, opt);
 }
 
-/* The window field. What was advertised is never taken back (RFC 9293 3.8.6), so it is rounded up where it must be. */
+/*
+ * The window field. What was advertised is never taken back (RFC 9293 3.8.6), so it is rounded up where it must be:
+ * once, for edges that moved right with every small segment would end far beyond the buffer. Then it is rounded down,
+ * while what was promised is still taken (RFC 7323 2.4).
+ */
 static uint16_t emit_window(const struct tcb *t, struct tcp_plan *plan, uint64_t window) {
     const uint8_t shift = plan->kind == TCP_PLAN_SYN ? 0 : t->rcv_wscale;
     const uint64_t promised = t->shared_window ? window : distance(t->rcv_nxt, t->rcv_edge);
     uint64_t field = window >> shift;
-    if (field << shift < promised)
-        field = (promised + ((uint64_t)1 << shift) - 1) >> shift;
+    if (field << shift < promised) {
+        uint64_t up = (promised + ((uint64_t)1 << shift) - 1) >> shift;
+        field = plan->window_max && up << shift > plan->window_max ? promised >> shift : up;
+    }
     field = min64(field, UINT16_MAX);
     plan->window = field << shift;
     return (uint16_t)field;

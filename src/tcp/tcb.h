@@ -289,10 +289,11 @@ struct tcp_plan {
     bool again;     /* retransmission: stays within one record of the scoreboard */
     bool tlp;       /* loss probe */
     bool fin;
-    bool no_ts;        /* leave the timestamps out: the owner's options need the room (a bare ACK only) */
-    uint64_t window;   /* set by tcp_emit(): bytes that the window field really says */
-    uint16_t gso_size; /* set by tcp_emit(): payload of each piece when there are several, else 0 */
-    uint8_t nsack;     /* set by tcp_emit(): SACK blocks that found room */
+    bool no_ts;          /* leave the timestamps out: the owner's options need the room (a bare ACK only) */
+    uint64_t window_max; /* set by the owner: no window is rounded up beyond it; 0: any may be */
+    uint64_t window;     /* set by tcp_emit(): bytes that the window field really says */
+    uint16_t gso_size;   /* set by tcp_emit(): payload of each piece when there are several, else 0 */
+    uint8_t nsack;       /* set by tcp_emit(): SACK blocks that found room */
 };
 
 /* The most urgent segment to send now. Returns false when there is nothing. */
