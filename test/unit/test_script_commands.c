@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "script/commands.h"
-#include "script/print.h"
 #include "script/engine_sysctls.h"
+#include "script/print.h"
 
 /* ---- A sink that writes down ------------------------------------------------------------------------------------- */
 
