@@ -328,7 +328,7 @@ check: deps ## everything: build with sanitizers, tests, fuzzing, lint, interop 
 	+@$(run) --title check unit sim script tools fuzz layers lint interop
 
 check-core: ## the tests that need neither root nor network nor lint tools
-	$(call build,check-core,$(unit) $(sim) $(tools) $(fuzzers))
+	$(call build,check-core,$(unit) $(sim) $(tools) $(adapter) $(fuzzers))
 	+@$(run) --title check-core unit sim script tools replay
 
 fuzz: ## each fuzz target for T=60 seconds; what it learns stays in $B/corpus

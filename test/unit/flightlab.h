@@ -176,6 +176,14 @@ static inline uint32_t flight_warm(struct flight *f, dur rtt, uint32_t segments)
     return first + 2;
 }
 
+#define FLIGHT_RTT MSEC(100)
+
+/* A sender of that congestion control whose window is `cwnd` segments. Returns its next segment. */
+static inline uint32_t flight_start(struct flight *f, const struct cc_ops *cc, uint32_t cwnd) {
+    flight_init_cc(f, cc);
+    return flight_warm(f, FLIGHT_RTT, cwnd);
+}
+
 static inline const struct tx_rec *flight_rec(const struct flight *f, uint32_t i) { return tx_at(flight_tx(f), i); }
 static inline uint64_t flight_mib(const struct flight *f, enum mib m) { return f->env.mib.v[m]; }
 
