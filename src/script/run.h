@@ -4,10 +4,10 @@
  *
  *   run.c        the events and their times
  *   flow.c       the connections, and between the numbers of the script and those on the wire
- *   lower.c      inbound:  struct packet -> bytes
- *   lift.c       outbound: bytes -> struct packet
+ *   lower.c      inbound:  struct packet -> bytes; mplower.c: its MPTCP options
+ *   lift.c       outbound: bytes -> struct packet; mplift.c: its MPTCP options
+ *   mpvalue.c    keys by name, tokens, relative numbers
  *   match.c      what came against what was expected, field by field
- *   mpvars.c     keys, tokens, HMACs and addresses by name
  *   calls.c      system calls
  */
 #ifndef UMPTCP_SCRIPT_RUN_H
