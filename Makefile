@@ -173,6 +173,7 @@ src_script = \
 	src/script/print_packet.c \
 	src/script/run.c \
 	src/script/settings.c \
+	src/script/shell.c \
 	src/script/symbols.c \
 	src/script/symbols_table.c \
 	src/script/words.c

@@ -3,8 +3,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +10,7 @@
 #include <unistd.h>
 
 #include "script/code_internal.h"
-
-enum { REPORT_FD = 3 };
+#include "script/shell.h"
 
 /*
  * Blocks run in the program's own name space, where names persist from one to the next. Each is compiled with as many
@@ -201,28 +198,12 @@ static int program_write(const struct text *program, char *path, size_t size) {
 }
 
 /* Starts `command FILE`, its report going to `report`. The command may be several words. */
-static int interpreter_spawn(const char *command, char *file, int report, pid_t *pid) {
+static int interpreter_spawn(const char *command, const char *file, int report, pid_t *pid) {
     struct text line = {NULL, 0, 0};
     text_add(&line, "exec %s \"$1\"", command);
-    char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, line.at, (char[]){"sh"}, file, NULL};
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attr;
-    sigset_t defaults;
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&files, report, REPORT_FD);
-    posix_spawn_file_actions_addclosefrom_np(&files, REPORT_FD + 1);
-    posix_spawnattr_init(&attr);
-    posix_spawnattr_setsigdefault(&attr, &defaults);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
-    (void)fflush(NULL); /* what blocks print comes behind ours */
-    int err = posix_spawn(pid, "/bin/sh", &files, &attr, argv, environ);
-    posix_spawnattr_destroy(&attr);
-    posix_spawn_file_actions_destroy(&files);
+    int err = shell_spawn(text_of(&line), file, environ, report, pid);
     text_free(&line);
-    return -err;
+    return err;
 }
 
 /* Reads to the end; what is longer than `size` is cut. */

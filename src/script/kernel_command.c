@@ -2,9 +2,6 @@
 /* Shell commands of scripts. Their output goes where ours goes. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +10,7 @@
 #include <unistd.h>
 
 #include "script/kernel_internal.h"
+#include "script/shell.h"
 
 /* Variables as "NAME=value", NULL-terminated, of which those set later hide those set before. */
 struct environment {
@@ -53,27 +51,6 @@ static void environment_fill(struct environment *e, const struct settings *setti
     environment_set(e, "OPT_LOCAL_DEV", KERNEL_DEVICE);
 }
 
-/* The shell gets no descriptor of ours: a program that goes on in the background must not keep a socket open. */
-static int shell_spawn(const char *text, char **env, pid_t *pid) {
-    char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, strdup(text), NULL};
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attr;
-    sigset_t defaults;
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
-    posix_spawnattr_init(&attr);
-    posix_spawnattr_setsigdefault(&attr, &defaults);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
-    int err = argv[2] ? posix_spawn(pid, "/bin/sh", &files, &attr, argv, env) : ENOMEM;
-    posix_spawnattr_destroy(&attr);
-    posix_spawn_file_actions_destroy(&files);
-    free(argv[2]);
-    return -err;
-}
-
 /* 0, or a sentence about how it ended. */
 static int status_check(int status, char *error, size_t size) {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -89,9 +66,8 @@ static int status_check(int status, char *error, size_t size) {
 int kernel_command(struct kernel *k, const char *text, char *error, size_t size) {
     struct environment env = {{NULL}, NULL, 0, 0};
     environment_fill(&env, k->settings);
-    (void)fflush(NULL); /* its output comes behind ours */
     pid_t pid;
-    int err = shell_spawn(text, env.at, &pid);
+    int err = shell_spawn(text, NULL, env.at, -1, &pid);
     arena_free(&env.arena);
     if (err) {
         snprintf(error, size, "/bin/sh cannot be started: %s", strerror(-err));
