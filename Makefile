@@ -66,7 +66,8 @@ src_sched = \
 
 src_pm = \
 	src/pm/kernel.c \
-	src/pm/pm.c
+	src/pm/pm.c \
+	src/pm/userspace.c
 
 src_mptcp = \
 	src/mptcp/address.c \

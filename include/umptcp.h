@@ -134,9 +134,9 @@ UMPTCP_API void umptcp_config_init(struct umptcp_config *cfg);
 UMPTCP_API struct umptcp *umptcp_new(const struct umptcp_config *cfg, struct umptcp_time now);
 /*
  * Changes the configuration in the middle of things. What is set when a connection is made (buffers, initial window,
- * keepalive, congestion control, options of the SYN) counts for those to come, the rest at once. The seed, the
- * allocator and the memory budget stay as they are. Returns 0, -EINVAL (as umptcp_new() returns NULL), or -EBUSY
- * (another scheduler or path manager while there are connections).
+ * keepalive, congestion control, path manager, options of the SYN) counts for those to come, the rest at once. The
+ * seed, the allocator and the memory budget stay as they are. Returns 0, -EINVAL (as umptcp_new() returns NULL), or
+ * -EBUSY (another scheduler while there are connections).
  */
 UMPTCP_API int umptcp_configure(struct umptcp *s, const struct umptcp_config *cfg, struct umptcp_time now);
 /* Frees all of it without a packet: abort connections first to tell the peers. NULL is fine. */

@@ -37,30 +37,90 @@ static void say(struct subflow *sf, uint16_t signal) {
 }
 
 /* RFC 8684 3.4.1 leaves the interval open; Linux's: the longest RTO of the subflows, doubled each time. */
-static void schedule_announcement(struct conn *c) {
+static void schedule_announcement(const struct conn *c, struct announcement *a) {
     const struct umptcp_config *cfg = &c->mp->env->cfg;
-    struct add_addr *a = &c->paths->add;
     dur wait = conn_longest_rto(c);
     if (wait > cfg->add_addr_timeout)
         wait = cfg->add_addr_timeout;
     a->at = wait ? time_add(c->mp->env->now, wait << (a->tries ? a->tries - 1 : 0)) : UMPTCP_NEVER;
 }
 
-static void announce_again(struct conn *c) {
-    struct add_addr *a = &c->paths->add;
+static struct announcement *announcement_at(const struct conn *c, uint32_t i) {
+    return deque_at(&c->paths->announced, i);
+}
+
+struct announcement *conn_announced(const struct conn *c, uint8_t id) {
+    for (uint32_t i = 0; i < c->paths->announced.count; i++)
+        if (announcement_at(c, i)->id == id)
+            return announcement_at(c, i);
+    return NULL;
+}
+
+bool conn_announcing(const struct conn *c) {
+    for (uint32_t i = 0; i < c->paths->announced.count; i++)
+        if (!announcement_at(c, i)->over)
+            return true;
+    return false;
+}
+
+/* An ADD_ADDR waits to leave on a subflow that still can. */
+static bool announcement_waits(const struct conn *c) {
+    list_for_each (n, &c->subflows)
+        if (subflow_of(n)->state != SF_DEAD && subflow_of(n)->signals & SIG_ADD_ADDR)
+            return true;
+    return false;
+}
+
+/* The next one that is due, when the one before it left. */
+static void announce_next(struct conn *c) {
     struct subflow *sf = signal_carrier(c, 0, true);
+    if (!sf || announcement_waits(c))
+        return;
+    for (uint32_t i = 0; i < c->paths->announced.count; i++) {
+        struct announcement *a = announcement_at(c, i);
+        if (!a->due)
+            continue;
+        a->due = false;
+        c->paths->add = (struct add_addr){.active = true, .id = a->id, .addr = a->addr};
+        sf->signal_acks = 0;
+        say(sf, SIG_ADD_ADDR);
+        return;
+    }
+}
+
+void conn_announce_sent(struct conn *c) {
+    c->paths->add.active = false;
+    announce_next(c);
+    conn_arm_path(c);
+}
+
+/* `id` is not to be announced any more: a copy of its ADD_ADDR that did not leave yet must not. */
+static void announcement_stop(struct conn *c, uint8_t id) {
+    if (!c->paths->add.active || c->paths->add.id != id)
+        return;
+    c->paths->add.active = false;
+    list_for_each (n, &c->subflows)
+        subflow_of(n)->signals &= (uint16_t)~SIG_ADD_ADDR;
+    announce_next(c);
+}
+
+static void announcement_over(struct conn *c, struct announcement *a, enum pm_event_type why) {
+    a->over = true;
+    a->due = false;
+    a->at = UMPTCP_NEVER;
+    announcement_stop(c, a->id);
+    conn_pm_event(c, &(struct pm_event){.type = why, .local_id = a->id});
+}
+
+static void announce_again(struct conn *c, struct announcement *a) {
     if (a->tries > ADD_ADDR_RETRIES) {
-        a->active = false;
-        a->at = UMPTCP_NEVER;
-        conn_pm_event(c, &(struct pm_event){.type = PM_ANNOUNCE_FAILED, .local_id = a->id});
+        announcement_over(c, a, PM_ANNOUNCE_FAILED);
         return;
     }
     a->tries++;
-    if (sf) {
-        sf->signal_acks = 0;
-        say(sf, SIG_ADD_ADDR);
-    }
-    schedule_announcement(c);
+    a->due = true;
+    schedule_announcement(c, a);
+    announce_next(c);
 }
 
 /* Nobody has anything to withdraw any more. */
@@ -83,15 +143,27 @@ void conn_withdraw_not(struct conn *c, uint8_t id) {
 }
 
 int conn_announce(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr) {
-    struct add_addr *a = &c->paths->add;
-    if (a->active)
-        return -EBUSY;
-    *a = (struct add_addr){.active = true, .id = id, .addr = *addr};
-    c->paths->nannounced += c->paths->nannounced < UINT8_MAX;
+    struct announcement *a = conn_announced(c, id);
+    if (!a) {
+        a = deque_push(&c->paths->announced, &c->mp->env->mem);
+        c->paths->nannounced += a && c->paths->nannounced < UINT8_MAX;
+    }
+    if (!a)
+        return -ENOMEM;
+    *a = (struct announcement){.id = id, .addr = *addr};
     conn_withdraw_not(c, id);
-    announce_again(c);
+    announce_again(c, a);
     conn_arm_path(c);
     return 0;
+}
+
+static void announcement_forget(struct conn *c, uint8_t id) {
+    for (uint32_t i = 0; i < c->paths->announced.count; i++)
+        if (announcement_at(c, i)->id == id) {
+            deque_remove(&c->paths->announced, &c->mp->env->mem, i);
+            break;
+        }
+    announcement_stop(c, id);
 }
 
 /*
@@ -101,10 +173,7 @@ int conn_announce(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr
 void conn_withdraw(struct conn *c, uint8_t id) {
     struct conn_paths *p = c->paths;
     const struct subflow *best = signal_carrier(c, id, false);
-    if (p->add.active && p->add.id == id) {
-        p->add.active = false;
-        p->add.at = UMPTCP_NEVER;
-    }
+    announcement_forget(c, id);
     if (p->remove_said)
         withdrawals_end(c);
     conn_withdraw_not(c, id);
@@ -163,14 +232,12 @@ static bool learn_remote(struct conn *c, uint8_t id, const struct umptcp_sockadd
 }
 
 static void echo_input(struct conn *c, const struct mpopt *o) {
-    struct add_addr *a = &c->paths->add;
+    struct announcement *a = conn_announced(c, o->add_addr.addr_id);
     mib_inc(&c->mp->env->mib, MIB_ECHO_ADD);
-    if (!a->active || a->id != o->add_addr.addr_id || !addr_eq(&a->addr.addr, &o->add_addr.addr) ||
+    if (!a || a->over || !addr_eq(&a->addr.addr, &o->add_addr.addr) ||
         a->addr.port != (o->add_addr.has_port ? o->add_addr.port : 0))
         return;
-    a->active = false;
-    a->at = UMPTCP_NEVER;
-    conn_pm_event(c, &(struct pm_event){.type = PM_ANNOUNCE_ECHOED, .local_id = a->id});
+    announcement_over(c, a, PM_ANNOUNCE_ECHOED);
 }
 
 static void add_addr_input(struct subflow *sf, const struct mpopt *o, enum drop *drop) {
@@ -371,7 +438,9 @@ void conn_arm_path(struct conn *c) {
         return;
     if (time_is_never(p->probe_at) && conn_watched(c))
         p->probe_at = time_add(env->now, probe_interval(c));
-    utime at = time_min(p->probe_at, time_min(p->add.at, p->pm_at));
+    utime at = time_min(p->probe_at, p->pm_at);
+    for (uint32_t i = 0; i < p->announced.count; i++)
+        at = time_min(at, announcement_at(c, i)->at);
     list_for_each (n, &c->subflows) {
         const struct subflow *sf = subflow_of(n);
         at = time_min(at, time_min(sf->join_at, sf->hold ? sf->hold->unmapped_at : UMPTCP_NEVER));
@@ -383,8 +452,9 @@ void conn_path_timeout(struct conn *c) {
     utime now = c->mp->env->now;
     struct conn_paths *p = c->paths;
     give_up_unmapped(c);
-    if (p->add.active && !time_before(now, p->add.at))
-        announce_again(c);
+    for (uint32_t i = 0; i < p->announced.count; i++)
+        if (!time_before(now, announcement_at(c, i)->at))
+            announce_again(c, announcement_at(c, i));
     if (!time_before(now, p->pm_at)) {
         p->pm_at = UMPTCP_NEVER;
         conn_pm_event(c, &(struct pm_event){.type = PM_TIMER});

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "pm/userspace.h"
+
 enum { FLOW_BUCKETS = 16, CONN_TIMERS = 1 };
 
 int mp_init(struct mp *mp, struct env *env) {
@@ -33,6 +35,7 @@ struct conn *conn_new(struct mp *mp) {
         return NULL;
     }
     c->mp = mp;
+    c->pm = mp->pm;
     c->state = UMPTCP_CLOSED;
     c->ttl = CONN_TTL;
     c->sndbuf_size = env->cfg.wmem_default;
@@ -66,7 +69,10 @@ void conn_free(struct conn *c) {
     ranges_free(&c->rcv_ofo, mem);
     deque_free(&c->path_events, mem);
     if (c->paths) {
+        if (c->pm->external)
+            pm_userspace_free(c->paths->pm_state, mem);
         deque_free(&c->paths->events, mem);
+        deque_free(&c->paths->announced, mem);
         mem_free(mem, c->paths->remotes, c->paths->nremotes * sizeof *c->paths->remotes);
         mem_free(mem, c->paths, sizeof *c->paths);
     }

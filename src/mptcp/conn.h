@@ -142,6 +142,8 @@ struct subflow {
     bool registered : 1; /* in mp->flows */
     bool bare : 1;       /* the last acknowledgment of data came without any MPTCP option */
     bool withdrawn : 1;  /* the peer removed its address: it must prove that it lives */
+    bool reset_seen : 1; /* an MP_TCPRST came: peer_reason, and whether the condition is transient (T flag) */
+    bool reset_transient : 1;
     uint8_t local_id, remote_id;
     uint8_t rst_reason;  /* MP_TCPRST to send with a RST */
     uint8_t peer_reason; /* that came */
@@ -163,11 +165,18 @@ struct hold {             /* bytes of a subflow that cannot be placed yet */
     utime unmapped_at;    /* when patience with bytes without a mapping ends */
 };
 
-struct add_addr { /* the one announcement that is being made */
-    bool active, sent;
+struct announcement { /* an address of ours that the peer was told, until it is withdrawn */
     uint8_t id, tries;
+    bool due;  /* to be said as soon as no other one waits to leave */
+    bool over; /* echoed, or given up: not said again by itself */
     struct umptcp_sockaddr addr;
     utime at; /* next transmission */
+};
+
+struct add_addr { /* the one that leaves next */
+    bool active;
+    uint8_t id;
+    struct umptcp_sockaddr addr;
 };
 
 struct conn_path_event { /* waits for umptcp_event() */
@@ -198,7 +207,8 @@ struct conn_paths {
     bool remove_said;               /* one copy of them left */
     uint8_t remove_ids[8], nremove; /* to be withdrawn */
     struct add_addr add;
-    utime pm_at; /* PM_CMD_TIMER */
+    struct deque announced; /* struct announcement */
+    utime pm_at;            /* PM_CMD_TIMER */
     uint64_t pm_state[PM_STATE_SIZE / 8];
     struct deque events; /* struct pm_event: for the path manager */
     utime probe_at;      /* next look at silent paths */
@@ -214,6 +224,7 @@ struct conn {
     struct list work;  /* mp->work */
     uint64_t handle;   /* of the application; 0: none (orphan, or not yet accepted) */
     void *listener;    /* of the stack: not yet accepted */
+    const struct pm_ops *pm;
 
     uint8_t state; /* enum umptcp_tcp_state, of the connection; changed by conn_set_state() only */
     uint8_t mode;  /* enum mp_mode */
@@ -301,8 +312,9 @@ struct mp {
     struct list conns, ready, work;
     uint32_t nconns;
     const struct sched_ops *sched;
-    const struct pm_ops *pm;
+    const struct pm_ops *pm; /* of connections to come */
     const struct cc_ops *cc;
+    bool pm_listening;     /* umptcp_pm_listen() */
     utime blackhole_until; /* RFC 8684 3.9.3: MPTCP is not tried before */
     uint8_t blackholes;
 };
@@ -541,8 +553,14 @@ bool fallback_fail_rcvd(struct subflow *sf);
 /* ADD_ADDR, REMOVE_ADDR, MP_PRIO, MP_FAIL, MP_FASTCLOSE and MP_TCPRST of an acceptable segment. False: the connection
  * or the subflow ended by it. */
 bool signal_input(struct subflow *sf, const struct seg *seg, enum drop *drop);
-/* 0, or -EBUSY when one is being announced. */
+/* Says ADD_ADDR, or says it again; until it is echoed, ADD_ADDR_RETRIES times more. 0 or -ENOMEM. */
 int conn_announce(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr);
+/* What was announced under this id; NULL: nothing. */
+struct announcement *conn_announced(const struct conn *c, uint8_t id);
+/* One of them is neither echoed nor given up. */
+bool conn_announcing(const struct conn *c);
+/* The one in paths->add left. */
+void conn_announce_sent(struct conn *c);
 /* Says REMOVE_ADDR. */
 void conn_withdraw(struct conn *c, uint8_t id);
 /* An id is in use (again): a copy of its withdrawal that did not leave yet must not. */

@@ -49,7 +49,8 @@ static bool take_remote_key(struct conn *c, uint64_t key) {
         if (!c->paths)
             return false;
         deque_init(&c->paths->events, sizeof(struct pm_event));
-        c->paths->pm_at = c->paths->probe_at = c->paths->add.at = UMPTCP_NEVER;
+        deque_init(&c->paths->announced, sizeof(struct announcement));
+        c->paths->pm_at = c->paths->probe_at = UMPTCP_NEVER;
     }
     c->remote_key = key;
     mp_key_derive(key, &c->remote_token, &idsn);

@@ -281,15 +281,13 @@ void options_fill(const struct subflow *sf, struct tcp_plan *plan, struct mpopts
 
 static void add_addr_sent(struct conn *c, const struct mpopt *o) {
     struct env *env = c->mp->env;
-    struct add_addr *a = &c->paths->add;
     if (o->add_addr.echo) {
         c->paths->echo_pending = false;
         mib_inc(&env->mib, MIB_ECHO_ADD_TX);
         return;
     }
     mib_inc(&env->mib, MIB_ADD_ADDR_TX);
-    a->sent = true;
-    conn_arm_path(c);
+    conn_announce_sent(c);
 }
 
 /* One option left on `sf`: what asked for it is done. */

@@ -184,6 +184,8 @@ static void reset_input(struct subflow *sf, const struct seg *seg) {
         mib_inc(&env->mib, MIB_MP_FAIL_RX);
     if (rst) {
         sf->peer_reason = rst->rst.reason;
+        sf->reset_seen = true;
+        sf->reset_transient = rst->rst.transient;
         mib_inc(&env->mib, MIB_MP_RST_RX);
     }
     if (fast && conn_is_mptcp(c) && fast->fastclose.key == c->local_key) {

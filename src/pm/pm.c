@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct pm_ops *const all[] = {&pm_kernel};
+static const struct pm_ops *const all[] = {&pm_kernel, &pm_userspace};
 
 enum { COUNT = sizeof all / sizeof *all, ID_MAX = 255 };
 

@@ -69,6 +69,7 @@ struct pm_view {
     bool rejoin;              /* configuration: try dead subflows again */
     uint8_t extra_subflows;   /* all but the first one of the connection, also those being opened */
     bool announce_pending;    /* an ADD_ADDR waits to be sent or echoed */
+    bool listening;           /* somebody hears the path events of the stack (umptcp_pm_listen()) */
     uint8_t initial_local_id; /* id of the endpoint whose address the first subflow has; 0: none */
     struct umptcp_sockaddr initial_local, initial_remote;
     bool initial_usable;                 /* initial_local is an address of ours and its interface is up */
@@ -103,6 +104,8 @@ struct pm_command {
 
 struct pm_ops {
     const char *name;
+    bool external; /* decisions come through umptcp_pm_announce() and its company; local addresses have the ids of
+                      pm/userspace.h, not of endpoints */
     /* What to do about `ev`: writes at most PM_COMMANDS_MAX commands and returns how many. `state`: PM_STATE_SIZE
      * zeroed bytes per connection. */
     uint32_t (*event)(void *state, const struct pm_event *ev, const struct pm_view *view, struct pm_command *cmds);
@@ -113,7 +116,7 @@ struct pm_ops {
 const struct pm_ops *pm_find(const char *name);
 const char *pm_name(unsigned index);
 
-extern const struct pm_ops pm_kernel;
+extern const struct pm_ops pm_kernel, pm_userspace;
 
 struct pm_implicit { /* an address that is no endpoint, but needs an id because a subflow has it */
     uint8_t id;

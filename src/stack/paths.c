@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "pm/userspace.h"
 #include "stack/stack.h"
 
 #define ACTIVE_TIME SEC(5) /* data moved within this time: worth keeping all paths up */
@@ -65,7 +66,8 @@ static void look(const struct umptcp *s, const struct conn *c, struct snapshot *
         .active = !carrying || time_since(now, last_moved(c)) < ACTIVE_TIME,
         .rejoin = s->env.cfg.rejoin,
         .extra_subflows = (uint8_t)extra,
-        .announce_pending = c->paths->add.active,
+        .announce_pending = conn_announcing(c),
+        .listening = s->mp.pm_listening,
         .initial_local_id = initial_id(s, c),
         .initial_local = c->name.local,
         .initial_remote = c->name.remote,
@@ -84,12 +86,16 @@ static void look(const struct umptcp *s, const struct conn *c, struct snapshot *
 
 /* The id of a local address in this connection (RFC 8684 3.2: 0 is the first subflow's); negative when there are too
  * many. */
-static int local_id(struct umptcp *s, const struct conn *c, const struct umptcp_addr *addr) {
-    return addr_eq(addr, &c->name.local.addr) ? 0 : pm_endpoints_id_of(&s->endpoints, addr);
+static int local_id(struct umptcp *s, struct conn *c, const struct umptcp_addr *addr) {
+    if (addr_eq(addr, &c->name.local.addr))
+        return 0;
+    return c->pm->external ? pm_userspace_id_of(c->paths->pm_state, &s->env.mem, addr)
+                           : pm_endpoints_id_of(&s->endpoints, addr);
 }
 
-static bool is_backup(struct umptcp *s, const struct umptcp_addr *addr) {
-    const struct pm_endpoint *e = pm_endpoints_by_addr(&s->endpoints, addr);
+static bool is_backup(struct umptcp *s, const struct conn *c, const struct umptcp_addr *addr) {
+    const struct pm_endpoint *e =
+        c->pm->external ? pm_userspace_by_addr(c->paths->pm_state, addr) : pm_endpoints_by_addr(&s->endpoints, addr);
     return e && e->flags & UMPTCP_EP_BACKUP;
 }
 
@@ -106,7 +112,7 @@ static int join(struct umptcp *s, struct conn *c, struct pm_command *cmd) {
         if (id < 0)
             return id;
         cmd->local_id = (uint8_t)id;
-        cmd->backup = is_backup(s, &path.flow.local.addr);
+        cmd->backup = is_backup(s, c, &path.flow.local.addr);
     }
     return conn_join(c, &path, cmd);
 }
@@ -169,7 +175,7 @@ void paths_run(struct umptcp *s, struct conn *c) {
         const struct pm_event ev = *(const struct pm_event *)deque_front(&c->paths->events);
         deque_pop_front(&c->paths->events, &s->env.mem);
         look(s, c, &snap);
-        uint32_t n = s->mp.pm->event(c->paths->pm_state, &ev, &snap.view, cmds);
+        uint32_t n = c->pm->event(c->paths->pm_state, &ev, &snap.view, cmds);
         assert(n <= PM_COMMANDS_MAX);
         for (uint32_t i = 0; i < n; i++)
             obey(s, c, &cmds[i]);
@@ -183,11 +189,11 @@ bool paths_accept(struct umptcp *s, struct conn *c, const struct umptcp_addr *lo
     if (!c->paths)
         return false;
     look(s, c, &snap);
-    int its_id = s->mp.pm->accept(c->paths->pm_state, &snap.view) ? local_id(s, c, local) : -EPERM;
+    int its_id = c->pm->accept(c->paths->pm_state, &snap.view) ? local_id(s, c, local) : -EPERM;
     if (its_id < 0)
         return false;
     *id = (uint8_t)its_id;
-    *backup = is_backup(s, local);
+    *backup = is_backup(s, c, local);
     return true;
 }
 

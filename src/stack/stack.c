@@ -147,8 +147,8 @@ int umptcp_configure(struct umptcp *s, const struct umptcp_config *cfg, struct u
     stack_enter(s, now);
     if (!new.rmem_default || !new.wmem_default || !find_policies(&policies, &new))
         return -EINVAL;
-    if (s->mp.nconns && (policies.sched != s->mp.sched || policies.pm != s->mp.pm))
-        return -EBUSY; /* what they remember of a connection is theirs */
+    if (s->mp.nconns && policies.sched != s->mp.sched)
+        return -EBUSY; /* what it remembers of a connection is its own */
     memcpy(new.seed, old->seed, sizeof new.seed);
     new.alloc = old->alloc;
     new.alloc_ctx = old->alloc_ctx;

@@ -31,7 +31,8 @@ static void test_registry(void **state) {
     for (unsigned n = 0; pm_name(n); n++)
         assert_string_equal(pm_find(pm_name(n))->name, pm_name(n));
     assert_string_equal(pm_name(0), "kernel");
-    assert_null(pm_name(1));
+    assert_string_equal(pm_name(1), "userspace");
+    assert_null(pm_name(2));
 }
 
 static void test_ids(void **state) {
