@@ -327,7 +327,7 @@ run = B=$B JOBS=$(JOBS) MAKE='$(MAKE)' test/run
 
 check: deps ## everything: build with sanitizers, tests, fuzzing, lint, interop with the kernel (root)
 	$(call build,check,all $(unit) $(sim) $(tools) $(interop) $(fuzzers))
-	+@$(run) --title check unit sim script tools fuzz layers lint interop
+	+@$(run) --title check unit sim script tools fuzz layers lint interop matrix
 
 check-core: ## the tests that need neither root nor network nor lint tools
 	$(call build,check-core,$(unit) $(sim) $(tools) $(adapter) $(fuzzers))
@@ -368,8 +368,10 @@ lint: ## layers, symbols, style, formatting, documents, cppcheck, clang-tidy
 	$(call build,lint,all $(call san,$(ALL_C)))
 	+@$(run) --title lint layers lint
 
-matrix: ## writes docs/RFC8684.md and docs/TCP.md from docs/requirements and the tests' comments
+matrix: deps-build ## writes docs/RFC8684.md and docs/TCP.md, and sees that the tests which they name ran and passed
 	@test/lint/matrix
+	$(call build,matrix,all $(unit) $(sim) $(tools) $(interop))
+	+@$(run) --title matrix --missing unit sim script tools interop matrix
 
 format: ## formats the C sources
 	clang-format -i $$(python3 test/lint/tree.py c)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The mutants: what is broken, where, and what the message of a script that notices has to speak of."""
+"""The mutants: what is broken, where, which requirements that breaks, and what the message of a script that notices has to speak
+of."""
 
 import dataclasses
 
@@ -11,7 +12,8 @@ class Mutant:
     file: str
     old: str
     new: str
-    points_at: str  # regular expression
+    points_at: str = ""  # regular expression; empty: the tests that notice need not be scripts
+    rows: tuple = ()  # requirements; for each a test that names it must fail
 
 
 MUTANTS = (

@@ -40,7 +40,7 @@ static int flow_add(struct mlab *l, const struct flow *flow, int netif) {
     return i;
 }
 
-/* M-MAP-02: what was mapped once stays so. */
+/* What was mapped once stays so (RFC 8684 3.3.1). */
 static void note_map(const struct mlab *l, struct mlab_flow *f, const struct mpopt *o) {
     struct mlab_map m = {o->dss.ssn, o->dss.dsn - l->idsn, o->dss.len - (uint64_t)o->dss.data_fin};
     if (o->type == MPC_DATA)
@@ -93,7 +93,7 @@ static void check_payload(const struct mlab_flow *f, const struct seg *seg) {
     }
 }
 
-/* M-GEN-11, M-GEN-13: nothing stands in the header but what the codecs know, reserved bits are zero. */
+/* Nothing stands in the header but what the codecs know, reserved bits are zero. */
 static void check_header(const struct seg *seg, const uint8_t *tcp) {
     uint8_t again[TCP_HDR_LEN + TCP_OPTIONS_MAX];
     struct writer w = writer_of(again, sizeof again);

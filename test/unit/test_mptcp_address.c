@@ -81,7 +81,7 @@ static void test_vectors(void **state) { /* M-ADD-10: B is the peer's key here, 
     }
 }
 
-static void test_announced_again(void **state) { /* M-ADD-13, linux-mptcp.md 4.5: T, 2T, 4T, then no more */
+static void test_announced_again(void **state) { /* M-ADD-13: as Linux, T, 2T, 4T, then no more */
     struct mlab *l = talked(&server);
     dur waits[3];
     (void)state;
@@ -103,7 +103,7 @@ static void test_announced_again(void **state) { /* M-ADD-13, linux-mptcp.md 4.5
     mlab_free(l);
 }
 
-static void test_only_its_own_echo_counts(void **state) { /* M-ADD-27, linux-mptcp.md 4.5: id, address and port */
+static void test_only_its_own_echo_counts(void **state) { /* M-ADD-27: as Linux, id, address and port */
     static const char *const others[] = {". 6(0) ack 6 echo 2 10.0.2.1", ". 6(0) ack 6 echo 1 10.0.2.9",
                                          ". 6(0) ack 6 echo 1 10.0.2.1 port 81"};
     struct mlab *l = talked(&server);
@@ -118,7 +118,7 @@ static void test_only_its_own_echo_counts(void **state) { /* M-ADD-27, linux-mpt
     mlab_free(l);
 }
 
-static void test_one_after_another(void **state) { /* linux-mptcp.md 4.4: the next when the echo of the first is here */
+static void test_one_after_another(void **state) { /* as Linux, the next when the echo of the first is here */
     struct mlab *l = talked(&server);
     (void)state;
     endpoint(l, "10.0.2.1", 0, UMPTCP_EP_SIGNAL);
@@ -149,7 +149,7 @@ static void test_announced_port(void **state) { /* M-ADD-31: joins to that port 
     mlab_free(l);
 }
 
-/* rfc8684.md 1.12: 32 bytes fit when timestamps are left out for once */
+/* 32 bytes fit when timestamps are left out for once */
 static void test_longest_of_all(void **state) {
     struct umptcp_config cfg = mlab_config();
     cfg.timestamps = true;

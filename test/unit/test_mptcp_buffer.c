@@ -241,7 +241,7 @@ static struct mlab *scaled(const struct umptcp_config *cfg) {
     return l;
 }
 
-static void test_receive_buffer_grows(void **state) { /* M-RCV-08, linux-mptcp.md 9.4 */
+static void test_receive_buffer_grows(void **state) { /* M-RCV-08 */
     struct umptcp_config cfg = growing(20000, 300000);
     struct mlab *l = scaled(&cfg);
     uint32_t at = 6;

@@ -39,7 +39,7 @@ static void gone(struct mlab *l) {
 
 /* ---- DATA_FIN ---------------------------------------------------------------------------------------------------- */
 
-static void test_we_end_first(void **state) { /* M-CLS-02, -04, -10, -11, -14, appendix D; linux-mptcp.md 9.5 */
+static void test_we_end_first(void **state) { /* M-CLS-02, -04, -10, -11, -14, appendix D */
     struct mlab *l = two(NULL);
     (void)state;
     mlab_shutdown(l);
@@ -107,7 +107,7 @@ static void test_both_end_at_once(void **state) { /* M-CLS-21: CLOSING */
     gone(l);
 }
 
-static void test_end_and_acknowledgment_together(void **state) { /* rfc8684.md 3.1, row 5 */
+static void test_end_and_acknowledgment_together(void **state) { /* both in one segment */
     struct mlab *l = talked(NULL);
     (void)state;
     mlab_shutdown(l);
@@ -352,7 +352,7 @@ static void die(struct mlab *l, int sf, const char *text) {
     mlab_skip(l);
 }
 
-static void test_revived(void **state) { /* M-CLS-15, M-REM-12, rfc8684.md 3.1 rows 17 and 18: no byte is lost */
+static void test_revived(void **state) { /* M-CLS-15, M-REM-12: no byte is lost */
     struct mlab *l = talked(&server);
     (void)state;
     mlab_send(l, 100);
@@ -380,7 +380,7 @@ static void test_revived(void **state) { /* M-CLS-15, M-REM-12, rfc8684.md 3.1 r
     mlab_free(l);
 }
 
-static void test_not_revived(void **state) { /* rfc8684.md 3.1 row 19 */
+static void test_not_revived(void **state) {
     struct mlab *l = talked(&server);
     (void)state;
     mlab_send(l, 100);
@@ -518,7 +518,7 @@ static void test_close_with_data_beyond_a_hole(void **state) {
     mlab_free(l);
 }
 
-static void test_abort(void **state) { /* rfc8684.md 3.1 row 12 */
+static void test_abort(void **state) {
     struct mlab *l = two(&server);
     (void)state;
     mlab_send(l, 100);

@@ -27,8 +27,8 @@ static struct mlab *two(const struct mlab_options *o) {
     return l;
 }
 
-/* It is plain TCP now: no option goes out, none is heard, a FIN is the end of the stream (M-FBK-22, -23, -25, -29,
- * -30). Both directions stand at 11. */
+/* It is plain TCP now: no option goes out, none is heard, a FIN is the end of the stream. Both directions stand at
+ * 11. */
 static void is_tcp(struct mlab *l, bool announces) {
     mlab_want_none(l);
     struct umptcp_info info = mlab_info(l);
@@ -61,7 +61,7 @@ static void is_tcp(struct mlab *l, bool announces) {
 
 /* ---- A bad checksum ---------------------------------------------------------------------------------------------- */
 
-static void test_bad_checksum_alone(void **state) { /* M-FBK-12, -16, -18, M-MBX-26, linux-mptcp.md 10.2 */
+static void test_bad_checksum_alone(void **state) { /* M-FBK-12, -16, -18, M-MBX-26 */
     struct mlab *l = talked(&checked);
     (void)state;
     mlab_in(l, 1, "P. 6(5) ack 6 dss ack 6 map 6:6+5 csum bad");
@@ -144,7 +144,7 @@ static void test_no_join_after_fail(void **state) { /* M-JON-31 */
     mlab_free(l);
 }
 
-static void test_bad_checksum_on_one_of_two(void **state) { /* M-FBK-11, -14, -15, M-MBX-25, linux-mptcp.md 10.1, 17 */
+static void test_bad_checksum_on_one_of_two(void **state) { /* M-FBK-11, -14, -15, M-MBX-25 */
     struct mlab *l = two(&checked);
     (void)state;
     mlab_in(l, 2, "P. 1(5) ack 1 dss ack 6 map 6:1+5 csum bad");
@@ -201,7 +201,7 @@ static void test_damage_without_checksums(void **state) { /* M-FBK-26, M-MBX-29:
 
 /* ---- The peer's MP_FAIL ------------------------------------------------------------------------------------------ */
 
-static void test_fail_received(void **state) { /* M-FBK-08, -17, -18, -22, M-MAP-24, linux-mptcp.md 10.2 */
+static void test_fail_received(void **state) { /* M-FBK-08, -17, -18, -22, -23, -25, -29, -30, M-MAP-24 */
     (void)state;
     for (int csum = 0; csum < 2; csum++) {
         struct mlab *l = talked(csum ? &checked : &server);
@@ -298,7 +298,7 @@ static void test_both_fail(void **state) { /* crossing */
 
 /* ---- Infinite mappings ------------------------------------------------------------------------------------------- */
 
-static void test_infinite_mapping_unasked(void **state) { /* M-FBK-32, linux-mptcp.md 10.1, 11 */
+static void test_infinite_mapping_unasked(void **state) { /* M-FBK-32 */
     struct mlab *l = talked(&server);
     (void)state;
     mlab_in(l, 1, "P. 6(5) ack 6 dss map 6:6+0");

@@ -697,7 +697,7 @@ static void test_no_join_before_dss(void **state) { /* M-HSK-14, -15 */
     mlab_free(l);
 }
 
-static void test_add_addr_establishes(void **state) { /* linux-mptcp.md 11.8: an ADD_ADDR proves that the key arrived */
+static void test_add_addr_establishes(void **state) { /* as Linux, an ADD_ADDR proves that the key arrived */
     struct mlab *l = mlab_new_open(NULL);
     (void)state;
     mlab_in(l, 1, ". 1(0) ack 1 add 5 10.0.3.2");

@@ -223,7 +223,7 @@ static void test_out_of_order_is_not_judged(void **state) { /* its mapping may b
     mlab_free(l);
 }
 
-static void test_alone_it_is_tcp(void **state) { /* M-FBK-10, M-MBX-16, linux-mptcp.md 10.1, 10 */
+static void test_alone_it_is_tcp(void **state) { /* M-FBK-10, M-MBX-16 */
     struct mlab *l = plain();
     (void)state;
     mlab_in(l, 1, "P. 6(5) ack 1");

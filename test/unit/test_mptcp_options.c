@@ -35,7 +35,7 @@ static int endpoint(struct mlab *l, const char *addr, uint32_t flags) {
 
 /* ---- Forty bytes ------------------------------------------------------------------------------------------------- */
 
-static void test_full_mapping_beside_timestamps(void **state) { /* M-GEN-13, rfc8684.md 1.12: 12 + 28 */
+static void test_full_mapping_beside_timestamps(void **state) { /* M-GEN-13, 12 + 28 */
     struct umptcp_config cfg = with_timestamps();
     struct mlab *l = talked(&(struct mlab_options){.server = true, .cfg = &cfg, .peer_csum = true});
     (void)state;
@@ -79,7 +79,7 @@ static void test_retransmission_beside_sack(void **state) { /* shortened to fit,
     mlab_free(l);
 }
 
-static void test_every_ack_has_a_data_ack(void **state) { /* linux-mptcp.md 11.2 */
+static void test_every_ack_has_a_data_ack(void **state) { /* as Linux */
     struct mlab *l = talked(&server);
     (void)state;
     mlab_join_in(l, 2, 2, 7);

@@ -184,7 +184,7 @@ static void test_more_than_the_other_takes(void **state) { /* it goes as that ma
     mlab_free(l);
 }
 
-static void test_stale_and_back(void **state) { /* M-RTX-13, M-POL-10, linux-mptcp.md 9.2 */
+static void test_stale_and_back(void **state) { /* M-RTX-13, M-POL-10 */
     struct mlab *l = two(NULL);
     (void)state;
     mlab_send(l, 100);

@@ -172,7 +172,7 @@ static void test_signal(void **state) {
     test_world_free(&w);
 }
 
-/* M-REM-01: an address goes in the middle of a transfer; nothing is lost, and when it is back so is its subflow. */
+/* An address goes in the middle of a transfer; nothing is lost, and when it is back so is its subflow. */
 static void address_goes(bool whole_interface, int link) {
     struct test_world w;
     umptcp_sock pair[HOSTS];
@@ -198,6 +198,7 @@ static void address_goes(bool whole_interface, int link) {
     test_world_free(&w);
 }
 
+/* M-REM-01 */
 static void test_address_goes(void **state) {
     (void)state;
     address_goes(false, 2);

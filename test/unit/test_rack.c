@@ -344,7 +344,7 @@ static void send_probe(struct flight *f) {
     uint32_t pipe = tx_pipe(&f->t);
     assert_int_equal(tx_sent(&f->t, start, end, false, true, true), 0);
     flight_check(f);
-    assert_int_equal(tx_pipe(&f->t), pipe + 1000); /* T-RCK-16: in flight twice */
+    assert_int_equal(tx_pipe(&f->t), pipe + 1000); /* in flight twice */
     assert_false(flight_tx(f)->tlp_pending);
 }
 
