@@ -216,7 +216,8 @@ INTEROP = $(wildcard test/interop/test_*.c)
 FUZZ = $(wildcard test/fuzz/fuzz_*.c)
 unit_help = $(filter-out $(UNIT),$(wildcard test/unit/*.c))
 sim_help = $(filter-out $(SIM),$(wildcard test/sim/*.c))
-interop_help = $(filter-out $(INTEROP),$(wildcard test/interop/*.c))
+INTEROP_ENGINE = test/interop/engine.c
+interop_help = $(filter-out $(INTEROP) $(INTEROP_ENGINE),$(wildcard test/interop/*.c))
 fuzz_help = $(filter-out $(FUZZ),$(wildcard test/fuzz/*.c))
 ALL_C = $(SRC) $(src_tools) $(EXAMPLES) $(BENCH) $(PARTS) $(DEMO) $(wildcard $(foreach d,unit sim interop fuzz,test/$d/*.c))
 
@@ -298,7 +299,7 @@ $(adapter): $(call lib,$(ADAPTER) $(src_script)) $(libs)
 
 unit = $(UNIT:%.c=$B/san/%)
 sim = $(SIM:%.c=$B/san/%)
-interop = $(INTEROP:%.c=$B/san/%) $(EXAMPLES:examples/%.c=$B/san/%)
+interop = $(INTEROP:%.c=$B/san/%) $(INTEROP_ENGINE:%.c=$B/san/%) $(EXAMPLES:examples/%.c=$B/san/%)
 tools = $B/san/umptcp-pkt
 fuzzers = $(FUZZ:%.c=$B/fuzz/%)
 
@@ -313,7 +314,7 @@ $B/san/all.a $B/fuzz/all.a $B/san/unit_help.a $B/san/tools_help.a:
 $(unit): $B/san/unit_help.a $B/san/tools_help.a
 $(sim): $(call san,$(sim_help))
 $(INTEROP:%.c=$B/san/%): $(call san,$(interop_help))
-$(unit) $(sim) $(INTEROP:%.c=$B/san/%): $B/san/%: $B/san/%.o
+$(unit) $(sim) $(patsubst %.c,$B/san/%,$(INTEROP) $(INTEROP_ENGINE)): $B/san/%: $B/san/%.o
 $B/san/umptcp-pkt: $(call san,$(PKT))
 $(unit) $(sim) $(interop) $(tools): $B/san/all.a
 	$(call say,LD,$@)

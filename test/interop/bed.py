@@ -132,9 +132,9 @@ def traffic(name):
 
 class Process:
     """A program in this namespace, which ends with this one at the latest. Standard error goes to the file `errors`; input
-    and output are files, or what subprocess takes."""
+    and output are files, or what subprocess takes; it inherits the descriptors `keep`."""
 
-    def __init__(self, name, command, errors, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cpu=None):
+    def __init__(self, name, command, errors, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cpu=None, keep=()):
         self.name, self.errors, self.output = name, errors, stdout
 
         def prepare():
@@ -153,6 +153,7 @@ class Process:
                 stdout=stream(stdout, "wb"),
                 stderr=files.enter_context(open(errors, "wb")),
                 preexec_fn=prepare,
+                pass_fds=keep,
             )
         self.stdin, self.stdout = self._popen.stdin, self._popen.stdout  # when they are pipes
 

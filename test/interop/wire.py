@@ -1,0 +1,445 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The engine under command (engine.c), sockets of the kernel, and a thread that carries each packet between them and shows it to
+the test, which may change it, keep it, or send others."""
+
+import collections
+import contextlib
+import fcntl
+import json
+import os
+import random
+import select
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+from bed import Failure, Namespace, Process, counters, ip, wait_until
+from packets import JOIN, SYN, Segment
+from registry import B, LOGS, PORT, register
+
+ENGINE = B / "san/test/interop/engine"
+WIRES = (1, 2)
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
+IPPROTO_MPTCP, TCP_IS_MPTCP = 262, 43
+PATIENCE = 10  # seconds for an answer that is due at once
+SIGNAL, SUBFLOW, BACKUP, FULLMESH = 1, 2, 4, 8
+CLIENT_SERVER = (("-client", True), ("-server", False))
+
+
+def scene(*roles, families=(4, 6)):
+    """Registers a test over a Wire for each family and role: (name's ending, arguments...). Those run side by side."""
+    variants = [(f"-v{f}{ending}", f, *arguments) for f in families for ending, *arguments in roles or [("",)]]
+    return lambda test: register(test, Wire, variants, side_by_side=True)
+
+
+def both_roles(test):
+    """Its argument is whether we connect."""
+    return scene(*CLIENT_SERVER)(test)
+
+
+class Engine:
+    """Our stack in a process; its answers and events come through the thread that carries packets."""
+
+    def __init__(self, logs, wires, configuration):
+        ours, theirs = zip(*(socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in wires))
+        for s in (*ours, *theirs):
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        fields = [f"{name}={int(value)}" for name, value in configuration.items()]
+        netifs = [f"{s.fileno()}={addresses}" for s, addresses in zip(ours, wires)]
+        self.process = Process("engine", [ENGINE, *fields, *netifs], logs / "engine.err", subprocess.PIPE, subprocess.PIPE,
+                               keep=[s.fileno() for s in ours])  # fmt: skip
+        for s in ours:
+            s.close()
+        self.wires, self.events, self._rest = theirs, [], b""
+        self._answers, self._answered = collections.deque(), threading.Condition()
+
+    def heard(self):
+        """Takes what it says. False: it has ended."""
+        got = os.read(self.process.stdout.fileno(), 1 << 16)
+        *lines, self._rest = (self._rest + got).split(b"\n")
+        for line in lines:
+            word, _, value = line.decode().partition(" ")
+            value = json.loads(value) if value else None
+            if word == "event":
+                self.events.append(value)
+                continue
+            with self._answered:
+                self._answers.append((word, value))
+                self._answered.notify()
+        return bool(got)
+
+    def call(self, *words):
+        """Says a command. Returns the answer, or raises OSError."""
+        self.process.stdin.write((" ".join(map(str, words)) + "\n").encode())
+        self.process.stdin.flush()
+        with self._answered:
+            if not self._answered.wait_for(lambda: self._answers, PATIENCE):
+                raise Failure(f"engine: no answer to {words[0]}: {self.process.said()}")
+            word, value = self._answers.popleft()
+        if word == "error":
+            raise OSError(value, f"engine: {words[0]}: {os.strerror(value)}")
+        return value
+
+    def counters(self):
+        return self.call("counters")
+
+    def endpoint(self, address, flags, id_=0, port=0):
+        return self.call("endpoint", address, flags, id_, port)
+
+    def said(self, what, **more):
+        """Events of a kind."""
+        return [e for e in list(self.events) if e["what"] == what and all(e[k] == v for k, v in more.items())]
+
+
+class Ours:
+    """A connection of the engine."""
+
+    def __init__(self, engine, number):
+        self.engine, self.number = engine, number
+
+    def _call(self, command, *words):
+        return self.engine.call(command, self.number, *words)
+
+    def send(self, data):
+        self._call("send", data.hex())
+
+    def received(self):
+        return bytes.fromhex(self._call("received"))
+
+    def reading(self, on):
+        self._call("reading", int(on))
+
+    def shutdown(self):
+        self._call("shutdown")
+
+    def close(self):
+        self._call("close")
+
+    def abort(self):
+        self._call("abort")
+
+    def info(self):
+        return self._call("info")
+
+    def subflows(self):
+        return self._call("subflows")
+
+    def backup(self, subflow, on):
+        self._call("backup", subflow, int(on))
+
+    @property
+    def mptcp(self):
+        return bool(self.info()["mptcp"])
+
+    def closed(self):
+        return self.engine.said("closed", sock=self.number)
+
+
+class Kernels:
+    """A connection of the kernel; what comes is read when somebody asks."""
+
+    def __init__(self, s):
+        self.s, self._got = s, b""
+        s.setblocking(False)
+
+    def send(self, data):
+        while data:
+            select.select([], [self.s], [], PATIENCE)
+            data = data[self.s.send(data) :]
+
+    def received(self):
+        with contextlib.suppress(BlockingIOError):
+            while got := self.s.recv(1 << 16):
+                self._got += got
+        return self._got
+
+    def ended(self):
+        """The peer's direction has ended, and all was read."""
+        try:
+            return not self.s.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+
+    def shutdown(self):
+        self.s.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self.s.close()
+
+    def abort(self):
+        self.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.s.close()
+
+    def error(self):
+        return self.s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+    @property
+    def mptcp(self):
+        return bool(self.s.getsockopt(socket.IPPROTO_TCP, TCP_IS_MPTCP))
+
+
+class Wire:
+    """Two wires between the engine and the kernel. `pass_on`, when a test sets it, is called with each segment and returns what
+    goes on in its place: None, a segment, or a list of them."""
+
+    def __init__(self, name, family, data):
+        self.family, self.seed = family, data.seed
+        self.logs = LOGS / name
+        shutil.rmtree(self.logs, ignore_errors=True)
+        self.logs.mkdir(parents=True)
+        Namespace()
+        self._tuns = [self._open_tun(i) for i in WIRES]
+        if family == 6:  # towards us through a wire that is asked for; IPv4 does that by itself
+            ip("-6", "route", "add", "fd00:1::/64", "dev", "tun2", "metric", 4096)
+        ip("mptcp", "limits", "set", "subflows", 4, "add_addr_accepted", 4)
+        self.engine = self._thread = self._monitor = None
+        self.pass_on, self.broken = None, None
+        self.segments, self._sockets = [], []
+        self._start = time.monotonic()
+        self._wake = os.pipe()
+        self.random = random.Random(f"{data.seed} {name}")
+
+    # Addresses
+
+    @property
+    def prefix(self):
+        return 24 if self.family == 4 else 64
+
+    def kernel(self, wire):
+        return f"10.0.{wire}.1" if self.family == 4 else f"fd00:{wire}::1"
+
+    def ours(self, wire):
+        return f"10.0.{wire}.2" if self.family == 4 else f"fd00:{wire}::2"
+
+    def kernel_endpoint(self, *flags, wire=2):
+        dev = ("dev", f"tun{wire}") if "subflow" in flags else ()
+        ip("mptcp", "endpoint", "add", self.kernel(wire), *dev, "id", 10 + wire, *flags)
+
+    # Packets
+
+    def _open_tun(self, wire):
+        fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", f"tun{wire}".encode(), IFF_TUN | IFF_NO_PI))
+        nodad = ["nodad"] if self.family == 6 else []
+        ip("address", "add", f"{self.kernel(wire)}/{self.prefix}", "dev", f"tun{wire}", *nodad)
+        ip("link", "set", f"tun{wire}", "up")
+        return fd
+
+    def _carry(self):
+        """The thread."""
+        from_us = {s.fileno(): i for i, s in enumerate(self.engine.wires)}
+        from_kernel = {fd: i for i, fd in enumerate(self._tuns)}
+        says = self.engine.process.stdout.fileno()
+        poll = select.poll()
+        for fd in (*from_us, *from_kernel, says, self._wake[0]):
+            poll.register(fd, select.POLLIN)
+        try:
+            while True:
+                for fd, _ in poll.poll():
+                    if fd == self._wake[0]:
+                        return
+                    if fd == says:
+                        if not self.engine.heard():
+                            poll.unregister(fd)
+                    elif fd in from_us:
+                        self._came(os.read(fd, 1 << 16), True, from_us[fd])
+                    else:
+                        self._came(os.read(fd, 1 << 16), False, from_kernel[fd])
+        except Exception as error:  # the test has to hear of it
+            self.broken = error
+
+    def _came(self, packet, ours, wire):
+        segment = Segment.parse(packet)
+        if not segment:
+            self._put(packet, ours, wire)
+            return
+        segment.ours, segment.wire, segment.time = ours, wire + 1, time.monotonic() - self._start
+        self.segments.append(segment)
+        if not self.pass_on:
+            self._put(packet, ours, wire)
+            return
+        on = self.pass_on(segment)
+        for s in on if isinstance(on, list) else [on]:
+            if s:
+                self._put(packet if s is segment else s.build(), ours, wire)
+
+    def _put(self, packet, ours, wire):
+        with contextlib.suppress(BlockingIOError, ConnectionRefusedError, OSError):  # lost, as on a wire
+            if ours:
+                os.write(self._tuns[wire], packet)
+            else:
+                self.engine.wires[wire].send(packet, socket.MSG_DONTWAIT)
+
+    def put(self, segment):
+        """Sends a segment that nobody sent: to the kernel when it is to look like ours."""
+        self._put(segment.build(), segment.ours, segment.wire - 1)
+
+    def sent(self, ours=None, test=lambda s: True, wire=None):
+        """Segments that passed."""
+        return [
+            s for s in list(self.segments) if (ours is None or s.ours == ours) and (wire is None or s.wire == wire) and test(s)
+        ]
+
+    def until(self, condition, what, seconds=PATIENCE):
+        def looked():
+            if self.broken:
+                raise self.broken
+            if self.engine and self.engine.process.ended():
+                raise Failure(f"the engine ended: {self.engine.process.said()[-2000:]}")
+            return condition()
+
+        wait_until(looked, what, seconds)
+
+    def until_sent(self, ours, test, what, n=1, seconds=PATIENCE):
+        """Waits for the n-th such segment and returns it."""
+        self.until(lambda: len(self.sent(ours, test)) >= n, what, seconds)
+        return self.sent(ours, test)[n - 1]
+
+    def until_counted(self, **expected):
+        """Waits until the kernel has counted at least so much."""
+        names = {name if name in counters() else "MPTcpExt" + name: n for name, n in expected.items()}
+        self.until(lambda: all(counters().get(name, 0) >= n for name, n in names.items()), f"the kernel counts {expected}")
+
+    def until_joined(self, ours, n=2):
+        self.until(lambda: sum(f["established"] for f in ours.subflows()) == n, f"{n} subflows of ours are established")
+        want = "MPJoinSynAckRx" if self.sent(False, lambda s: s.flags == SYN and s.mp(JOIN)) else "MPJoinAckRx"
+        self.until_counted(**{want: n - 1})
+
+    # Connections
+
+    def start(self, **configuration):
+        """Starts our side; fields of struct umptcp_config."""
+        wires = [f"{self.ours(i)}/{self.prefix}" for i in WIRES]
+        self.engine = Engine(self.logs, wires, configuration)
+        self._thread = threading.Thread(target=self._carry, daemon=True)
+        self._thread.start()
+        return self.engine
+
+    def kernel_socket(self, tcp=False):
+        s = socket.socket(socket.AF_INET if self.family == 4 else socket.AF_INET6, socket.SOCK_STREAM,
+                          socket.IPPROTO_TCP if tcp else IPPROTO_MPTCP)  # fmt: skip
+        self._sockets.append(s)
+        return s
+
+    def kernel_listener(self, port=PORT, tcp=False):
+        s = self.kernel_socket(tcp)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("0.0.0.0" if self.family == 4 else "::", port))
+        s.listen(8)
+        s.settimeout(PATIENCE)
+        return s
+
+    def accepted(self, listener):
+        try:
+            s, _ = listener.accept()
+        except TimeoutError:
+            raise Failure("the kernel has accepted nothing") from None
+        self._sockets.append(s)
+        return Kernels(s)
+
+    def connect(self, we_connect, first=b"", tcp=False, port=PORT):
+        """A connection: (ours, the kernel's). `first` is sent by the one who connects, at once."""
+        if not self.engine:
+            self.start()
+        if we_connect:
+            listener = self.kernel_listener(port, tcp)
+            ours = Ours(self.engine, self.engine.call("connect", self.kernel(1), port))
+            if first:
+                ours.send(first)
+            return ours, self.accepted(listener)
+        listener = self.engine.call("listen", port)
+        s = self.kernel_socket(tcp)
+        s.settimeout(PATIENCE)
+        try:
+            s.connect((self.ours(1), port))
+        except TimeoutError:
+            raise Failure("the kernel cannot connect") from None
+        kernels = Kernels(s)
+        if first:
+            kernels.send(first)
+        return self.taken(listener), kernels
+
+    def taken(self, listener):
+        """Our next connection of a listener."""
+        self.until(lambda: self.engine.said("accept", sock=listener), "we have a connection to accept")
+        return Ours(self.engine, self.engine.call("accept", listener))
+
+    def say(self, sender, receiver, size=100):
+        """One says something that the other hears; all that was said before has been heard."""
+        data, before = self.random.randbytes(size), receiver.received()
+        sender.send(data)
+        self.until(lambda: len(receiver.received()) >= len(before) + size, f"{size} bytes arrive")
+        if receiver.received() != before + data:
+            raise Failure("other bytes arrived than were sent")
+
+    def talk(self, ours, kernels, size=100):
+        self.say(ours, kernels, size)
+        self.say(kernels, ours, size)
+
+    def end(self, ours, kernels):
+        """Both close in order, we first."""
+        ours.shutdown()
+        self.until(kernels.ended, "the kernel sees our end")
+        kernels.close()
+        self.until(ours.closed, "we see the end")
+        if error := ours.closed()[0]["error"]:
+            raise Failure(f"our connection ended with error {error}")
+
+    # What the kernel says
+
+    def ss(self):
+        return subprocess.run(["ss", "-Manie"], capture_output=True, text=True).stdout
+
+    def watch(self):
+        """Starts `ip mptcp monitor`."""
+        self._monitor = Process("monitor", ["ip", "mptcp", "monitor"], self.logs / "monitor.err", stdout=self.logs / "monitor")
+        # It is there when it hears of an address that comes and goes: it has no other way to tell.
+        self.until(lambda: b"mptcp" in self._monitor_cmdline() and self._monitor_listens(), "the monitor listens")
+
+    def _monitor_cmdline(self):
+        with contextlib.suppress(OSError):
+            return open(f"/proc/{self._monitor._popen.pid}/cmdline", "rb").read()
+        return b""
+
+    def _monitor_listens(self):
+        """It has joined a group of generic netlink (the column of groups in /proc/net/netlink)."""
+        for line in open("/proc/self/net/netlink"):
+            words = line.split()
+            if words[1] == "16" and words[2] == str(self._monitor._popen.pid) and int(words[3], 16):
+                return True
+        return False
+
+    def monitored(self):
+        return (self.logs / "monitor").read_text()
+
+    def until_monitored(self, text):
+        self.until(lambda: text in self.monitored(), f"the kernel's monitor says {text}")
+
+    # The end
+
+    def stop(self):
+        if self._thread:
+            os.write(self._wake[1], b"x")
+            self._thread.join()
+        for fd in (*self._tuns, *self._wake):
+            os.close(fd)
+        for s in self._sockets:
+            s.close()
+        for program in (self.engine and self.engine.process, self._monitor):
+            if program:
+                program.stop()
+        for s in self.engine.wires if self.engine else ():
+            s.close()
+        (self.logs / "segments").write_text("".join(f"{s}\n" for s in self.segments))
+
+    def explain(self):
+        if self.engine:
+            for line in self.engine.process.said().splitlines()[-12:]:
+                yield f"engine| {line}"
+        for s in self.segments[-24:]:
+            yield str(s)
+        values = {n.removeprefix("MPTcpExt"): v for n, v in counters().items() if n.startswith("MPTcpExt") and v}
+        yield "kernel| " + " ".join(f"{n}={v}" for n, v in values.items())
