@@ -250,6 +250,7 @@ struct conn {
     bool want_write : 1; /* a send came short: say when there is room */
     bool window_limited : 1;
     bool fail_sent : 1;   /* MP_FAIL went out: no subflow joins any more */
+    bool failing : 1;     /* the peer did not answer it: DATA_ACKs stay where it says */
     bool unchecked : 1;   /* a checksum failed on the only subflow: bytes are taken as they come */
     bool infinite_tx : 1; /* next new data carries the infinite mapping */
     bool cork_out : 1;    /* it was held long enough */
@@ -365,6 +366,8 @@ void subflow_timeout(struct subflow *sf);
 /* Lets a subflow go: with a FIN, or with a RST carrying `reason`. Its data goes to others. */
 void subflow_close(struct subflow *sf);
 void subflow_reset(struct subflow *sf, enum mp_rst_reason reason, int error);
+/* A join whose handshake does not end well. */
+void subflow_refuse(struct subflow *sf, enum mp_rst_reason reason);
 /* Took its end (TCP is CLOSED or in TIME-WAIT with nothing left): moves data away, tells everyone. */
 void subflow_gone(struct subflow *sf, int error);
 
@@ -583,6 +586,11 @@ static inline uint64_t conn_bytes_sent(const struct conn *c) { return c->snd_nxt
 static inline uint64_t conn_bytes_acked(const struct conn *c) { return c->snd_una.v - c->local_idsn.v - 1; }
 static inline uint64_t conn_bytes_received(const struct conn *c) { return c->rcv_nxt.v - c->remote_idsn.v - 1; }
 static inline bool conn_is_mptcp(const struct conn *c) { return c->mode == MP_PENDING || c->mode == MP_FULL; }
+/* A server may announce addresses as soon as it has both keys, a client only when the server proved that it has them.
+ */
+static inline bool conn_may_signal(const struct conn *c) {
+    return c->mode == MP_FULL || (c->mode == MP_PENDING && c->server);
+}
 /*
  * The peer takes what TCP brings as the stream: acknowledgments of TCP are all that comes. When it said MP_FAIL that is
  * so before our infinite mapping leaves.

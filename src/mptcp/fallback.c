@@ -111,7 +111,7 @@ void fallback_checksum(struct subflow *sf, const struct rx_map *map) {
     mib->drops[DROP_MP_CSUM]++;
     say_fail(sf, map->dsn);
     if (fallback_possible(c)) {
-        c->unchecked = c->fail_sent = true;
+        c->unchecked = c->fail_sent = c->failing = true;
         return;
     }
     mib_inc(mib, MIB_FALLBACK_FAILED);
@@ -139,8 +139,13 @@ void fallback_unmapped(struct subflow *sf, struct ssn ssn, bool late) {
 bool fallback_fail_rcvd(struct subflow *sf) {
     struct conn *c = sf->conn;
     mib_inc(&c->mp->env->mib, MIB_MP_FAIL_RX);
-    if (!conn_is_mptcp(c) || c->fail_sent) /* the answer to ours: its infinite mapping follows */
+    if (!conn_is_mptcp(c))
         return true;
+    if (c->fail_sent) { /* the answer to ours: its infinite mapping follows, and nothing is to be sent again */
+        c->failing = false;
+        tcp_ack_soon(&sf->tcb);
+        return true;
+    }
     if (!fallback_possible(c)) {
         mib_inc(&c->mp->env->mib, MIB_FALLBACK_FAILED);
         subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);

@@ -258,12 +258,13 @@ static void first_ack(struct subflow *sf, const struct seg *seg) {
         }
     }
     conn_established(sf);
+    conn_pm_event(c, &(struct pm_event){.type = PM_CONNECTED});
 }
 
 static void refuse_join(struct subflow *sf, enum drop why, enum mib mib, enum drop *drop) {
     mib_inc(&sf->conn->mp->env->mib, mib);
     *drop = why;
-    subflow_reset(sf, MPRST_MPTCP, ECONNREFUSED);
+    subflow_refuse(sf, MPRST_MPTCP);
 }
 
 void handshake_schedule_join_ack(struct subflow *sf) {
@@ -329,7 +330,7 @@ static bool join_ack(struct subflow *sf, const struct seg *seg, enum drop *drop)
     if (!conn_takes_joins(c)) {
         mib_inc(&env->mib, MIB_MPJ_REJECTED);
         *drop = DROP_MP_JOIN_REFUSED;
-        subflow_reset(sf, MPRST_PROHIBITED, ECONNREFUSED);
+        subflow_refuse(sf, MPRST_PROHIBITED);
         return false;
     }
     mib_inc(&env->mib, MIB_MPJ_ACK_RX);

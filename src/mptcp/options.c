@@ -73,9 +73,12 @@ static void put_mpj(struct ledger *l, const struct subflow *sf, enum mp_type typ
     ledger_put(l, &o);
 }
 
-/* The DATA_ACK: the next expected number, behind the DATA_FIN when all before it came. */
+/*
+ * The DATA_ACK: the next expected number, behind the DATA_FIN when all before it came. Data whose checksum failed is
+ * not acknowledged, so that the peer knows where its infinite mapping has to begin (RFC 8684 3.7).
+ */
 static void dss_ack(struct mpopt *o, const struct conn *c) {
-    struct dsn ack = dsn_add(c->rcv_nxt, c->eof);
+    struct dsn ack = c->failing && !c->eof ? c->paths->fail_dsn : dsn_add(c->rcv_nxt, c->eof);
     o->dss.has_ack = true;
     o->dss.ack64 = c->ack64;
     o->dss.ack = c->ack64 ? ack.v : (uint32_t)ack.v;
@@ -205,34 +208,56 @@ static void fill_data(struct ledger *l, const struct subflow *sf, struct tcp_pla
  */
 static bool says_keys(const struct subflow *sf, const struct tcp_plan *plan) {
     bool unconfirmed = sf->conn->mode == MP_PENDING && sf->initiator && !sf->join && plan->ssn.v <= 1;
-    return unconfirmed && !(sf->keys_said && sf->signals & SIG_DATA_FIN);
+    return unconfirmed && !(sf->keys_said && sf->conn->data_fin_sent && !sf->conn->data_fin_acked);
 }
 
-static void fill_signals(struct ledger *l, const struct subflow *sf) {
+/* An announcement or an echo has its ACK for itself, as Linux has it: an address of IPv6 leaves no room for a DSS, and
+ * so all look alike. The echo goes first: the peer waits for it. */
+static bool fill_address(struct ledger *l, const struct subflow *sf) {
     const struct conn *c = sf->conn;
     if (sf->signals & SIG_ECHO && c->paths->echo_pending)
         put_echo(l, c);
-    if (sf->signals & SIG_ADD_ADDR && c->paths->add.active)
+    else if (sf->signals & SIG_ADD_ADDR && c->paths->add.active)
         put_add_addr(l, c);
-    if (sf->signals & SIG_REMOVE_ADDR && c->paths->nremove)
-        put_remove(l, c);
+    return l->mp->n > 0;
+}
+
+/* What stands behind the DSS. MP_FAIL has it for itself. */
+static void fill_signals(struct ledger *l, const struct subflow *sf) {
+    if (sf->signals & SIG_FAIL) {
+        put_fail(l, sf);
+        return;
+    }
+    if (!conn_may_signal(sf->conn))
+        return;
     if (sf->signals & SIG_PRIO)
         put_prio(l, sf);
+    if (sf->signals & SIG_REMOVE_ADDR && sf->conn->paths->nremove)
+        put_remove(l, sf->conn);
 }
 
 /* 30 octets and their padding: beside timestamps there is no room for an IPv6 address with a port. */
 static bool needs_ts_room(const struct subflow *sf) {
     const struct conn *c = sf->conn;
-    return sf->signals & SIG_ADD_ADDR && c->mode == MP_FULL && c->paths->add.active &&
+    return sf->signals & SIG_ADD_ADDR && !(sf->signals & SIG_ECHO) && c->paths->add.active &&
            !addr_is_v4(&c->paths->add.addr.addr) && c->paths->add.addr.port;
+}
+
+/* Until it is acknowledged, the end of our direction is repeated in whatever has no mapping of its own; but signals
+ * that were not said at all yet need the room more. */
+static bool says_end(const struct subflow *sf, const struct tcp_plan *plan) {
+    const struct conn *c = sf->conn;
+    bool others = sf->signals & SIG_FAIL || (plan->carrier && sf->signals & (SIG_PRIO | SIG_REMOVE_ADDR));
+    return c->data_fin_sent && !c->data_fin_acked && (sf->signals & SIG_DATA_FIN || !others);
 }
 
 static void fill_ack(struct ledger *l, const struct subflow *sf, struct tcp_plan *plan) {
     const struct conn *c = sf->conn;
-    if (sf->signals & SIG_FAIL)
-        put_fail(l, sf);
-    if (!conn_is_mptcp(c))
+    if (!conn_is_mptcp(c)) {
+        if (sf->signals & SIG_FAIL)
+            put_fail(l, sf);
         return;
+    }
     if (sf->join && sf->state == SF_PRE) {
         put_mpj(l, sf, MPJ_ACK);
         return;
@@ -241,18 +266,22 @@ static void fill_ack(struct ledger *l, const struct subflow *sf, struct tcp_plan
         put_mpc(l, c, MPC_ACK, NULL);
         return;
     }
-    if (sf->signals & SIG_DATA_FIN && c->data_fin_sent && !c->data_fin_acked) {
-        put_data_fin(l, c);
-        return;
-    }
-    if (sf->signals && sf->signal_acks < SIGNAL_ACKS_MAX) {
-        if (plan->kind == TCP_PLAN_ACK && sf->tcb.ts_ok && needs_ts_room(sf)) {
+    if (plan->carrier && conn_may_signal(c) && !(sf->signals & SIG_FAIL)) {
+        if (sf->tcb.ts_ok && needs_ts_room(sf)) {
             plan->no_ts = true;
             l->left += TCP_OPT_TS_LEN;
         }
-        fill_signals(l, sf);
+        if (fill_address(l, sf)) {
+            plan->ack_later = true;
+            return;
+        }
     }
-    put_dss(l, c, NULL);
+    if (says_end(sf, plan))
+        put_data_fin(l, c);
+    else
+        put_dss(l, c, NULL);
+    if (sf->signal_acks < SIGNAL_ACKS_MAX)
+        fill_signals(l, sf);
 }
 
 void options_fill(const struct subflow *sf, struct tcp_plan *plan, struct mpopts *mp) {
@@ -350,7 +379,7 @@ static void signals_dropped(struct subflow *sf) {
 
 void options_sent(struct subflow *sf, const struct tcp_plan *plan, const struct mpopts *mp) {
     uint16_t waiting = sf->signals & SIGNALS_ALONE;
-    bool signalled = false, handshake = mpopts_find(mp, MPC_ACK) || mpopts_find(mp, MPJ_ACK);
+    bool signalled = false;
     for (uint32_t i = 0; i < mp->n; i++) {
         option_sent(sf, &mp->opt[i]);
         signalled = signalled || mp->opt[i].type == MP_ADD_ADDR || mp->opt[i].type == MP_REMOVE_ADDR ||
@@ -360,7 +389,6 @@ void options_sent(struct subflow *sf, const struct tcp_plan *plan, const struct 
         sf->signal_acks = 0;
     else if (signalled)
         sf->signal_acks++; /* two such duplicates in a row are the most that may be sent (RFC 8684 3) */
-    if (plan->kind == TCP_PLAN_ACK && waiting && waiting == (sf->signals & SIGNALS_ALONE) && !handshake &&
-        sf->signal_acks < SIGNAL_ACKS_MAX)
+    if (plan->carrier && waiting == (sf->signals & SIGNALS_ALONE))
         signals_dropped(sf);
 }

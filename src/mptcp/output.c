@@ -254,10 +254,11 @@ static void write_checksum(const struct subflow *sf, struct umptcp_out *out, boo
 /* What to send on this subflow now. */
 static bool plan_segment(const struct subflow *sf, struct tcp_plan *plan) {
     uint16_t alone = sf->signals & SIGNALS_ALONE;
-    if (sf->conn->mode == MP_PENDING)
+    if (!conn_may_signal(sf->conn))
         alone &= SIG_DATA_FIN | SIG_FAIL; /* the others wait until the handshake is beyond doubt */
-    if (alone && sf->state == SF_ACTIVE && sf->signal_acks < SIGNAL_ACKS_MAX && tcp_synchronized(&sf->tcb)) {
-        *plan = (struct tcp_plan){.kind = TCP_PLAN_ACK, .flags = TCP_ACK, .ssn = sf->tcb.snd_nxt};
+    if (alone && sf->state == SF_ACTIVE && sf->signal_acks < SIGNAL_ACKS_MAX && tcp_synchronized(&sf->tcb) &&
+        sf->tcb.ack_need != TCP_ACK_NOW) {
+        *plan = (struct tcp_plan){.kind = TCP_PLAN_ACK, .flags = TCP_ACK, .ssn = sf->tcb.snd_nxt, .carrier = true};
         return true;
     }
     return tcp_plan(&sf->tcb, plan);

@@ -161,6 +161,17 @@ void subflow_reset(struct subflow *sf, enum mp_rst_reason reason, int error) {
     subflow_gone(sf, error);
 }
 
+void subflow_refuse(struct subflow *sf, enum mp_rst_reason reason) {
+    if (sf->state == SF_DEAD)
+        return;
+    sf->rst_reason = (uint8_t)reason;
+    if (sf->initiator)
+        tcp_abort(&sf->tcb, ECONNREFUSED);
+    else
+        tcp_refuse(&sf->tcb, ECONNREFUSED);
+    subflow_gone(sf, ECONNREFUSED);
+}
+
 /* TCP acknowledged payload: mappings let go of it; to a peer that is plain TCP that is all the acknowledgment there is.
  */
 static void acknowledged(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx) {

@@ -243,7 +243,7 @@ static void create(struct run *r, uint8_t remote_id, const struct umptcp_sockadd
 static void work(struct run *r) {
     account_initial(r);
     announce(r);
-    if (!only_announced(r))
+    if (r->view->may_join && !only_announced(r))
         create(r, 0, &r->view->initial_remote);
 }
 
@@ -491,6 +491,7 @@ static void forget_gone(struct run *r, const struct pm_event *ev) {
 
 static void dispatch(struct run *r, const struct pm_event *ev) {
     switch (ev->type) {
+    case PM_CONNECTED:
     case PM_ESTABLISHED:
     case PM_ANNOUNCE_ECHOED:
     case PM_ANNOUNCE_FAILED:

@@ -25,6 +25,7 @@ enum pm_event_type {
     PM_ENDPOINT_CHANGED, /* local_id: its backup flag, or its address became usable or unusable. 0: the initial address
                           */
     PM_TIMER,            /* the timer of PM_CMD_TIMER */
+    PM_CONNECTED,        /* server: it has both keys; addresses may be announced, but nothing joined yet */
 };
 
 struct pm_event {
@@ -64,6 +65,7 @@ struct pm_remote { /* an address the peer told us */
 struct pm_view {
     utime now;
     bool server;              /* the peer opened the connection */
+    bool may_join;            /* fully established (RFC 8684 3.1): PM_ESTABLISHED came */
     bool remote_denies_id0;   /* C flag: no subflow to the peer's first address */
     bool active;              /* data moved in the last few seconds */
     bool rejoin;              /* configuration: try dead subflows again */

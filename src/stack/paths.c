@@ -62,6 +62,7 @@ static void look(const struct umptcp *s, const struct conn *c, struct snapshot *
     snap->view = (struct pm_view){
         .now = now,
         .server = c->server,
+        .may_join = c->mode == MP_FULL,
         .remote_denies_id0 = c->deny_join0_remote,
         .active = !carrying || time_since(now, last_moved(c)) < ACTIVE_TIME,
         .rejoin = s->env.cfg.rejoin,
@@ -171,7 +172,7 @@ static void obey(struct umptcp *s, struct conn *c, struct pm_command *cmd) {
 void paths_run(struct umptcp *s, struct conn *c) {
     struct pm_command cmds[PM_COMMANDS_MAX];
     struct snapshot snap;
-    while (c->paths && c->paths->events.count && c->mode == MP_FULL && c->state != UMPTCP_CLOSED) {
+    while (c->paths && c->paths->events.count && conn_may_signal(c) && c->state != UMPTCP_CLOSED) {
         const struct pm_event ev = *(const struct pm_event *)deque_front(&c->paths->events);
         deque_pop_front(&c->paths->events, &s->env.mem);
         look(s, c, &snap);

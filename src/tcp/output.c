@@ -163,7 +163,8 @@ bool tcp_plan(const struct tcb *t, struct tcp_plan *plan) {
     *plan = (struct tcp_plan){0};
     if (t->rst_pending) {
         plan->kind = TCP_PLAN_RST;
-        plan->flags = TCP_RST | TCP_ACK;
+        plan->flags = t->refused ? TCP_RST : TCP_RST | TCP_ACK;
+        plan->no_ts = t->refused;
         plan->ssn = acceptable_ssn(t);
         return true;
     }
@@ -353,13 +354,15 @@ static bool is_answer(const struct tcb *t) {
 static void sent_ack(struct tcb *t, const struct tcp_plan *plan) {
     if (plan->len > 0 && is_answer(t))
         t->quickacks = 0; /* a dialogue: from now on acknowledgments ride on answers */
-    else if (t->quickacks > 0 && t->ack_need != TCP_ACK_NONE)
+    else if (t->quickacks > 0 && t->ack_need != TCP_ACK_NONE && !plan->ack_later)
         t->quickacks--;
-    t->ack_need = TCP_ACK_NONE;
     t->last_ack_sent = t->rcv_nxt;
     t->rcv_edge = ssn_max(t->rcv_edge, ssn_add(t->rcv_nxt, plan->window));
     if (plan->nsack)
         receive_reported(t);
+    if (plan->ack_later)
+        return;
+    t->ack_need = TCP_ACK_NONE;
     ack_timer_stop(t);
 }
 

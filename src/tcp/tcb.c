@@ -260,6 +260,11 @@ void tcp_abort(struct tcb *t, int error) {
     t->rst_pending = rst;
 }
 
+void tcp_refuse(struct tcb *t, int error) {
+    tcp_abort(t, error);
+    t->refused = t->rst_pending;
+}
+
 void tcp_orphan(struct tcb *t) {
     if (!t->orphan)
         t->rto_series = 0; /* what was left to us gets all its tries, however many there were before */
@@ -273,6 +278,11 @@ void tcp_orphan(struct tcb *t) {
 void tcp_ack_now(struct tcb *t) {
     if (tcp_synchronized(t))
         t->ack_need = TCP_ACK_NOW;
+}
+
+void tcp_ack_soon(struct tcb *t) {
+    if (tcp_synchronized(t) && t->ack_need == TCP_ACK_NONE)
+        ack_timer_start(t);
 }
 
 void tcp_probe(struct tcb *t) {

@@ -76,10 +76,11 @@ struct tcp_ofo {
  */
 struct tcb {
     struct env *env;
-    uint8_t state;      /* enum umptcp_tcp_state; changed by tcb_set_state() only */
-    uint8_t ack_need;   /* enum tcp_ack_need */
-    int16_t error;      /* why it is CLOSED: 0 or an errno value (positive) */
-    int16_t soft_error; /* last ICMP error that did not end it: the error of a later timeout */
+    uint8_t state;        /* enum umptcp_tcp_state; changed by tcb_set_state() only */
+    uint8_t ack_need : 2; /* enum tcp_ack_need */
+    bool refused : 1;     /* the RST that is to be sent looks as from an end that knows nothing of the connection */
+    int16_t error;        /* why it is CLOSED: 0 or an errno value (positive) */
+    int16_t soft_error;   /* last ICMP error that did not end it: the error of a later timeout */
 
     /* Negotiated */
     uint8_t snd_wscale, rcv_wscale; /* rcv_wscale: what we offer, 0 when the peer does not scale */
@@ -185,10 +186,14 @@ void tcp_queue(struct tcb *t, uint32_t len);
 void tcp_close(struct tcb *t);
 /* CLOSED at once with `error`; a RST goes out first when the state calls for one (RFC 9293 3.10.5). */
 void tcp_abort(struct tcb *t, int error);
+/* The same for a handshake that the owner turns down: a RST as a listener's, in place of the peer's ACK. */
+void tcp_refuse(struct tcb *t, int error);
 /* Nobody is interested any more: limits FIN-WAIT-2. */
 void tcp_orphan(struct tcb *t);
 /* Says ACK with the next segment, at the latest now. */
 void tcp_ack_now(struct tcb *t);
+/* Within the time that acknowledgments are delayed, unless a segment goes before. */
+void tcp_ack_soon(struct tcb *t);
 /* Sends a probe that the peer must answer (an ACK below the window), for keepalive and for path liveness. */
 void tcp_probe(struct tcb *t);
 void tcp_set_keepalive(struct tcb *t, const struct tcp_keepalive *k);
@@ -289,6 +294,8 @@ struct tcp_plan {
     bool again;     /* retransmission: stays within one record of the scoreboard */
     bool tlp;       /* loss probe */
     bool fin;
+    bool carrier;        /* set by the owner: it made this ACK for what it has to say in options */
+    bool ack_later;      /* set by the owner: its own acknowledgment is not in it, so one that is delayed stays due */
     bool no_ts;          /* leave the timestamps out: the owner's options need the room (a bare ACK only) */
     uint64_t window_max; /* set by the owner: no window is rounded up beyond it; 0: any may be */
     uint64_t window;     /* set by tcp_emit(): bytes that the window field really says */

@@ -95,7 +95,7 @@ static void test_both_end_at_once(void **state) { /* M-CLS-21: CLOSING */
     mlab_shutdown(l);
     mlab_want(l, 1, ". 6(0) ack 6 dss ack 6 map 6:0+1 fin");
     mlab_in(l, 1, ". 6(0) ack 6 dss ack 6 map 6:0+1 fin");
-    mlab_want(l, 1, ". 6(0) ack 6 dss ack 7");
+    mlab_want(l, 1, ". 6(0) ack 6 dss ack 7 map 6:0+1 fin");
     assert_int_equal(state_of(l), UMPTCP_CLOSING);
     mlab_recv_end(l);
     mlab_in(l, 1, ". 6(0) ack 6 dss ack 7");
@@ -459,7 +459,7 @@ static void test_orphan_is_revived(void **state) { /* M-CLS-09: what was sent be
         mlab_in(l, 2, "S 0(0) mss 1024 sackok mpj id 7");
         mlab_skip(l);
         mlab_in(l, 2, ". 1(0) ack 1 mpj");
-        mlab_want(l, 2, ". 1(0) ack 1 dss ack 6");
+        mlab_want(l, 2, ". 1(0) ack 1 dss ack 6 map 106:0+1 fin");
         mlab_want(l, 2, "P. 1(100) ack 1 dss ack 6 map 6:1+100");
         mlab_skip(l);
         mlab_in(l, 2, ". 1(0) ack 101 dss ack 106");

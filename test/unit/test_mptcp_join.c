@@ -120,7 +120,7 @@ static void test_third_ack_lost(void **state) { /* M-JON-29, M-MBX-12: data cann
     mlab_in(l, 2, "S 0(0) mss 1024 sackok mpj id 7");
     mlab_skip(l);
     assert_int_equal(mlab_in(l, 2, "P. 1(5) ack 1 dss ack 1 map 1:1+5"), DROP_MP_JOIN_OPTION);
-    mlab_want(l, 2, "R. 1(0) tcprst 1");
+    mlab_want(l, 2, "R 1(0) tcprst 1");
     mlab_recv(l, 0);
     first_goes_on(l);
     mlab_free(l);
@@ -144,7 +144,7 @@ static void test_third_ack_without_option_or_wrong(void **state) { /* M-JON-21, 
         mlab_skip(l);
         assert_int_equal(mlab_in(l, 2, rows[i].ack), rows[i].why);
         assert_tail(l, 2, "1e048001");
-        mlab_want(l, 2, "R. 1(0) tcprst 1");
+        mlab_want(l, 2, "R 1(0) tcprst 1");
         mlab_want_none(l);
         assert_int_equal(mlab_mib(l, rows[i].mib), 1);
         assert_null(mlab_sf(l, 2));
@@ -309,7 +309,7 @@ static void test_connection_closes_before_third_ack(void **state) { /* M-JON-31 
     mlab_shutdown(l);
     mlab_skip(l);
     assert_int_equal(mlab_in(l, 2, ". 1(0) ack 1 mpj"), DROP_MP_JOIN_REFUSED);
-    mlab_want(l, 2, "R. 1(0) tcprst 3");
+    mlab_want(l, 2, "R 1(0) tcprst 3");
     mlab_free(l);
 }
 
@@ -547,7 +547,7 @@ static void test_peer_denies_its_first_address(void **state) { /* M-INI-16 */
     mlab_wait(l, SEC(1));
     mlab_want_none(l);
     mlab_in(l, 1, ". 1(0) ack 1 add 5 10.0.3.2"); /* but to an announced one */
-    mlab_want(l, 1, ". 1(0) ack 1 echo 5 10.0.3.2 dss ack32 1");
+    mlab_want(l, 1, ". 1(0) ack 1 echo 5 10.0.3.2");
     mlab_want(l, 2, "S 0(0) mpj id 1");
     assert_int_equal(l->flow[2].flow.remote.addr.b[14], 3);
     mlab_free(l);
@@ -558,7 +558,7 @@ static void test_server_joins(void **state) { /* M-JON-01, -32: to an address th
     (void)state;
     assert_int_equal(umptcp_limits_set(l->s, 2, 2), 0);
     mlab_in(l, 1, ". 1(0) ack 1 add 5 10.0.2.2 port 4444");
-    mlab_want(l, 1, ". 1(0) ack 1 echo 5 10.0.2.2 port 4444 dss ack32 1");
+    mlab_want(l, 1, ". 1(0) ack 1 echo 5 10.0.2.2 port 4444");
     mlab_want(l, 2, "S 0(0) mpj id 1");
     assert_int_equal(l->flow[2].flow.remote.port, 4444);
     mlab_in(l, 2, "S. 0(0) ack 1 mss 1024 sackok mpj id 5");
@@ -574,7 +574,7 @@ static void test_crossing_join_and_add_addr(void **state) { /* M-JON-32, M-PTH-0
     assert_int_equal(umptcp_limits_set(l->s, 4, 4), 0);
     mlab_join_in(l, 2, 2, 5);
     mlab_in(l, 1, ". 1(0) ack 1 add 5 10.0.2.2");
-    mlab_want(l, 1, ". 1(0) ack 1 echo 5 10.0.2.2 dss ack32 1");
+    mlab_want(l, 1, ". 1(0) ack 1 echo 5 10.0.2.2");
     mlab_want_none(l);
     mlab_wait(l, SEC(1));
     assert_int_equal(mlab_info(l).subflows, 2);

@@ -146,7 +146,7 @@ static struct pm_subflow *open_subflow(struct world *w, uint8_t local_id, uint8_
 static void world_init(struct world *w, bool server) {
     memset(w, 0, sizeof *w);
     pm_endpoints_init(&w->table);
-    w->view = (struct pm_view){.now = {SEC(1)}, .server = server, .active = true, .rejoin = true};
+    w->view = (struct pm_view){.now = {SEC(1)}, .server = server, .active = true, .may_join = true, .rejoin = true};
     w->view.initial_local = (struct umptcp_sockaddr){test_addr(server ? SERVER : CLIENT), server ? 80 : 40000};
     w->view.initial_remote = (struct umptcp_sockaddr){test_addr(server ? CLIENT : SERVER), server ? 40000 : 80};
     w->view.initial_usable = true;
