@@ -38,7 +38,6 @@ static void is_tcp(struct mlab *l, bool announces) {
     assert_int_equal(l->s->mp.tokens.table.count, 0);
     mlab_in(l, 1, "P. 11(5) ack 11 dss ack 500 map 700:11+5"); /* whatever it says */
     mlab_wait(l, MSEC(50));
-    mlab_wait_sent(l, MSEC(40));
     mlab_want(l, 1, ". 11(0) ack 16");
     mlab_in(l, 1, ". 16(0) ack 11 fastclose");
     mlab_in(l, 1, ". 16(0) ack 11 add 5 10.0.3.2");
@@ -81,7 +80,7 @@ static void test_bad_checksum_alone(void **state) { /* M-FBK-12, -14, -16, -18, 
     mlab_want(l, 1, ". 11(0) ack 11 dss ack 11");
     assert_int_equal(mlab_mib(l, MIB_MP_FAIL_RX), 1);
     mlab_in(l, 1, "P. 11(5) ack 11 dss map 11:11+0 csum zero");
-    mlab_wait(l, MSEC(50));
+    mlab_wait(l, MSEC(100));
     mlab_want(l, 1, ". 11(0) ack 16");
     mlab_event(l, UMPTCP_EV_FALLBACK);
     assert_int_equal(mlab_mib(l, MIB_INFINITE_MAP_RX), 1);
