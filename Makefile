@@ -85,7 +85,8 @@ src_mptcp = \
 	src/mptcp/reinject.c \
 	src/mptcp/subflow.c \
 	src/mptcp/timers.c \
-	src/mptcp/token.c
+	src/mptcp/token.c \
+	src/mptcp/told.c
 
 src_stack = \
 	src/stack/check.c \
@@ -97,6 +98,7 @@ src_stack = \
 	src/stack/info.c \
 	src/stack/input.c \
 	src/stack/listener.c \
+	src/stack/manage.c \
 	src/stack/net.c \
 	src/stack/netif.c \
 	src/stack/output.c \

@@ -116,7 +116,8 @@ struct umptcp_config {
     uint64_t add_addr_timeout; /* upper bound of the first ADD_ADDR retransmission interval; 0: never again */
     uint64_t close_timeout;    /* how long a connection without any subflow waits for a new one */
     const char *scheduler;     /* "default" */
-    const char *path_manager;  /* "kernel" */
+    const char
+        *path_manager; /* "kernel", or "userspace": nothing happens but by umptcp_pm_announce() and its company */
 
     /* Beyond Linux */
     bool rejoin;             /* a subflow that died is tried again while data moves and its endpoint stands */
@@ -348,6 +349,9 @@ UMPTCP_API int umptcp_getopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt
 /* Another congestion control for this connection and its present subflows. Returns 0, -ENOENT (no such name),
  * -ENOTCONN (a listener), -EBADF. */
 UMPTCP_API int umptcp_set_congestion(struct umptcp *s, umptcp_sock sock, const char *name, struct umptcp_time now);
+/* Another path manager than the configured one, for this connection while its handshake lasts, or for those that a
+ * listener will take. Returns 0, -ENOENT (no such name), -EISCONN (too late), -EBADF. */
+UMPTCP_API int umptcp_set_path_manager(struct umptcp *s, umptcp_sock sock, const char *name);
 
 /* Addresses of the first subflow, also when it is gone (RFC 8684 section 4). 0, -ENOTCONN, -EBADF. */
 UMPTCP_API int umptcp_getname(struct umptcp *s, umptcp_sock sock, struct umptcp_sockaddr *local,
@@ -385,6 +389,75 @@ UMPTCP_API void umptcp_limits_get(const struct umptcp *s, uint8_t *subflows, uin
 /* Changes the backup flag of one subflow and tells the peer (MP_PRIO). 0, -ENOENT, -EBADF, -EOPNOTSUPP (plain TCP). */
 UMPTCP_API int umptcp_subflow_set_backup(struct umptcp *s, umptcp_sock sock, uint32_t subflow, bool backup,
                                          struct umptcp_time now);
+
+/*
+ * Management from outside, as Linux's for a daemon. A connection is named by its token, which its events and its
+ * umptcp_info have (token_local); its path manager must be "userspace". Such a connection announces and opens nothing
+ * by itself, has no limits, and takes joins and echoes announcements of the peer only while umptcp_pm_listen() is on.
+ * It keeps the local addresses that were announced or used, with ids of its own.
+ *
+ * The calls return 0, or -EINVAL, and what is said beside them. umptcp_pm_error() says why in Linux's words.
+ */
+
+/* Announces an address (ADD_ADDR, sent again until it is echoed), or says it anew. `ep`: id not 0, flags with
+ * UMPTCP_EP_SIGNAL; to listen on its port is the caller's. -ENOMEM. */
+UMPTCP_API int umptcp_pm_announce(struct umptcp *s, uint32_t token, const struct umptcp_endpoint *ep,
+                                  struct umptcp_time now);
+/* Withdraws an address that was announced or is used (REMOVE_ADDR), and forgets it. Its subflows stay until the peer
+ * ends them. Id 0 is the first subflow's address. */
+UMPTCP_API int umptcp_pm_remove(struct umptcp *s, uint32_t token, uint8_t id, struct umptcp_time now);
+/*
+ * Opens a subflow. `local`: address, id, interface (0: any), UMPTCP_EP_BACKUP; a zero port is ephemeral, a zero address
+ * by route. `remote`: address, port, id. Returns also as umptcp_connect(), -ENOTCONN (not fully
+ * established), -EADDRNOTAVAIL, -EADDRINUSE, -ENETUNREACH, -ERANGE (too many subflows), -ENOMEM.
+ */
+UMPTCP_API int umptcp_pm_create(struct umptcp *s, uint32_t token, const struct umptcp_endpoint *local,
+                                const struct umptcp_endpoint *remote, struct umptcp_time now);
+/* Ends the subflow with exactly these addresses and ports in order; nothing is withdrawn. -ESRCH: there is none. */
+UMPTCP_API int umptcp_pm_destroy(struct umptcp *s, uint32_t token, const struct umptcp_sockaddr *local,
+                                 const struct umptcp_sockaddr *remote, struct umptcp_time now);
+/* Changes the backup flag of the subflow between these (a zero port: any) and tells the peer (MP_PRIO). */
+UMPTCP_API int umptcp_pm_set_backup(struct umptcp *s, uint32_t token, const struct umptcp_sockaddr *local,
+                                    const struct umptcp_sockaddr *remote, bool backup, struct umptcp_time now);
+/* Copies at most `max` of a connection's addresses in the order they came; returns how many there are. */
+UMPTCP_API int umptcp_pm_entries(struct umptcp *s, uint32_t token, struct umptcp_endpoint *eps, int max);
+/* Why the last of these calls failed, as Linux's extended acknowledgment says it ("invalid token"); NULL: it did not.
+ * A constant. */
+UMPTCP_API const char *umptcp_pm_error(const struct umptcp *s);
+
+enum umptcp_pm_event_type {                        /* values and meaning of Linux's MPTCP_EVENT_*, of all connections */
+                            UMPTCP_PM_CREATED = 1, /* both keys are known */
+                            UMPTCP_PM_ESTABLISHED = 2, /* fully: it may have more subflows */
+                            UMPTCP_PM_CLOSED = 3,      /* the application gave it up */
+                            UMPTCP_PM_ANNOUNCED = 6,   /* by the peer, also when it did so before: remote_id, remote */
+                            UMPTCP_PM_REMOVED = 7,     /* the same: remote_id */
+                            UMPTCP_PM_SUB_ESTABLISHED = 10,  /* a further subflow */
+                            UMPTCP_PM_SUB_CLOSED = 11,       /* any subflow, of a connection that goes on */
+                            UMPTCP_PM_SUB_PRIORITY = 13,     /* `backup` is what the peer wants now */
+                            UMPTCP_PM_LISTENER_CREATED = 15, /* local */
+                            UMPTCP_PM_LISTENER_CLOSED = 16,
+};
+
+struct umptcp_pm_event {
+    enum umptcp_pm_event_type type;
+    uint32_t token;                       /* ours; 0 of a listener */
+    umptcp_sock sock;                     /* zero: nobody holds it, or not yet */
+    struct umptcp_sockaddr local, remote; /* of the subflow; CREATED and ESTABLISHED: of the first one */
+    uint8_t local_id, remote_id;
+    bool server_side, deny_join_id0; /* CREATED, ESTABLISHED: the peer connected; wants no subflow to its address 0 */
+    bool backup;                     /* SUB_*: asked for by the peer */
+    int netif;                       /* SUB_*: that it was told to use; 0: none */
+    int error;                       /* SUB_*: errno value */
+    bool reset;                      /* SUB_CLOSED: the peer said why, by MP_TCPRST: */
+    bool reset_transient;
+    uint8_t reset_reason;
+};
+
+/* Events are kept from now on, or no more: those that wait are lost then. At most 4096 wait, what is beyond is counted
+ * as UmptcpEventsLost. */
+UMPTCP_API void umptcp_pm_listen(struct umptcp *s, bool on);
+/* Takes the next event. Returns false when there is none. */
+UMPTCP_API bool umptcp_pm_event(struct umptcp *s, struct umptcp_pm_event *ev);
 
 /* ---- Looking inside ---------------------------------------------------------------------------------------------- */
 
@@ -429,6 +502,7 @@ struct umptcp_info {
     uint32_t rcv_wnd;                 /* what the peer may still send */
     struct umptcp_time last_progress; /* last DATA_ACK or in-order byte */
     struct umptcp_time last_data_sent, last_data_received; /* zero: never */
+    const char *path_manager;
 };
 
 /* Returns 0, -ENOTCONN (a listener), -EBADF. */

@@ -240,10 +240,35 @@ static void echo_input(struct conn *c, const struct mpopt *o) {
     announcement_over(c, a, PM_ANNOUNCE_ECHOED);
 }
 
+/* Echoes are said one at a time. One that has no room here the peer asks for again. */
+static void echo(struct subflow *sf, const struct pm_remote *what) {
+    struct conn *c = sf->conn;
+    struct mem *mem = &c->mp->env->mem;
+    struct deque *d = &c->paths->echoes;
+    bool waits = false;
+    for (uint32_t i = 0; i < d->count; i++) {
+        const struct pm_remote *r = deque_at(d, i);
+        waits = waits || (r->id == what->id && sockaddr_eq(&r->addr, &what->addr));
+    }
+    struct pm_remote *slot = waits || d->count == ECHOES_MAX ? NULL : deque_push(d, mem);
+    if (slot)
+        *slot = *what;
+    else if (!waits)
+        mib_inc(&c->mp->env->mib, MIB_ECHO_ADD_TX_DROP);
+    if (d->count)
+        say(sf, SIG_ECHO);
+}
+
+void conn_echo_sent(struct conn *c) {
+    struct subflow *sf = signal_carrier(c, 0, true);
+    deque_pop_front(&c->paths->echoes, &c->mp->env->mem);
+    if (c->paths->echoes.count && sf)
+        say(sf, SIG_ECHO);
+}
+
 static void add_addr_input(struct subflow *sf, const struct mpopt *o, enum drop *drop) {
     struct conn *c = sf->conn;
     struct env *env = c->mp->env;
-    struct conn_paths *p = c->paths;
     uint16_t port = o->add_addr.has_port ? o->add_addr.port : 0;
     if (o->add_addr.hmac !=
         mp_add_addr_hmac(c->remote_key, c->local_key, o->add_addr.addr_id, &o->add_addr.addr, port)) {
@@ -254,18 +279,21 @@ static void add_addr_input(struct subflow *sf, const struct mpopt *o, enum drop 
     if (o->add_addr.has_port)
         mib_inc(&env->mib, MIB_PORT_ADD);
     conn_fully_established(c);
+    mp_tell(c->mp, &(struct umptcp_pm_event){.type = UMPTCP_PM_ANNOUNCED,
+                                             .token = c->token.token,
+                                             .sock = {c->handle},
+                                             .remote_id = o->add_addr.addr_id,
+                                             .remote = {o->add_addr.addr, port ? port : sf->flow.remote.port}});
     /* Without a port the one that the subflow goes to is meant (3.4.1). */
     struct umptcp_sockaddr addr = {o->add_addr.addr, port ? port : sf->flow.remote.port};
     if (!addr_is_usable(&addr.addr) || addr_is_loopback(&addr.addr) || (o->add_addr.has_port && !port) ||
-        addr_eq(&addr.addr, &sf->flow.local.addr) || !learn_remote(c, o->add_addr.addr_id, &addr)) {
+        addr_eq(&addr.addr, &sf->flow.local.addr) || (c->pm->external && !c->mp->pm_listening) ||
+        !learn_remote(c, o->add_addr.addr_id, &addr)) {
         *drop = DROP_MP_ADDR;
         mib_inc(&env->mib, MIB_ADD_ADDR_DROP);
         return;
     }
-    p->echo = (struct pm_remote){o->add_addr.addr_id, {o->add_addr.addr, port}};
-    p->echo_has_port = o->add_addr.has_port;
-    p->echo_pending = true;
-    say(sf, SIG_ECHO);
+    echo(sf, &(struct pm_remote){o->add_addr.addr_id, {o->add_addr.addr, port}});
     conn_path_event(
         c, &(struct conn_path_event){.type = UMPTCP_EV_ADDR_ANNOUNCED, .addr_id = o->add_addr.addr_id, .addr = addr});
     conn_pm_event(c, &(struct pm_event){.type = PM_ADDR_ANNOUNCED, .remote_id = o->add_addr.addr_id, .addr = addr});
@@ -279,6 +307,8 @@ static void remove_input(struct conn *c, uint8_t id, enum drop *drop) {
     struct env *env = c->mp->env;
     struct conn_paths *p = c->paths;
     bool known = false;
+    mp_tell(c->mp, &(struct umptcp_pm_event){
+                       .type = UMPTCP_PM_REMOVED, .token = c->token.token, .sock = {c->handle}, .remote_id = id});
     for (uint32_t i = 0; i < p->nremotes; i++)
         if (p->remotes[i].id == id) {
             p->remotes[i] = p->remotes[p->nremotes - 1];
@@ -310,6 +340,7 @@ static void prio_input(struct subflow *sf, bool backup) {
     struct conn *c = sf->conn;
     mib_inc(&c->mp->env->mib, MIB_MP_PRIO_RX);
     sf->remote_backup = backup;
+    subflow_tell(sf, UMPTCP_PM_SUB_PRIORITY);
     conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_SUBFLOW_PRIO, .subflow = sf->number});
     conn_ready(c);
 }

@@ -108,6 +108,7 @@ void conn_shutdown(struct conn *c) {
 
 void conn_close(struct conn *c) {
     c->orphan = true;
+    conn_tell_closed(c);
     conn_work(c);
     if (c->state == UMPTCP_CLOSED)
         return;
@@ -136,6 +137,7 @@ static void reset_all(struct conn *c, uint16_t signals, int error) {
 }
 
 void conn_abort(struct conn *c, int error) {
+    conn_tell_closed(c);
     conn_finish(c, error);
     reset_all(c, conn_is_mptcp(c) ? SIG_FASTCLOSE : 0, error);
 }

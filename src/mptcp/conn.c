@@ -14,6 +14,7 @@ int mp_init(struct mp *mp, struct env *env) {
     list_init(&mp->conns);
     list_init(&mp->ready);
     list_init(&mp->work);
+    deque_init(&mp->pm_told, sizeof(struct umptcp_pm_event));
     int err = tokens_init(&mp->tokens, &env->mem);
     return err ? err : hash_table_init(&mp->flows, &env->mem, FLOW_BUCKETS);
 }
@@ -21,6 +22,7 @@ int mp_init(struct mp *mp, struct env *env) {
 void mp_free(struct mp *mp) {
     list_for_each_safe (n, &mp->conns)
         conn_free(container_of(n, struct conn, node));
+    deque_free(&mp->pm_told, &mp->env->mem);
     hash_table_free(&mp->flows, &mp->env->mem);
     tokens_free(&mp->tokens, &mp->env->mem);
 }
@@ -58,6 +60,7 @@ struct conn *conn_new(struct mp *mp) {
 void conn_free(struct conn *c) {
     struct env *env = c->mp->env;
     struct mem *mem = &env->mem;
+    conn_tell_closed(c);
     list_for_each_safe (n, &c->subflows)
         subflow_free(subflow_of(n));
     timer_cancel(&env->timers, &c->timer);
@@ -73,6 +76,7 @@ void conn_free(struct conn *c) {
             pm_userspace_free(c->paths->pm_state, mem);
         deque_free(&c->paths->events, mem);
         deque_free(&c->paths->announced, mem);
+        deque_free(&c->paths->echoes, mem);
         mem_free(mem, c->paths->remotes, c->paths->nremotes * sizeof *c->paths->remotes);
         mem_free(mem, c->paths, sizeof *c->paths);
     }
@@ -123,7 +127,7 @@ void conn_path_event(struct conn *c, const struct conn_path_event *ev) {
 }
 
 void conn_pm_event(struct conn *c, const struct pm_event *ev) {
-    if (!c->paths || !conn_may_signal(c) || c->state == UMPTCP_CLOSED)
+    if (!c->paths || c->pm->external || !conn_may_signal(c) || c->state == UMPTCP_CLOSED)
         return;
     struct pm_event *slot = deque_push(&c->paths->events, &c->mp->env->mem);
     if (slot) {

@@ -44,12 +44,14 @@ enum mptcp_limit {
     CONN_SUBFLOWS_MAX = 16, /* also half-open and closing ones */
     REMOTE_ADDRS_MAX = PM_REMOTES_MAX,
     ADD_ADDR_RETRIES = 3, /* after the first */
+    ECHOES_MAX = PM_REMOTES_MAX,
     JOIN_ACK_RETRIES = 6,
     SIGNAL_ACKS_MAX = 2,  /* duplicate ACKs in a row that only carry signals (RFC 8684 3) */
     ORPHAN_ROUNDS = 8,    /* of the data-level timer without progress, when nobody waits for the connection any more */
     CONN_OFO_MAX = 2048,  /* holes in what was received, over all subflows */
     HOLD_OFO_MAX = 512,   /* holes in what a subflow holds */
     PATH_EVENTS_MAX = 64, /* that wait per connection for the caller */
+    PM_EVENTS_MAX = 4096, /* that wait in the whole stack for who listens to them */
     CONN_TTL = 64,        /* of packets, unless it was set */
 };
 
@@ -144,6 +146,8 @@ struct subflow {
     bool withdrawn : 1;  /* the peer removed its address: it must prove that it lives */
     bool reset_seen : 1; /* an MP_TCPRST came: peer_reason, and whether the condition is transient (T flag) */
     bool reset_transient : 1;
+    bool bound : 1;     /* to its interface, by who opened it */
+    bool down_told : 1; /* UMPTCP_PM_SUB_CLOSED was said of it, or never will be */
     uint8_t local_id, remote_id;
     uint8_t rst_reason;  /* MP_TCPRST to send with a RST */
     uint8_t peer_reason; /* that came */
@@ -200,10 +204,8 @@ enum conn_notify {
 struct conn_paths {
     struct pm_remote *remotes; /* what the peer announced; exactly as many as there are */
     uint8_t nremotes;
-    uint8_t nannounced; /* announcements that were begun */
-    bool echo_pending;
-    struct pm_remote echo; /* to be echoed */
-    bool echo_has_port;
+    uint8_t nannounced;             /* announcements that were begun */
+    struct deque echoes;            /* struct pm_remote, as it was announced: to be echoed */
     bool remove_said;               /* one copy of them left */
     uint8_t remove_ids[8], nremove; /* to be withdrawn */
     struct add_addr add;
@@ -255,6 +257,7 @@ struct conn {
     bool infinite_tx : 1; /* next new data carries the infinite mapping */
     bool cork_out : 1;    /* it was held long enough */
     bool syn_without : 1; /* MP_CAPABLE was dropped from the SYN after it got no answer */
+    bool close_told : 1;  /* UMPTCP_PM_CLOSED was said */
     uint8_t rtx_backoff;
     uint8_t rtx_rounds; /* of DUE_RTX without progress */
     uint8_t notify;     /* enum conn_notify */
@@ -316,6 +319,7 @@ struct mp {
     const struct pm_ops *pm; /* of connections to come */
     const struct cc_ops *cc;
     bool pm_listening;     /* umptcp_pm_listen() */
+    struct deque pm_told;  /* struct umptcp_pm_event: for who listens */
     utime blackhole_until; /* RFC 8684 3.9.3: MPTCP is not tried before */
     uint8_t blackholes;
 };
@@ -564,6 +568,8 @@ struct announcement *conn_announced(const struct conn *c, uint8_t id);
 bool conn_announcing(const struct conn *c);
 /* The one in paths->add left. */
 void conn_announce_sent(struct conn *c);
+/* The first of paths->echoes left. */
+void conn_echo_sent(struct conn *c);
 /* Says REMOVE_ADDR. */
 void conn_withdraw(struct conn *c, uint8_t id);
 /* An id is in use (again): a copy of its withdrawal that did not leave yet must not. */
@@ -572,6 +578,19 @@ void subflow_prio(struct subflow *sf, bool backup);
 /* DUE_PATH came up: retransmit ADD_ADDR, probe silent paths, give up on unmapped data. */
 void conn_path_timeout(struct conn *c);
 void conn_arm_path(struct conn *c);
+
+/* ---- Path events (told.c) ------------------------------------------------------------------------------------------
+ */
+
+/* Tells who listens (umptcp_pm_listen()), if somebody does. Lost (and counted) when too many wait. */
+void mp_tell(struct mp *mp, const struct umptcp_pm_event *ev);
+/* The same of a connection, whose first subflow is meant; and of a subflow. */
+void conn_tell(const struct conn *c, enum umptcp_pm_event_type type);
+void subflow_tell(const struct subflow *sf, enum umptcp_pm_event_type type);
+/* UMPTCP_PM_CLOSED, once: its application is gone. */
+void conn_tell_closed(struct conn *c);
+/* UMPTCP_PM_SUB_CLOSED, once, when the connection goes on. */
+void subflow_tell_closed(struct subflow *sf, int error);
 
 /* Checks invariants; NULL, or what is broken. */
 const char *conn_check(const struct conn *c);

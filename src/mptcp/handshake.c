@@ -50,6 +50,7 @@ static bool take_remote_key(struct conn *c, uint64_t key) {
             return false;
         deque_init(&c->paths->events, sizeof(struct pm_event));
         deque_init(&c->paths->announced, sizeof(struct announcement));
+        deque_init(&c->paths->echoes, sizeof(struct pm_remote));
         c->paths->pm_at = c->paths->probe_at = UMPTCP_NEVER;
     }
     c->remote_key = key;
@@ -167,6 +168,7 @@ int conn_join(struct conn *c, const struct path *path, const struct pm_command *
     sf->local_id = cmd->local_id;
     sf->remote_id = cmd->remote_id;
     sf->local_backup = cmd->backup;
+    sf->bound = cmd->netif != 0;
     sf->local_nonce = rng_u32(&env->rng);
     conn_withdraw_not(c, cmd->local_id);
     mib_inc(&env->mib, MIB_MPJ_SYN_TX);
@@ -229,6 +231,7 @@ static void first_synack(struct subflow *sf, const struct seg *seg) {
             c->mp->blackholes = 0;
             c->csum = mpc->mpc.flags & MPC_CSUM || c->csum_wanted;
             c->deny_join0_remote = mpc->mpc.flags & MPC_DENY_JOIN0;
+            conn_tell(c, UMPTCP_PM_CREATED);
         } else {
             mib_inc(&env->mib, MIB_MPC_FALLBACK_SYNACK);
             stay_tcp(c);
@@ -252,6 +255,7 @@ static void first_ack(struct subflow *sf, const struct seg *seg) {
             c->mode = MP_PENDING;
             c->csum = c->csum || mpc->mpc.flags & MPC_CSUM;
             c->deny_join0_remote = mpc->mpc.flags & MPC_DENY_JOIN0;
+            conn_tell(c, UMPTCP_PM_CREATED);
         } else {
             mib_inc(&env->mib, MIB_MPC_FALLBACK_ACK);
             stay_tcp(c);
@@ -307,6 +311,7 @@ static bool join_synack(struct subflow *sf, const struct seg *seg, enum drop *dr
     if (!sf->remote_id)
         sf->remote_id = mpj->mpj.addr_id;
     sf->state = SF_PRE;
+    subflow_tell(sf, UMPTCP_PM_SUB_ESTABLISHED);
     tcp_ack_now(&sf->tcb);
     handshake_schedule_join_ack(sf);
     return true;
@@ -335,6 +340,7 @@ static bool join_ack(struct subflow *sf, const struct seg *seg, enum drop *drop)
     }
     mib_inc(&env->mib, MIB_MPJ_ACK_RX);
     conn_fully_established(c);
+    subflow_tell(sf, UMPTCP_PM_SUB_ESTABLISHED);
     subflow_up(sf);
     tcp_ack_now(&sf->tcb); /* the fourth packet: the initiator may send only when it has it */
     return true;
@@ -389,5 +395,7 @@ void conn_fully_established(struct conn *c) {
     if (c->mode != MP_PENDING)
         return;
     c->mode = MP_FULL;
+    conn_tell(c, UMPTCP_PM_ESTABLISHED);
+    conn_arm_path(c);
     conn_pm_event(c, &(struct pm_event){.type = PM_ESTABLISHED});
 }

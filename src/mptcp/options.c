@@ -130,7 +130,8 @@ static void add_addr_fields(struct mpopt *o, const struct pm_remote *a, bool has
 static void put_echo(struct ledger *l, const struct conn *c) {
     struct mpopt o = {.type = MP_ADD_ADDR};
     o.add_addr.echo = true;
-    add_addr_fields(&o, &c->paths->echo, c->paths->echo_has_port);
+    const struct pm_remote *r = deque_front(&c->paths->echoes);
+    add_addr_fields(&o, r, r->addr.port != 0);
     ledger_put(l, &o);
 }
 
@@ -215,7 +216,7 @@ static bool says_keys(const struct subflow *sf, const struct tcp_plan *plan) {
  * so all look alike. The echo goes first: the peer waits for it. */
 static bool fill_address(struct ledger *l, const struct subflow *sf) {
     const struct conn *c = sf->conn;
-    if (sf->signals & SIG_ECHO && c->paths->echo_pending)
+    if (sf->signals & SIG_ECHO && c->paths->echoes.count)
         put_echo(l, c);
     else if (sf->signals & SIG_ADD_ADDR && c->paths->add.active)
         put_add_addr(l, c);
@@ -311,8 +312,8 @@ void options_fill(const struct subflow *sf, struct tcp_plan *plan, struct mpopts
 static void add_addr_sent(struct conn *c, const struct mpopt *o) {
     struct env *env = c->mp->env;
     if (o->add_addr.echo) {
-        c->paths->echo_pending = false;
         mib_inc(&env->mib, MIB_ECHO_ADD_TX);
+        conn_echo_sent(c);
         return;
     }
     mib_inc(&env->mib, MIB_ADD_ADDR_TX);
@@ -389,6 +390,6 @@ void options_sent(struct subflow *sf, const struct tcp_plan *plan, const struct 
         sf->signal_acks = 0;
     else if (signalled)
         sf->signal_acks++; /* two such duplicates in a row are the most that may be sent (RFC 8684 3) */
-    if (plan->carrier && waiting == (sf->signals & SIGNALS_ALONE))
+    if (plan->carrier && waiting == (sf->signals & SIGNALS_ALONE) && !signalled)
         signals_dropped(sf);
 }

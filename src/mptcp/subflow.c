@@ -112,6 +112,7 @@ void subflow_gone(struct subflow *sf, int error) {
     if (sf->state == SF_DEAD)
         return;
     bool retry = worth_retry(sf, error);
+    subflow_tell_closed(sf, error);
     reinject_subflow(sf);
     tx_map_clear(sf);
     hold_free(sf);
@@ -143,6 +144,7 @@ void subflow_close(struct subflow *sf) {
         subflow_reset(sf, MPRST_UNSPEC, ECONNABORTED);
         return;
     }
+    subflow_tell_closed(sf, 0);
     sf->state = SF_CLOSING;
     if (conn_is_mptcp(sf->conn) && sf->conn->state != UMPTCP_CLOSED)
         reinject_subflow(sf);

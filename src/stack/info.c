@@ -43,6 +43,7 @@ int umptcp_info(struct umptcp *s, umptcp_sock sock, struct umptcp_info *info) {
         .last_progress = c->last_progress,
         .last_data_sent = c->last_send,
         .last_data_received = c->last_rx_data,
+        .path_manager = c->pm->name,
     };
     return 0;
 }

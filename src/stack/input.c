@@ -11,14 +11,9 @@ static bool is_join(const struct umptcp *s, const struct seg *syn) {
     return s->env.cfg.mptcp_enabled && mpopts_find(&syn->mp, MPJ_SYN) && !mpopts_find(&syn->mp, MPC_SYN);
 }
 
-static struct conn *conn_by_token(const struct umptcp *s, uint32_t token) {
-    struct token_node *n = token_find(&s->mp.tokens, &s->env.hash_key, token);
-    return n ? container_of(n, struct conn, token) : NULL;
-}
-
 /* A half-open subflow of the connection that is named, or why not and what the RST says of it. */
 static enum drop join_open(struct umptcp *s, int netif, const struct seg *syn, enum mp_rst_reason *reason) {
-    struct conn *c = conn_by_token(s, mpopts_find(&syn->mp, MPJ_SYN)->mpj.token);
+    struct conn *c = stack_conn_by_token(s, mpopts_find(&syn->mp, MPJ_SYN)->mpj.token);
     const struct path path = path_back(s, netif, &syn->flow);
     uint8_t local_id;
     bool backup;

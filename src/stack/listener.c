@@ -72,6 +72,11 @@ static struct listener *listener_new(struct umptcp *s, const struct umptcp_liste
     return NULL;
 }
 
+static void tell(struct umptcp *s, const struct listener *l, enum umptcp_pm_event_type type) {
+    if (!l->tcp_only && s->env.cfg.mptcp_enabled)
+        mp_tell(&s->mp, &(struct umptcp_pm_event){.type = type, .sock = l->sock, .local = l->local});
+}
+
 int umptcp_listen(struct umptcp *s, const struct umptcp_listen *what, umptcp_sock *sock) {
     const struct umptcp_addr *addr = &what->local.addr;
     if (!what->local.port)
@@ -84,6 +89,7 @@ int umptcp_listen(struct umptcp *s, const struct umptcp_listen *what, umptcp_soc
     if (!l)
         return -ENOMEM;
     hash_table_add(&s->listeners, &s->env.mem, &l->node, port_hash(s, l->local.port));
+    tell(s, l, UMPTCP_PM_LISTENER_CREATED);
     *sock = l->sock;
     return 0;
 }
@@ -98,6 +104,7 @@ void listener_free(struct umptcp *s, struct listener *l) {
         conn_abort(c, ECONNABORTED);
     }
     assert(!l->pending && !l->count);
+    tell(s, l, UMPTCP_PM_LISTENER_CLOSED);
     hash_table_remove(&s->listeners, &l->node);
     mem_free(mem, l->queue, l->backlog * sizeof *l->queue);
     mem_free(mem, l, sizeof *l);
@@ -120,6 +127,8 @@ enum drop listener_syn(struct umptcp *s, struct listener *l, int netif, const st
     }
     c->listener = l;
     l->pending++;
+    if (l->pm)
+        c->pm = l->pm;
     sockopt_inherit(c, l);
     return DROP_NONE;
 }

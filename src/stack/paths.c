@@ -100,7 +100,7 @@ static bool is_backup(struct umptcp *s, const struct conn *c, const struct umptc
     return e && e->flags & UMPTCP_EP_BACKUP;
 }
 
-static int join(struct umptcp *s, struct conn *c, struct pm_command *cmd) {
+int paths_join(struct umptcp *s, struct conn *c, struct pm_command *cmd) {
     const struct way way = {.remote = cmd->remote, .local = cmd->local, .netif = cmd->netif};
     struct path path;
     int err = path_make(s, &way, &path);
@@ -120,7 +120,7 @@ static int join(struct umptcp *s, struct conn *c, struct pm_command *cmd) {
 
 /* A join that cannot even begin is a subflow that went, in the path manager's eyes. */
 static void join_or_report(struct umptcp *s, struct conn *c, struct pm_command *cmd) {
-    int err = join(s, c, cmd);
+    int err = paths_join(s, c, cmd);
     if (err) {
         conn_pm_event(c, &(struct pm_event){.type = PM_SUBFLOW_DOWN,
                                             .local_id = cmd->local_id,
@@ -231,7 +231,7 @@ static void leave(struct conn *c, const struct umptcp_addr *addr) {
             gone[n++] = sf->local_id;
         subflow_reset(sf, MPRST_UNSPEC, ENETDOWN);
     }
-    for (uint32_t i = 0; i < n && c->state != UMPTCP_CLOSED; i++)
+    for (uint32_t i = 0; i < n && c->state != UMPTCP_CLOSED && !c->pm->external; i++)
         conn_withdraw(c, gone[i]);
 }
 

@@ -192,6 +192,20 @@ int umptcp_getopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64
     return 0;
 }
 
+int umptcp_set_path_manager(struct umptcp *s, umptcp_sock sock, const char *name) {
+    struct conn *c = handle_get(&s->handles, sock, HANDLE_CONN);
+    struct listener *l = handle_get(&s->handles, sock, HANDLE_LISTENER);
+    const struct pm_ops *ops = name ? pm_find(name) : NULL;
+    if (!c && !l)
+        return -EBADF;
+    if (!ops)
+        return -ENOENT;
+    if (c && c->paths)
+        return -EISCONN;
+    *(c ? &c->pm : &l->pm) = ops;
+    return 0;
+}
+
 int umptcp_set_congestion(struct umptcp *s, umptcp_sock sock, const char *name, struct umptcp_time now) {
     int err;
     stack_enter(s, now);

@@ -10,7 +10,7 @@
  * Files: stack.c life; net.c and netif.c interfaces and routes, way.c where a new subflow runs; input.c packets in,
  * icmp.c what ICMP says, frag.c reassembly; output.c packets out, reply.c stateless answers; timers.c time; listener.c,
  * socket.c, sockopt.c, handle.c and event.c the application's side; paths.c the path manager's; endpoint.c its
- * configuration; info.c and check.c looking inside.
+ * configuration; manage.c its work done from outside; info.c and check.c looking inside.
  */
 #ifndef UMPTCP_STACK_STACK_H
 #define UMPTCP_STACK_STACK_H
@@ -41,6 +41,7 @@ struct listener {
     uint32_t pending;    /* connections in handshake, and those in the queue */
     struct conn **queue; /* a ring of those that can be accepted */
     uint32_t head, count;
+    const struct pm_ops *pm; /* of its connections; NULL: as configured */
     uint16_t opts_set;       /* bit per option that was set: */
     int64_t opts[OPT_COUNT]; /* its connections begin with these */
 };
@@ -54,6 +55,7 @@ struct umptcp {
     struct hash_table listeners;
     struct replies replies;
     struct frags frags;
+    const char *pm_error; /* umptcp_pm_error() */
 };
 
 /* ---- Calls (stack.c, socket.c) ----------------------------------------------------------------------------------- */
@@ -63,6 +65,8 @@ void stack_finish(struct umptcp *s);
 
 /* The connection of a handle; NULL, and why: -EBADF, or -ENOTCONN for a listener. */
 struct conn *stack_conn(const struct umptcp *s, umptcp_sock sock, int *err);
+/* The connection with this token of ours; NULL when there is none. */
+struct conn *stack_conn_by_token(const struct umptcp *s, uint32_t token);
 
 /* ---- Ways (way.c) ------------------------------------------------------------------------------------------------ */
 
@@ -106,6 +110,9 @@ void event_listener(struct umptcp *s, struct listener *l);
 
 /* ---- Paths (paths.c) --------------------------------------------------------------------------------------------- */
 
+/* Opens a subflow; a local address that is not given, and its id, are filled in. 0, or an error as path_make() and
+ * conn_join(). */
+int paths_join(struct umptcp *s, struct conn *c, struct pm_command *cmd);
 /* Does what the path manager wants after the events that wait on a connection. */
 void paths_run(struct umptcp *s, struct conn *c);
 /* All connections hear of an event. */

@@ -22,7 +22,7 @@ MUTANTS = (
     Mutant("data-ack-one-off", "the Data ACK forgets one octet", "src/mptcp/options.c",
            "struct dsn ack = dsn_add(c->rcv_nxt, c->eof);", "struct dsn ack = dsn_add(c->rcv_nxt, (uint64_t)c->eof - 1);", "dack"),
     Mutant("add-addr-no-echo", "an announced address is not echoed", "src/mptcp/address.c",
-           "    p->echo_pending = true;", "    p->echo_pending = false;", "no packet came|add_address|echo"),
+           "        say(sf, SIG_ECHO);\n}\n\nvoid conn_echo_sent", "        (void)sf;\n}\n\nvoid conn_echo_sent", "no packet came|add_address|echo"),
     Mutant("window-scale", "the window is advertised without regard to the scale", "src/tcp/output.c",
            "const uint8_t shift = plan->kind == TCP_PLAN_SYN ? 0 : t->rcv_wscale;", "const uint8_t shift = 0;", "win is"),
     Mutant("peer-window-scale", "the peer's window is taken as it stands in the header", "src/tcp/input.c",
