@@ -50,6 +50,7 @@ src_cc = \
 
 src_tcp = \
 	src/tcp/ack.c \
+	src/tcp/cookie.c \
 	src/tcp/input.c \
 	src/tcp/output.c \
 	src/tcp/rack.c \

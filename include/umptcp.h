@@ -96,6 +96,10 @@ struct umptcp_config {
     uint32_t wmem_default, wmem_max; /* send buffer: the same */
     uint8_t syn_retries;             /* SYNs sent again before connect() fails with -ETIMEDOUT */
     uint8_t synack_retries;
+    uint8_t syncookies; /* SYN/ACKs without state (RFC 4987 3.6): 0 never, 1 when a listener's handshakes are as many
+                           as its backlog, 2 always */
+    uint32_t max_syn_backlog;  /* handshakes of a listener may be three quarters of this, when there are no cookies */
+    bool abort_on_overflow;    /* a third ACK for which the backlog has no room is answered by a RST, not passed over */
     uint8_t retries2;          /* retransmissions before a connection without another path is given up */
     uint64_t rto_min, rto_max; /* RFC 6298 2.4 says 1 s for the minimum; Linux and we use 200 ms */
     uint64_t delack;           /* longest delay of an acknowledgment */
@@ -277,7 +281,7 @@ UMPTCP_API int umptcp_connect(struct umptcp *s, const struct umptcp_connect *c, 
 
 struct umptcp_listen {
     struct umptcp_sockaddr local; /* all-zero address: any IPv6 and IPv4 */
-    uint32_t backlog;             /* connections that are in handshake or not yet accepted */
+    uint32_t backlog;             /* connections not yet accepted; as many again may be in handshake */
     bool tcp_only;
 };
 

@@ -23,7 +23,14 @@
     X(TCP_RETRANS_SEGS, TcpRetransSegs)                                                                                \
     X(TCP_IN_ERRS, TcpInErrs)                                                                                          \
     X(TCP_OUT_RSTS, TcpOutRsts)                                                                                        \
+    X(TCP_LISTEN_OVERFLOWS, TcpExtListenOverflows)                                                                     \
     X(TCP_LISTEN_DROPS, TcpExtListenDrops)                                                                             \
+    X(TCP_REQQ_COOKIES, TcpExtTCPReqQFullDoCookies)                                                                    \
+    X(TCP_REQQ_DROP, TcpExtTCPReqQFullDrop)                                                                            \
+    X(TCP_COOKIES_SENT, TcpExtSyncookiesSent)                                                                          \
+    X(TCP_COOKIES_RECV, TcpExtSyncookiesRecv)                                                                          \
+    X(TCP_COOKIES_FAILED, TcpExtSyncookiesFailed)                                                                      \
+    X(TCP_EMBRYONIC_RSTS, TcpExtEmbryonicRsts)                                                                         \
     X(TCP_DELAYED_ACKS, TcpExtDelayedACKs)                                                                             \
     X(TCP_SACK_RECOVERY, TcpExtTCPSackRecovery)                                                                        \
     X(TCP_RENO_RECOVERY, TcpExtTCPRenoRecovery)                                                                        \

@@ -37,6 +37,7 @@
 #include "mptcp/token.h"
 #include "pm/pm.h"
 #include "sched/sched.h"
+#include "tcp/cookie.h"
 #include "tcp/tcb.h"
 
 enum mptcp_limit {
@@ -382,6 +383,13 @@ void subflow_gone(struct subflow *sf, int error);
 int conn_connect(struct conn *c, const struct path *path, bool tcp_only);
 /* A SYN came to a listener (`mptcp`: it speaks MPTCP). Makes the connection; NULL without memory. */
 struct conn *conn_accept_syn(struct mp *mp, const struct path *path, const struct seg *syn, bool mptcp);
+/* The same for a connection that sends this one SYN/ACK, whose number and key are a cookie's, and is freed then. */
+struct conn *conn_answer_syn(struct mp *mp, const struct path *path, const struct seg *syn, bool mptcp,
+                             struct cookies *cs);
+/* The connection that a cookie stands for, as it was when its SYN/ACK was to leave; cookie_reopened() and `ack` itself
+ * follow. */
+struct conn *conn_accept_cookie(struct mp *mp, const struct path *path, const struct seg *ack, const struct cookies *cs,
+                                const struct cookie *ck);
 /* Opens a further subflow. 0, or -ENOTCONN (not fully established or closing), -ENOMEM, -ERANGE (too many). */
 int conn_join(struct conn *c, const struct path *path, const struct pm_command *cmd);
 /*

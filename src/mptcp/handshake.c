@@ -3,6 +3,7 @@
  * Handshakes: MP_CAPABLE (RFC 8684 3.1) and MP_JOIN (3.2), in both roles. TCP has done its part when handshake_input()
  * looks at a segment; here is decided what the options make of it: MPTCP, plain TCP, or the end of the subflow.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -108,9 +109,8 @@ static bool mpc_acceptable(const struct mpopt *mpc) {
     return mpc->mpc.version >= MP_VERSION && !(mpc->mpc.flags & MPC_EXT) && mpc->mpc.flags & MPC_HMAC_SHA256;
 }
 
-struct conn *conn_accept_syn(struct mp *mp, const struct path *path, const struct seg *syn, bool mptcp) {
-    struct env *env = mp->env;
-    const struct mpopt *mpc = mpopts_find(&syn->mp, MPC_SYN);
+/* A connection in SYN-RECEIVED whose first subflow is about to open. */
+static struct subflow *accept_new(struct mp *mp, const struct path *path) {
     struct conn *c = conn_new(mp);
     struct subflow *sf = c ? subflow_new(c, path) : NULL;
     if (!sf) {
@@ -122,8 +122,24 @@ struct conn *conn_accept_syn(struct mp *mp, const struct path *path, const struc
     conn_set_state(c, UMPTCP_SYN_RCVD);
     start_sending(c, (struct dsn){0});
     start_receiving(c, (struct dsn){0});
-    if (mptcp && env->cfg.mptcp_enabled && mpc && mpc_acceptable(mpc) && !mpopts_find(&syn->mp, MPJ_SYN)) {
-        mib_inc(&env->mib, MIB_MPC_SYN_RX);
+    return sf;
+}
+
+/* The SYN asks for MPTCP in a way that we can answer, or NULL. */
+static const struct mpopt *asks_mptcp(const struct env *env, const struct seg *syn) {
+    const struct mpopt *mpc = mpopts_find(&syn->mp, MPC_SYN);
+    bool good = env->cfg.mptcp_enabled && mpc && mpc_acceptable(mpc) && !mpopts_find(&syn->mp, MPJ_SYN);
+    return good ? mpc : NULL;
+}
+
+struct conn *conn_accept_syn(struct mp *mp, const struct path *path, const struct seg *syn, bool mptcp) {
+    struct subflow *sf = accept_new(mp, path);
+    const struct mpopt *mpc = mptcp ? asks_mptcp(mp->env, syn) : NULL;
+    if (!sf)
+        return NULL;
+    struct conn *c = sf->conn;
+    if (mpc) {
+        mib_inc(&mp->env->mib, MIB_MPC_SYN_RX);
         if (take_key(c)) {
             c->mode = MP_ASKED;
             c->csum = mpc->mpc.flags & MPC_CSUM || c->csum_wanted;
@@ -131,6 +147,81 @@ struct conn *conn_accept_syn(struct mp *mp, const struct path *path, const struc
     }
     tcp_open(&sf->tcb, syn);
     return c;
+}
+
+/* ---- Without state (3.1: "stateless") ----------------------------------------------------------------------------
+ */
+
+/* The keys that belong to a cookie's handshake, in the order in which they are tried. */
+static uint64_t cookie_key(const struct cookies *cs, const struct flow *flow, const struct cookie *ck, uint32_t nth) {
+    uint8_t in[44];
+    struct writer w = writer_of(in, sizeof in);
+    put_bytes(&w, flow->local.addr.b, sizeof flow->local.addr.b);
+    put_bytes(&w, flow->remote.addr.b, sizeof flow->remote.addr.b);
+    put_u16(&w, flow->local.port);
+    put_u16(&w, flow->remote.port);
+    put_u32(&w, ck->isn.v);
+    put_u32(&w, nth);
+    assert(!w.bad && w.len == sizeof in);
+    return mp_keyed_key(cookie_secret(cs, ck), COOKIE_SECRET_LEN, in, sizeof in);
+}
+
+static bool use_key(struct conn *c, uint64_t key) {
+    struct mp *mp = c->mp;
+    struct dsn idsn;
+    if (token_take_key(&mp->tokens, mp->env, &c->token, key, &idsn))
+        return false;
+    c->local_key = key;
+    c->mode = MP_ASKED;
+    c->csum_wanted = mp->env->cfg.checksum_enabled;
+    start_sending(c, idsn);
+    return true;
+}
+
+struct conn *conn_answer_syn(struct mp *mp, const struct path *path, const struct seg *syn, bool mptcp,
+                             struct cookies *cs) {
+    struct subflow *sf = accept_new(mp, path);
+    if (!sf)
+        return NULL;
+    struct conn *c = sf->conn;
+    struct cookie ck = cookie_of_syn(cs, syn, true);
+    if (mptcp && asks_mptcp(mp->env, syn)) {
+        mib_inc(&mp->env->mib, MIB_MPC_SYN_RX);
+        for (uint32_t i = 0; i < TOKEN_TRIES && c->mode != MP_ASKED; i++)
+            use_key(c, cookie_key(cs, &sf->flow, &ck, i));
+        if (c->mode != MP_ASKED)
+            mib_inc(&mp->env->mib, MIB_MP_FALLBACK_TOKEN);
+    }
+    if (c->mode != MP_ASKED)
+        ck = cookie_of_syn(cs, syn, false);
+    cookie_open(&sf->tcb, syn, &ck);
+    return c;
+}
+
+/* The key that the peer says it got from us must be one of those we could have sent, and its token still free. */
+static void use_echoed_key(struct subflow *sf, const struct cookies *cs, const struct cookie *ck,
+                           const struct mpopt *mpc) {
+    struct mib_table *mib = &sf->conn->mp->env->mib;
+    uint32_t i = 0;
+    while (i < TOKEN_TRIES && (!mpc || cookie_key(cs, &sf->flow, ck, i) != mpc->mpc.receiver_key))
+        i++;
+    if (i == TOKEN_TRIES)
+        mib_inc(mib, MIB_MPC_FALLBACK_ACK);
+    else if (!use_key(sf->conn, mpc->mpc.receiver_key))
+        mib_inc(mib, MIB_MP_FALLBACK_TOKEN);
+}
+
+struct conn *conn_accept_cookie(struct mp *mp, const struct path *path, const struct seg *ack, const struct cookies *cs,
+                                const struct cookie *ck) {
+    const struct mpopt *mpc = mpopts_find(&ack->mp, MPC_DATA);
+    struct subflow *sf = accept_new(mp, path);
+    if (!sf)
+        return NULL;
+    if (ck->mptcp)
+        use_echoed_key(sf, cs, ck, mpc ? mpc : mpopts_find(&ack->mp, MPC_ACK));
+    sf->conn->csum = sf->conn->csum_wanted; /* the peer's wish comes with this packet */
+    cookie_reopen(&sf->tcb, ack, ck);
+    return sf->conn;
 }
 
 /* All that is left to happen is that the peer acknowledges our end, and there is a path for that. */

@@ -24,20 +24,24 @@ struct token_node *token_find(const struct tokens *t, const struct hash_key *key
     return NULL;
 }
 
+int token_take_key(struct tokens *t, struct env *env, struct token_node *n, uint64_t key, struct dsn *idsn) {
+    uint32_t token;
+    struct dsn first;
+    mp_key_derive(key, &token, &first);
+    if (!key || !token || token_find(t, &env->hash_key, token))
+        return -EADDRINUSE;
+    n->token = token;
+    *idsn = first;
+    n->registered = true;
+    hash_table_add(&t->table, &env->mem, &n->node, token_hash(&env->hash_key, token));
+    return 0;
+}
+
 int token_new_key(struct tokens *t, struct env *env, struct token_node *n, uint64_t *key, struct dsn *idsn) {
     for (int tries = 0; tries < TOKEN_TRIES; tries++) {
-        uint64_t k = rng_u64(&env->rng);
-        uint32_t tok;
-        struct dsn first;
-        mp_key_derive(k, &tok, &first);
-        if (!k || !tok || token_find(t, &env->hash_key, tok))
-            continue;
-        *key = k;
-        n->token = tok;
-        *idsn = first;
-        n->registered = true;
-        hash_table_add(&t->table, &env->mem, &n->node, token_hash(&env->hash_key, tok));
-        return 0;
+        *key = rng_u64(&env->rng);
+        if (!token_take_key(t, env, n, *key, idsn))
+            return 0;
     }
     return -EADDRINUSE;
 }

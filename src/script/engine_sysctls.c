@@ -10,6 +10,7 @@
 enum sysctl_class {
     SWITCH,    /* bool */
     COUNT,     /* uint8_t */
+    NUMBER,    /* uint32_t */
     TIME,      /* uint64_t nanoseconds, given in `unit` */
     RMEM,      /* "min default max" */
     WMEM,      /* the same */
@@ -34,6 +35,9 @@ static const struct row {
     {"net.ipv4.tcp_window_scaling", SWITCH, AT(window_scaling), 0, NULL},
     {"net.ipv4.tcp_syn_retries", COUNT, AT(syn_retries), 0, NULL},
     {"net.ipv4.tcp_synack_retries", COUNT, AT(synack_retries), 0, NULL},
+    {"net.ipv4.tcp_syncookies", COUNT, AT(syncookies), 0, NULL},
+    {"net.ipv4.tcp_max_syn_backlog", NUMBER, AT(max_syn_backlog), 0, NULL},
+    {"net.ipv4.tcp_abort_on_overflow", SWITCH, AT(abort_on_overflow), 0, NULL},
     {"net.ipv4.tcp_retries2", COUNT, AT(retries2), 0, NULL},
     {"net.ipv4.tcp_slow_start_after_idle", SWITCH, AT(slow_start_after_idle), 0, NULL},
     {"net.ipv4.tcp_keepalive_time", TIME, AT(keepalive_time), SEC(1), NULL},
@@ -69,9 +73,6 @@ static const struct row {
     {"net.ipv4.tcp_pacing_*", REMARK, 0, 0, "no pacing"},
     {"net.ipv4.tcp_ecn*", REMARK, 0, 0, "no ECN"},
     {"net.ipv4.tcp_fastopen*", REMARK, 0, 0, "no TCP Fast Open"},
-    {"net.ipv4.tcp_syncookies", REMARK, 0, 0, "no SYN cookies"},
-    {"net.ipv4.tcp_max_syn_backlog", REMARK, 0, 0, "the backlog of listen() bounds handshakes too"},
-    {"net.ipv4.tcp_abort_on_overflow", REMARK, 0, 0, "a SYN beyond the backlog is dropped"},
     {"net.ipv4.tcp_base_mss", REMARK, 0, 0, "no probing for the path MTU"},
     {"net.ipv4.tcp_mtu_probe_floor", REMARK, 0, 0, "no probing for the path MTU"},
     {"net.ipv4.tcp_mtu_probing", REMARK, 0, 0, "no probing for the path MTU"},
@@ -121,6 +122,7 @@ static const struct row {
     {"net.ipv6.auto_flowlabels", REMARK, 0, 0, "each subflow has a label"},
     {"net.ipv6.bindv6only", REMARK, 0, 0, "by IPV6_V6ONLY only"},
     {"tcp_cubic.parameters.*", REMARK, 0, 0, "CUBIC is as its specification has it"},
+    {"net.core.somaxconn", REMARK, 0, 0, "4096, as Linux has it by default"},
     {"net.core.*", REMARK, 0, 0, "no queues; buffers are bounded as by default"},
 #undef AT
 };
@@ -173,6 +175,11 @@ static int set_value(const struct row *row, struct umptcp_config *config, const 
         if (!one || n[0] > UINT8_MAX)
             return -EINVAL;
         *(uint8_t *)at = (uint8_t)n[0];
+        return 0;
+    case NUMBER:
+        if (!one || n[0] > INT_MAX)
+            return -EINVAL;
+        *(uint32_t *)at = (uint32_t)n[0];
         return 0;
     case TIME:
         if (!one || n[0] > INT_MAX)

@@ -52,7 +52,7 @@ static const char *check_listener(const struct umptcp *s, const struct listener 
     uint32_t pending = 0;
     list_for_each (n, &s->mp.conns)
         pending += container_of(n, struct conn, node)->listener == l;
-    if (pending != l->pending || l->count > l->pending || l->pending > l->backlog)
+    if (pending != l->pending || l->count > l->pending || l->count > l->backlog)
         return "a listener does not know how many connections it has";
     for (uint32_t i = 0; i < l->count; i++)
         if (l->queue[(l->head + i) % l->backlog]->listener != l)

@@ -64,8 +64,12 @@ static enum drop tcp_packet(struct umptcp *s, int netif, const struct ip_hdr *ip
     }
     mib_add(&s->env.mib, MIB_TCP_IN_SEGS, seg_count(&seg));
     struct subflow *sf = subflow_find(&s->mp, &seg.flow);
+    if (!sf && (seg.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK)
+        sf = listener_ack(s, netif, &seg, &drop);
     if (!sf)
-        return unconnected(s, netif, &seg);
+        return drop ? drop : unconnected(s, netif, &seg);
+    if (listener_overflows(s, sf, &seg))
+        return DROP_TCP_BACKLOG;
     bool answer = false, reopen = false;
     drop = subflow_input(sf, &seg, &answer, &reopen);
     if (answer)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Listeners. A connection is made by the SYN and belongs to its listener until it is accepted; those in handshake and
- * those that wait to be accepted together fill the backlog, so a flood of SYNs takes bounded memory. The queue has room
- * for all of them from the start: a handshake that succeeded cannot fail here.
+ * Listeners. A connection is made by the SYN and belongs to its listener until it is accepted. The backlog bounds those
+ * that wait for that, and as many again that are in handshake: so a flood of SYNs takes bounded memory, and keeps
+ * nobody out. For where there are too many handshakes a SYN is answered without state (tcp/cookie.h), and the third
+ * packet makes the connection.
  */
 #include <assert.h>
 #include <errno.h>
@@ -63,6 +64,7 @@ static struct listener *listener_new(struct umptcp *s, const struct umptcp_liste
     l->local = what->local;
     l->tcp_only = what->tcp_only;
     l->backlog = backlog ? backlog : 1;
+    l->cookie_at = UMPTCP_NEVER;
     l->queue = mem_alloc(mem, l->backlog * sizeof *l->queue);
     l->sock = l->queue ? handle_new(&s->handles, HANDLE_LISTENER, l) : (umptcp_sock){0};
     if (l->sock.v)
@@ -114,30 +116,134 @@ void listener_free(struct umptcp *s, struct listener *l) {
 
 static struct conn **queue_at(const struct listener *l, uint32_t i) { return &l->queue[(l->head + i) % l->backlog]; }
 
-enum drop listener_syn(struct umptcp *s, struct listener *l, int netif, const struct seg *syn) {
-    if (l->pending >= l->backlog) {
-        mib_inc(&s->env.mib, MIB_TCP_LISTEN_DROPS);
-        return DROP_TCP_BACKLOG;
-    }
-    const struct path path = path_back(s, netif, &syn->flow);
-    struct conn *c = conn_accept_syn(&s->mp, &path, syn, !l->tcp_only);
-    if (!c) {
-        mib_inc(&s->env.mib, MIB_TCP_LISTEN_DROPS);
-        return DROP_NO_MEMORY;
-    }
+static enum drop refuse(struct umptcp *s, enum mib why, enum drop drop) {
+    mib_inc(&s->env.mib, why);
+    mib_inc(&s->env.mib, MIB_TCP_LISTEN_DROPS);
+    return drop;
+}
+
+static bool queue_full(const struct listener *l) { return l->count >= l->backlog; }
+
+static uint32_t handshakes(const struct listener *l) { return l->pending - l->count; }
+
+/* Without cookies a quarter of the room is left to those who are known, as Linux has it; here nobody is. */
+static bool nearly_full(const struct umptcp *s, const struct listener *l) {
+    const uint32_t max = s->env.cfg.max_syn_backlog;
+    return max < handshakes(l) || max - handshakes(l) < max / 4;
+}
+
+static void adopt(struct listener *l, struct conn *c) {
     c->listener = l;
     l->pending++;
     if (l->pm)
         c->pm = l->pm;
     sockopt_inherit(c, l);
+}
+
+static struct netif_caps no_caps(const void *ctx, int netif) {
+    (void)ctx;
+    (void)netif;
+    return (struct netif_caps){0};
+}
+
+/* What the connection would say first is sent; the connection itself is not kept. */
+static enum drop answer_syn(struct umptcp *s, struct listener *l, const struct path *path, const struct seg *syn) {
+    struct umptcp_out out;
+    struct conn *c = conn_answer_syn(&s->mp, path, syn, !l->tcp_only, &s->cookies);
+    if (!c)
+        return DROP_NO_MEMORY;
+    sockopt_inherit(c, l);
+    if (conn_output(c, &out, no_caps, NULL)) {
+        reply_packet(&s->replies, &out);
+        l->cookie_at = s->env.now;
+        mib_inc(&s->env.mib, MIB_TCP_COOKIES_SENT);
+    }
+    conn_free(c);
     return DROP_NONE;
+}
+
+static enum drop keep_syn(struct umptcp *s, struct listener *l, const struct path *path, const struct seg *syn) {
+    struct conn *c = conn_accept_syn(&s->mp, path, syn, !l->tcp_only);
+    if (!c)
+        return DROP_NO_MEMORY;
+    adopt(l, c);
+    return DROP_NONE;
+}
+
+enum drop listener_syn(struct umptcp *s, struct listener *l, int netif, const struct seg *syn) {
+    const struct umptcp_config *cfg = &s->env.cfg;
+    const struct path path = path_back(s, netif, &syn->flow);
+    const bool pressed = handshakes(l) >= l->backlog || cfg->syncookies == 2;
+    if (pressed && !cfg->syncookies)
+        return refuse(s, MIB_TCP_REQQ_DROP, DROP_TCP_BACKLOG);
+    if (pressed)
+        mib_inc(&s->env.mib, MIB_TCP_REQQ_COOKIES);
+    if (queue_full(l))
+        return refuse(s, MIB_TCP_LISTEN_OVERFLOWS, DROP_TCP_BACKLOG);
+    enum drop drop = DROP_TCP_BACKLOG;
+    if (cfg->syncookies || !nearly_full(s, l))
+        drop = pressed ? answer_syn(s, l, &path, syn) : keep_syn(s, l, &path, syn);
+    if (drop)
+        mib_inc(&s->env.mib, MIB_TCP_LISTEN_DROPS);
+    return drop;
+}
+
+bool listener_overflows(struct umptcp *s, struct subflow *sf, const struct seg *seg) {
+    const struct listener *l = sf->conn->listener;
+    const bool third = l && !sf->join && sf->tcb.state == UMPTCP_SYN_RCVD &&
+                       (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK && seg->ack.v == sf->tcb.isn.v + 1;
+    if (!third || !queue_full(l))
+        return false;
+    refuse(s, MIB_TCP_LISTEN_OVERFLOWS, DROP_TCP_BACKLOG);
+    if (s->env.cfg.abort_on_overflow) {
+        mib_inc(&s->env.mib, MIB_TCP_EMBRYONIC_RSTS);
+        conn_abort(sf->conn, ECONNABORTED);
+    }
+    return true;
+}
+
+/* A DSS alone overtook the keys (subflow_input() has it, too): they come again. */
+static bool waits_for_keys(const struct cookie *ck, const struct seg *ack) {
+    return ck->mptcp && mpopts_find(&ack->mp, MP_DSS) && !mpopts_find(&ack->mp, MPC_DATA);
+}
+
+struct subflow *listener_ack(struct umptcp *s, int netif, const struct seg *ack, enum drop *drop) {
+    struct listener *l = listener_find(s, &ack->flow.local);
+    struct cookie ck;
+    if (!l || time_is_never(l->cookie_at) || time_since(s->env.now, l->cookie_at) > COOKIE_LIFE)
+        return NULL;
+    if (!cookie_of_ack(&s->cookies, ack, &ck)) {
+        mib_inc(&s->env.mib, MIB_TCP_COOKIES_FAILED);
+        return NULL;
+    }
+    if (waits_for_keys(&ck, ack)) {
+        *drop = DROP_MP_NOT_ESTABLISHED;
+        return NULL;
+    }
+    mib_inc(&s->env.mib, MIB_TCP_COOKIES_RECV);
+    if (queue_full(l)) {
+        *drop = refuse(s, MIB_TCP_LISTEN_OVERFLOWS, DROP_TCP_BACKLOG);
+        if (s->env.cfg.abort_on_overflow)
+            reply_rst(&s->replies, netif, ack, NULL);
+        return NULL;
+    }
+    const struct path path = path_back(s, netif, &ack->flow);
+    struct conn *c = conn_accept_cookie(&s->mp, &path, ack, &s->cookies, &ck);
+    if (!c) {
+        mib_inc(&s->env.mib, MIB_TCP_LISTEN_DROPS);
+        *drop = DROP_NO_MEMORY;
+        return NULL;
+    }
+    adopt(l, c);
+    cookie_reopened(&conn_first(c)->tcb, conn_window(c));
+    return conn_first(c);
 }
 
 void listener_ready(struct umptcp *s, struct conn *c) {
     struct listener *l = c->listener;
     if (!l || c->state == UMPTCP_CLOSED)
         return;
-    assert(l->count < l->pending && l->pending <= l->backlog);
+    assert(l->count < l->pending && l->count < l->backlog);
     *queue_at(l, l->count++) = c;
     l->notify = true;
     event_listener(s, l);

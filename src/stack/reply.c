@@ -103,6 +103,18 @@ void reply_rst(struct replies *r, int netif, const struct seg *seg, const enum m
         mib_inc(&r->env->mib, MIB_MP_RST_TX);
 }
 
+void reply_packet(struct replies *r, const struct umptcp_out *packet) {
+    assert(packet->len == packet->hdr_len && !packet->csum_partial);
+    struct reply *reply = append(r, packet->len);
+    if (!reply)
+        return;
+    memcpy(reply->packet, packet->hdr, packet->len);
+    reply->netif = packet->netif;
+    reply->v6 = packet->v6;
+    reply->hdr_len = (uint8_t)packet->hdr_len;
+    reply->csum_offset = (uint8_t)packet->csum_offset;
+}
+
 /* A bucket of tokens that fills with time. */
 static bool take_echo_token(struct replies *r) {
     dur passed = time_since(r->env->now, r->echo_at), per_token = SEC(1) / ECHO_PER_SECOND;

@@ -29,6 +29,8 @@ void replies_free(struct replies *r);
 void reply_rst(struct replies *r, int netif, const struct seg *seg, const enum mp_rst_reason *reason);
 /* Answers an echo request with a packet of at most `mtu` bytes. DROP_NONE, DROP_ICMP_RATE or DROP_NO_MEMORY. */
 enum drop reply_echo(struct replies *r, int netif, uint32_t mtu, const struct ip_hdr *request);
+/* Sends a packet that was made elsewhere, headers only, with its checksum; lost when there is no room. */
+void reply_packet(struct replies *r, const struct umptcp_out *packet);
 /* The next answer; false when none waits. */
 bool replies_output(struct replies *r, struct umptcp_out *out);
 /* What was handed out is no longer needed. */

@@ -17,6 +17,8 @@ void umptcp_config_init(struct umptcp_config *cfg) {
         .wmem_max = 4 * 1024 * 1024,
         .syn_retries = 7, /* 255 s; Linux gives up after 127 s, RFC 9293 3.8.3 wants at least 180 s */
         .synack_retries = 5,
+        .syncookies = 1,
+        .max_syn_backlog = 4096,
         .retries2 = 15,
         .rto_min = MSEC(200),
         .rto_max = SEC(120),
@@ -114,6 +116,7 @@ static bool make_parts(struct umptcp *s) {
     net_init(&s->net, &env->mem);
     handles_init(&s->handles, &env->mem);
     replies_init(&s->replies, env);
+    cookies_init(&s->cookies, env);
     pm_endpoints_init(&s->endpoints);
     bool made = !mp_init(&s->mp, env);
     made = !frags_init(&s->frags, env, TIMER_FRAGS) && made;

@@ -39,6 +39,7 @@ struct listener {
     bool notify;         /* someone can be accepted, and the application was not told */
     uint32_t backlog;    /* room of `queue` */
     uint32_t pending;    /* connections in handshake, and those in the queue */
+    utime cookie_at;     /* the last SYN/ACK without state; UMPTCP_NEVER: none */
     struct conn **queue; /* a ring of those that can be accepted */
     uint32_t head, count;
     const struct pm_ops *pm; /* of its connections; NULL: as configured */
@@ -54,6 +55,7 @@ struct umptcp {
     struct handles handles;
     struct hash_table listeners;
     struct replies replies;
+    struct cookies cookies;
     struct frags frags;
     const char *pm_error; /* umptcp_pm_error() */
 };
@@ -90,6 +92,11 @@ enum drop icmp_input(struct umptcp *s, int netif, const struct ip_hdr *ip, bool 
 struct listener *listener_find(const struct umptcp *s, const struct umptcp_sockaddr *local);
 /* A SYN came for it. */
 enum drop listener_syn(struct umptcp *s, struct listener *l, int netif, const struct seg *syn);
+/* The third packet of a handshake, when there is no room for it in the backlog: true, and it is not to be used. */
+bool listener_overflows(struct umptcp *s, struct subflow *sf, const struct seg *seg);
+/* An acknowledgment for no subflow: the one that it makes when it acknowledges a cookie, and is to go on to. NULL:
+ * none, and why, unless that is not for the listener to say. */
+struct subflow *listener_ack(struct umptcp *s, int netif, const struct seg *ack, enum drop *drop);
 /* A connection of it got through its handshake. */
 void listener_ready(struct umptcp *s, struct conn *c);
 /* A connection that was not accepted is over, or is accepted now: its listener forgets it. */

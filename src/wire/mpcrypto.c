@@ -8,6 +8,15 @@
 
 #include "wire/bytes.h"
 
+uint64_t mp_keyed_key(const uint8_t *secret, size_t secret_len, const uint8_t *msg, size_t msg_len) {
+    uint8_t hmac[SHA256_DIGEST_SIZE];
+    struct hmac_sha256_ctx ctx;
+    hmac_sha256_set_key(&ctx, secret_len, secret);
+    hmac_sha256_update(&ctx, msg_len, msg);
+    hmac_sha256_digest(&ctx, sizeof hmac, hmac);
+    return load_be64(hmac);
+}
+
 void mp_key_derive(uint64_t key, uint32_t *token, struct dsn *idsn) {
     uint8_t octets[8], digest[SHA256_DIGEST_SIZE];
     store_be64(octets, key);

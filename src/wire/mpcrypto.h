@@ -8,6 +8,8 @@
 #include "wire/addr.h"
 #include "wire/checksum.h"
 
+/* A key made of what is public, by a secret: the leftmost 64 bits of HMAC-SHA256(secret, msg). */
+uint64_t mp_keyed_key(const uint8_t *secret, size_t secret_len, const uint8_t *msg, size_t msg_len);
 /* Leftmost 32 and rightmost 64 bits of SHA-256(key). */
 void mp_key_derive(uint64_t key, uint32_t *token, struct dsn *idsn);
 
