@@ -39,9 +39,11 @@ int token_take_key(struct tokens *t, struct env *env, struct token_node *n, uint
 
 int token_new_key(struct tokens *t, struct env *env, struct token_node *n, uint64_t *key, struct dsn *idsn) {
     for (int tries = 0; tries < TOKEN_TRIES; tries++) {
-        *key = rng_u64(&env->rng);
-        if (!token_take_key(t, env, n, *key, idsn))
+        uint64_t k = rng_u64(&env->rng);
+        if (!token_take_key(t, env, n, k, idsn)) {
+            *key = k;
             return 0;
+        }
     }
     return -EADDRINUSE;
 }
