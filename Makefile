@@ -182,6 +182,20 @@ src_script = \
 	src/script/symbols_table.c \
 	src/script/words.c
 
+src_sim = \
+	src/sim/box_parse.c \
+	src/sim/fate.c \
+	src/sim/header.c \
+	src/sim/inject.c \
+	src/sim/kinds.c \
+	src/sim/middlebox.c \
+	src/sim/nat.c \
+	src/sim/options.c \
+	src/sim/packet.c \
+	src/sim/payload.c \
+	src/sim/proxy.c \
+	src/sim/segments.c
+
 src_tools = \
 	src/tools/packetdrill_so.c \
 	src/tools/pkt_capture.c \
@@ -203,7 +217,7 @@ src_tools = \
 	src/tools/umptcp-pkt.c
 
 ENGINE = $(foreach l,base wire cc tcp sched pm mptcp stack,$(src_$l))
-SRC = $(ENGINE) $(src_io) $(src_script)
+SRC = $(ENGINE) $(src_io) $(src_script) $(src_sim)
 # The engine under the original packetdrill.
 ADAPTER = src/tools/packetdrill_so.c
 PKT = $(filter-out $(ADAPTER),$(src_tools))
@@ -273,9 +287,9 @@ $B/libumptcp.so.0: $(call lib,$(ENGINE))
 	$(call say,LD,$@)
 	$Q$(CC) -shared -Wl,-soname,libumptcp.so.0 -Wl,-z,defs -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-# Drivers, loop, recorder: not installed. It brings its own copy of the codecs that it uses; what they have of the public
-# functions gives way to the library's.
-$B/lib/umptcpio.o: $(call lib,$(src_io) $(src_base) $(src_wire))
+# Drivers, loop, recorder, middleboxes: not installed. It brings its own copy of the codecs that it uses; what they have
+# of the public functions gives way to the library's.
+$B/lib/umptcpio.o: $(call lib,$(src_io) $(src_sim) $(src_base) $(src_wire))
 	$(call say,LD,$@)
 	$Q$(LD) -r -o $@.tmp $^
 	$Qobjcopy --wildcard --weaken-symbol='umptcp_*' $@.tmp $@ && rm $@.tmp

@@ -33,6 +33,10 @@ static void on_event(struct world *w, int host, const struct umptcp_event *ev) {
     case UMPTCP_EV_SUBFLOW_UP:
         t->subflows_up++;
         break;
+    case UMPTCP_EV_SUBFLOW_DOWN:
+        t->subflows_down[host]++;
+        t->reason[host] = ev->reason;
+        break;
     case UMPTCP_EV_FALLBACK:
         t->fallbacks++;
         break;
@@ -43,14 +47,20 @@ static void on_event(struct world *w, int host, const struct umptcp_event *ev) {
 
 void transfer_start(struct transfer *t, struct world *w, uint64_t seed, uint64_t to_server, uint64_t to_client,
                     uint32_t piece) {
-    bool tcp_only[2] = {t->tcp_only[0], t->tcp_only[1]};
+    struct transfer said = *t;
     memset(t, 0, sizeof *t);
-    memcpy(t->tcp_only, tcp_only, sizeof tcp_only);
+    memcpy(t->tcp_only, said.tcp_only, sizeof said.tcp_only);
+    memcpy(t->edit, said.edit, sizeof said.edit);
+    t->open = said.open;
+    t->may_differ = said.may_differ;
     t->w = w;
     t->seed = t->rng = seed;
     t->piece = piece;
     t->end[CLIENT].to_send = t->end[SERVER].to_receive = to_server;
     t->end[SERVER].to_send = t->end[CLIENT].to_receive = to_client;
+    for (int dir = 0; dir < 2; dir++)
+        if (t->edit[dir].insert || t->edit[dir].remove)
+            t->end[!dir].to_receive += t->edit[dir].insert - (uint64_t)t->edit[dir].remove;
     w->on_event = on_event;
     w->arg = t;
     const struct umptcp_listen l = {.local.port = TRANSFER_PORT, .backlog = 16, .tcp_only = t->tcp_only[SERVER]};
@@ -85,11 +95,22 @@ static bool end_send(struct transfer *t, int host) {
         e->sent += (uint64_t)r;
         any = true;
     }
-    if (!e->shut) {
+    if (!e->shut && !t->open) {
         umptcp_shutdown(s, e->sock, t->w->now);
         e->shut = any = true;
     }
     return any;
+}
+
+/* Whether a byte that came at a position of a direction is the right one. */
+static bool is_right(struct transfer *t, int direction, uint64_t pos, uint8_t byte) {
+    const struct transfer_edit *e = &t->edit[direction];
+    uint8_t original = transfer_byte(t->seed, direction, pos);
+    if (pos >= e->at && pos < e->at + e->insert)
+        return e->insert > e->remove || byte != original;
+    if (pos >= e->at + e->insert)
+        original = transfer_byte(t->seed, direction, pos - e->insert + e->remove);
+    return byte == original || ++t->differed <= t->may_differ;
 }
 
 static bool end_receive(struct transfer *t, int host) {
@@ -108,7 +129,7 @@ static bool end_receive(struct transfer *t, int host) {
         if (r < 0)
             return any;
         for (ptrdiff_t i = 0; i < r; i++)
-            if (buf[i] != transfer_byte(t->seed, !host, e->received + (uint64_t)i)) {
+            if (!is_right(t, !host, e->received + (uint64_t)i, buf[i])) {
                 t->wrong = "a byte differs";
                 return true;
             }
@@ -133,6 +154,13 @@ void transfer_pump(struct transfer *t) {
         }
     }
     world_settle(t->w);
+}
+
+bool transfer_delivered(const struct transfer *t) {
+    for (int host = 0; host < 2; host++)
+        if (t->end[host].sent < t->end[host].to_send || t->end[host].received < t->end[host].to_receive)
+            return false;
+    return true;
 }
 
 bool transfer_done(const struct transfer *t) { return t->end[CLIENT].closed && t->end[SERVER].closed; }

@@ -17,6 +17,12 @@ struct transfer_end {
     int error;
 };
 
+/* What something on the way does to the stream of a direction, and is to: the receiver gets it so. */
+struct transfer_edit {
+    uint64_t at;
+    uint32_t remove, insert; /* the inserted bytes are whatever they are, but not what stood there */
+};
+
 struct transfer {
     struct world *w;
     uint64_t seed, rng;
@@ -24,9 +30,16 @@ struct transfer {
     struct transfer_end end[2];
     uint32_t piece; /* largest write and read */
     bool tcp_only[2];
+    /* What the caller sets beforehand, as tcp_only: transfer_start() leaves it. */
+    bool open;                    /* no direction ends yet, though all was sent */
+    struct transfer_edit edit[2]; /* by direction, 0: to the server */
+    uint32_t may_differ;          /* so many bytes */
+    uint32_t differed;
     bool accepted;
     const char *wrong; /* what went wrong; NULL: nothing yet */
     uint32_t subflows_up, fallbacks;
+    uint32_t subflows_down[2];
+    uint8_t reason[2]; /* of the last subflow that went: its MP_TCPRST */
 };
 
 /* Listens and connects; `to_server` and `to_client` bytes are to go each way. */
@@ -34,6 +47,8 @@ void transfer_start(struct transfer *t, struct world *w, uint64_t seed, uint64_t
                     uint32_t piece);
 /* Lets both applications do what they can now. */
 void transfer_pump(struct transfer *t);
+/* Everything that was to be sent so far was received. */
+bool transfer_delivered(const struct transfer *t);
 /* Both ends have sent and received all, seen the end, and given up their handles. */
 bool transfer_done(const struct transfer *t);
 /* The byte at a position of a direction (0: to the server). */

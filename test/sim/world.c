@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 #include "io/memory.h"
 #include "io/pcapng.h"
+#include "sim/middlebox.h"
 
 enum { WORLD_START_S = 1000, SETTLE_ROUNDS_MAX = 100000, BURST_MAX = 100000 };
 
@@ -126,6 +128,15 @@ static void host_init(struct world *w, int h, const struct world_config *cfg) {
     host->idle_memory = umptcp_mem_used(host->s);
 }
 
+static void wrap_middlebox(struct world *w, int path, const char *chain, struct driver **d) {
+    char error[MIDDLEBOX_ERROR_MAX];
+    int err = middlebox_wrap(*d, chain, sim_random(&w->rng), d, error);
+    if (err)
+        fprintf(stderr, "%s: %s\n", chain, err == -EINVAL ? error : strerror(-err));
+    assert(!err);
+    w->host[CLIENT].box[path] = *d;
+}
+
 void world_init(struct world *w, const struct world_config *cfg) {
     memset(w, 0, sizeof *w);
     w->now.ns = WORLD_START_S * 1000000000ull;
@@ -154,6 +165,8 @@ void world_init(struct world *w, const struct world_config *cfg) {
                 assert(!err);
                 w->host[h].link[i] = ends[h];
             }
+            if (h == CLIENT && cfg->middlebox[i])
+                wrap_middlebox(w, i, cfg->middlebox[i], &ends[h]);
             if (h == 0 && w->pcap) {
                 err = pcapng_wrap(w->pcap, ends[h], &ends[h]);
                 assert(!err);
@@ -227,6 +240,7 @@ void world_settle(struct world *w) {
             }
             any |= host_output(w, &w->host[h]);
         }
+        any |= w->also && w->also(w);
     }
 }
 

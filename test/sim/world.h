@@ -21,12 +21,15 @@ struct world_config {
     uint32_t mtu; /* 0: 1500 */
     struct umptcp_config host[2];
     const char *pcap; /* of the first host; NULL: none */
+    /* Middleboxes next to the first host, by path, whose outgoing packets go `out` (sim/middlebox.h); NULL: none. */
+    const char *middlebox[WORLD_PATHS_MAX];
 };
 
 struct host {
     struct umptcp *s;
     struct driver *driver[WORLD_PATHS_MAX];
     struct driver *link[WORLD_PATHS_MAX]; /* the fault wrapper within it; NULL when bare */
+    struct driver *box[WORLD_PATHS_MAX];  /* the middleboxes within it; NULL without */
     int netif[WORLD_PATHS_MAX];
     size_t idle_memory; /* of the stack when nothing happened yet */
     size_t allocated;   /* through the test's allocator */
@@ -43,6 +46,7 @@ struct world {
     uint64_t rng;
     void (*on_event)(struct world *w, int host, const struct umptcp_event *ev);
     void (*on_packet)(struct world *w, struct umptcp_packet *pkt); /* before a stack gets it: may point it elsewhere */
+    bool (*also)(struct world *w); /* moves what else there is; true when something was */
     void *arg;
     uint64_t packets;
 };
