@@ -129,6 +129,8 @@ void conn_close(struct conn *c) {
 static void reset_all(struct conn *c, uint16_t signals, int error) {
     list_for_each_safe (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
+        if (sf->state == SF_FASTCLOSE)
+            continue;
         sf->signals |= signals;
         subflow_reset(sf, MPRST_UNSPEC, error);
     }
@@ -136,10 +138,66 @@ static void reset_all(struct conn *c, uint16_t signals, int error) {
     conn_ready(c);
 }
 
+/* The subflow that says MP_FASTCLOSE on an ACK: one that works. NULL: there is none, or RSTs are to say it. */
+static struct subflow *fastclose_carrier(const struct conn *c) {
+    struct subflow *second_best = NULL;
+    if (!c->mp->env->cfg.fastclose_ack || !conn_is_mptcp(c) || c->state == UMPTCP_CLOSED)
+        return NULL;
+    list_for_each (n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        if (subflow_usable(sf) && !sf->timeouts)
+            return sf;
+        if (sf->state == SF_ACTIVE)
+            second_best = sf;
+    }
+    return second_best;
+}
+
+/* One RTO for the answer, and twice as long after each repetition. */
+static void say_fastclose(struct subflow *sf) {
+    struct conn *c = sf->conn;
+    const struct umptcp_config *cfg = &c->mp->env->cfg;
+    dur rto = rtt_rto_base(&sf->tcb.rtt, cfg->rto_min, cfg->rto_max) << c->rtx_rounds;
+    sf->signals |= SIG_FASTCLOSE;
+    conn_set_due(c, DUE_LINGER, time_add(c->mp->env->now, rto < cfg->rto_max ? rto : cfg->rto_max));
+    conn_ready(c);
+}
+
 void conn_abort(struct conn *c, int error) {
     conn_tell_closed(c);
+    struct subflow *carrier = fastclose_carrier(c);
     conn_finish(c, error);
-    reset_all(c, conn_is_mptcp(c) ? SIG_FASTCLOSE : 0, error);
+    if (carrier) {
+        carrier->state = SF_FASTCLOSE;
+        c->rtx_rounds = 0;
+        say_fastclose(carrier);
+    }
+    reset_all(c, conn_is_mptcp(c) && !carrier ? SIG_FASTCLOSE : 0, error);
+}
+
+void close_fast_timeout(struct conn *c) {
+    list_for_each_safe (n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        if (sf->state != SF_FASTCLOSE)
+            continue;
+        if (c->rtx_rounds++ < FASTCLOSE_RETRIES) {
+            say_fastclose(sf);
+        } else { /* a RST says it too, and nothing has to come back */
+            sf->signals |= SIG_FASTCLOSE;
+            subflow_reset(sf, MPRST_UNSPEC, ETIMEDOUT);
+        }
+    }
+}
+
+/* The peer gave up at the same time: its MP_FASTCLOSE is answered as ours would be. All else is of no use any more. */
+enum drop close_fast_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx) {
+    struct conn *c = sf->conn;
+    const struct mpopt *fast = mpopts_find(&seg->mp, MP_FASTCLOSE);
+    if (rx->acceptable && fast && fast->fastclose.key == c->local_key) {
+        mib_inc(&c->mp->env->mib, MIB_MP_FASTCLOSE_RX);
+        subflow_reset(sf, MPRST_UNSPEC, ECONNRESET);
+    }
+    return seg->len && !rx->drop ? DROP_TCP_RECV_CLOSED : rx->drop;
 }
 
 void close_fast(struct conn *c) {

@@ -48,6 +48,7 @@ enum mptcp_limit {
     ECHOES_MAX = PM_REMOTES_MAX,
     JOIN_ACK_RETRIES = 6,
     SIGNAL_ACKS_MAX = 2,  /* duplicate ACKs in a row that only carry signals (RFC 8684 3) */
+    FASTCLOSE_RETRIES = 3, /* of MP_FASTCLOSE on an ACK (RFC 8684 3.5) */
     ORPHAN_ROUNDS = 8,    /* of the data-level timer without progress, when nobody waits for the connection any more */
     CONN_OFO_MAX = 2048,  /* holes in what was received, over all subflows */
     HOLD_OFO_MAX = 512,   /* holes in what a subflow holds */
@@ -65,7 +66,7 @@ enum mptcp_timer_kind {
 enum conn_due {
     DUE_RTX,    /* data-level retransmission; DATA_FIN; window probe */
     DUE_ALONE,  /* no subflow is left, and none came */
-    DUE_LINGER, /* an orphan's peer does not end its direction */
+    DUE_LINGER, /* an orphan's peer does not end its direction, or does not answer MP_FASTCLOSE */
     DUE_AGAIN,  /* tried again: memory was short, or a cork is to come out */
     DUE_PATH,   /* ADD_ADDR or MP_JOIN's third ACK again, path probes, unmapped data, path manager: the nearest */
     DUE_COUNT
@@ -85,6 +86,7 @@ enum subflow_state {
     SF_PRE,     /* join we opened: HMAC sent, waiting for the fourth ACK; no data */
     SF_ACTIVE,  /* carries data */
     SF_CLOSING, /* gets no new bytes: what it has still goes, then its FIN */
+    SF_FASTCLOSE, /* said MP_FASTCLOSE on an ACK, and waits for the RST that answers it (RFC 8684 3.5) */
     SF_DEAD,    /* to be freed at the end of the call */
 };
 
@@ -544,6 +546,10 @@ void close_advance(struct conn *c);
 void close_fin_rcvd(struct subflow *sf);
 /* A subflow is gone: what that means for the connection. */
 void close_subflow_gone(struct conn *c, int error);
+/* MP_FASTCLOSE on an ACK was not answered in time. */
+void close_fast_timeout(struct conn *c);
+/* A segment for a subflow that waits for that answer. */
+enum drop close_fast_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx);
 /* The peer's MP_FASTCLOSE: every subflow is reset, the application reads ECONNRESET. */
 void close_fast(struct conn *c);
 /* May still become plain TCP: one subflow, never joined, nothing sent twice, no hole in what was received. */

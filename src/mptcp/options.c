@@ -159,14 +159,18 @@ static void put_prio(struct ledger *l, const struct subflow *sf) {
 /* ---- One kind of segment each --------------------------------------------------------------------------------------
  */
 
+static void put_fastclose(struct ledger *l, const struct conn *c) {
+    struct mpopt o = {.type = MP_FASTCLOSE};
+    o.fastclose.key = c->remote_key;
+    ledger_put(l, &o);
+}
+
 static void fill_rst(struct ledger *l, const struct subflow *sf) {
     const struct conn *c = sf->conn;
     if (!conn_is_mptcp(c) && !sf->join)
         return;
     if (sf->signals & SIG_FASTCLOSE) {
-        struct mpopt o = {.type = MP_FASTCLOSE};
-        o.fastclose.key = c->remote_key;
-        ledger_put(l, &o);
+        put_fastclose(l, c);
     } else if (sf->signals & SIG_FAIL) {
         put_fail(l, sf);
     }
@@ -257,6 +261,10 @@ static void fill_ack(struct ledger *l, const struct subflow *sf, struct tcp_plan
     if (!conn_is_mptcp(c)) {
         if (sf->signals & SIG_FAIL)
             put_fail(l, sf);
+        return;
+    }
+    if (sf->state == SF_FASTCLOSE) {
+        put_fastclose(l, c);
         return;
     }
     if (sf->join && sf->state == SF_PRE) {
@@ -355,6 +363,7 @@ static void option_sent(struct subflow *sf, const struct mpopt *o) {
         mib_inc(mib, MIB_MP_FAIL_TX);
         break;
     case MP_FASTCLOSE:
+        sf->signals &= (uint16_t)~SIG_FASTCLOSE;
         mib_inc(mib, MIB_MP_FASTCLOSE_TX);
         break;
     case MP_TCPRST:

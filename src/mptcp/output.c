@@ -254,6 +254,10 @@ static void write_checksum(const struct subflow *sf, struct umptcp_out *out, boo
 /* What to send on this subflow now. */
 static bool plan_segment(const struct subflow *sf, struct tcp_plan *plan) {
     uint16_t alone = sf->signals & SIGNALS_ALONE;
+    if (sf->state == SF_FASTCLOSE) {
+        *plan = (struct tcp_plan){.kind = TCP_PLAN_ACK, .flags = TCP_ACK, .ssn = sf->tcb.snd_nxt, .carrier = true};
+        return sf->signals & SIG_FASTCLOSE;
+    }
     if (!conn_may_signal(sf->conn))
         alone &= SIG_DATA_FIN | SIG_FAIL; /* the others wait until the handshake is beyond doubt */
     if (alone && sf->state == SF_ACTIVE && sf->signal_acks < SIGNAL_ACKS_MAX && tcp_synchronized(&sf->tcb) &&

@@ -239,6 +239,8 @@ enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_r
         reset_input(sf, seg);
         return drop;
     }
+    if (sf->state == SF_FASTCLOSE)
+        return close_fast_input(sf, seg, &rx);
     if (rx.acceptable) {
         sf->probes = 0;
         sf->signal_acks = 0;
@@ -295,7 +297,10 @@ static void syn_timeout(struct subflow *sf) {
 void subflow_timeout(struct subflow *sf) {
     if (sf->state == SF_DEAD)
         return;
-    switch (tcp_timeout(&sf->tcb)) {
+    enum tcp_timeout_event what = tcp_timeout(&sf->tcb);
+    if (sf->state == SF_FASTCLOSE && sf->tcb.state != UMPTCP_CLOSED)
+        return; /* nothing of TCP's is sent there any more */
+    switch (what) {
     case TCP_TIMEOUT_NONE:
         break;
     case TCP_TIMEOUT_SYN:

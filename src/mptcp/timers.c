@@ -6,7 +6,7 @@
  *           and lost (RFC 8684 3.3.6). It runs from the oldest thing that waits: traffic does not put it off, only
  *           progress does (RFC 6298 5.1, 5.3), and it doubles with each round
  *   alone   another subflow, when the last one is gone
- *   linger  the peer's end, when nobody reads any more (FIN-WAIT-2)
+ *   linger  the peer's end, when nobody reads any more (FIN-WAIT-2); the answer to MP_FASTCLOSE on an ACK
  *   again   memory, or company for a corked byte
  *   path    address.c: announcements, joins, probes, the path manager
  *
@@ -185,7 +185,9 @@ void conn_timeout(struct conn *c) {
     if (take_due(c, DUE_PATH))
         conn_path_timeout(c);
     bool alone = take_due(c, DUE_ALONE), lingered = take_due(c, DUE_LINGER);
-    if (alone || lingered)
+    if (lingered && c->state == UMPTCP_CLOSED)
+        close_fast_timeout(c);
+    else if (alone || lingered)
         conn_abort(c, ETIMEDOUT);
     conn_ready(c);
     close_advance(c);

@@ -564,6 +564,12 @@ void mlab_close(struct mlab *l) {
     settle(l);
 }
 
+void mlab_abort(struct mlab *l) {
+    int err = umptcp_abort(l->s, l->sock, l->now);
+    assert_true(err == 0 || refused(l));
+    settle(l);
+}
+
 bool mlab_has_event(const struct mlab *l, enum umptcp_event_type type) {
     for (uint32_t i = 0; i < l->nevents; i++)
         if (l->events[i].type == type)

@@ -146,6 +146,7 @@ void mlab_recv(struct mlab *l, uint32_t len); /* exactly so many are readable */
 void mlab_recv_end(struct mlab *l);           /* nothing more, ever */
 void mlab_shutdown(struct mlab *l);
 void mlab_close(struct mlab *l);
+void mlab_abort(struct mlab *l);
 /* The events of this type that came, and were not asked for before, are taken; the last of them is returned. Fails when
  * there was none. */
 struct umptcp_event mlab_event(struct mlab *l, enum umptcp_event_type type);
