@@ -171,6 +171,28 @@ static void lift_ip(const struct ip_hdr *ip, struct packet *p) {
     p->ip.flow_label = ip->flow_label;
 }
 
+/*
+ * Bits of octets 2 and 3 that RFC 8684 reserves, by subtype. The parser does not look at them, so they are compared as
+ * they are. The flags of MP_CAPABLE are all in the script's line.
+ */
+static uint16_t reserved_bits(const uint8_t *o, uint8_t len) {
+    enum { SUBTYPES = 9, JOIN_ACK_LEN = 24 };
+    static const uint16_t reserved[SUBTYPES] = {0x0000, 0x0e00, 0x0fe0, 0x0e00, 0x0f00, 0x0e00, 0x0fff, 0x0fff, 0x0e00};
+    uint8_t subtype = o[2] >> 4;
+    if (subtype == 1 && len == JOIN_ACK_LEN)
+        return 0x0fff;
+    return subtype < SUBTYPES ? reserved[subtype] : 0;
+}
+
+static bool reserved_set(const struct raw_tcp *t) {
+    const uint8_t *at = t->h + TCP_HDR_LEN, *end = t->h + t->hdr_len, *o;
+    uint8_t len;
+    while ((o = next_option(&at, end, &len)))
+        if (o[0] == MPOPT_KIND && len > 2 && (o[2] << 8 | (len > 3 ? o[3] : 0)) & reserved_bits(o, len))
+            return true;
+    return false;
+}
+
 static const char *broken(const struct raw_tcp *t) {
     struct csum c = {0};
     csum_add_pseudo(&c, &t->ip.src, &t->ip.dst, IP_PROTO_TCP, t->ip.payload_len);
@@ -179,6 +201,8 @@ static const char *broken(const struct raw_tcp *t) {
         return "its TCP checksum is wrong";
     if (t->h[12] & 0x0e)
         return "reserved bits of its TCP header are set";
+    if (reserved_set(t))
+        return "reserved bits of its MPTCP option are set";
     for (uint32_t i = 0; i < t->len; i++)
         if (t->h[t->hdr_len + i])
             return "its payload is not the zeros that were written";
