@@ -51,6 +51,7 @@ src_cc = \
 src_tcp = \
 	src/tcp/ack.c \
 	src/tcp/cookie.c \
+	src/tcp/fastopen.c \
 	src/tcp/input.c \
 	src/tcp/output.c \
 	src/tcp/rack.c \
@@ -77,6 +78,7 @@ src_mptcp = \
 	src/mptcp/close.c \
 	src/mptcp/conn.c \
 	src/mptcp/fallback.c \
+	src/mptcp/fastopen.c \
 	src/mptcp/handshake.c \
 	src/mptcp/hold.c \
 	src/mptcp/mapping.c \
@@ -93,6 +95,7 @@ src_stack = \
 	src/stack/check.c \
 	src/stack/endpoint.c \
 	src/stack/event.c \
+	src/stack/fastopen.c \
 	src/stack/frag.c \
 	src/stack/handle.c \
 	src/stack/icmp.c \
@@ -143,6 +146,7 @@ src_script = \
 	src/script/engine_sysctls.c \
 	src/script/flow.c \
 	src/script/host.c \
+	src/script/host_fastopen.c \
 	src/script/host_file.c \
 	src/script/host_info.c \
 	src/script/host_io.c \

@@ -83,6 +83,15 @@ UMPTCP_API bool umptcp_addr_is_v4(const struct umptcp_addr *addr);
  */
 typedef void *(*umptcp_alloc_fn)(void *ctx, void *ptr, size_t old_size, size_t size);
 
+enum umptcp_fastopen { /* RFC 7413; bits of Linux's net.ipv4.tcp_fastopen */
+                       UMPTCP_FASTOPEN_CLIENT = 0x1,
+                       UMPTCP_FASTOPEN_SERVER = 0x2,             /* on listeners that ask for it */
+                       UMPTCP_FASTOPEN_CLIENT_NO_COOKIE = 0x4,   /* data goes on every SYN, without a cookie */
+                       UMPTCP_FASTOPEN_SERVER_NO_COOKIE = 0x200, /* data of every SYN is taken */
+                       UMPTCP_FASTOPEN_LISTENERS = 0x400,        /* on all listeners; with SERVER */
+};
+enum { UMPTCP_FASTOPEN_KEYS = 2, UMPTCP_FASTOPEN_KEY_LEN = 16 };
+
 /* Names are those of Linux's sysctls where there is one. Times are in nanoseconds, sizes in bytes. */
 struct umptcp_config {
     uint8_t seed[32];      /* entropy for keys, nonces, initial sequence numbers, ports: fill it from getrandom() */
@@ -109,7 +118,11 @@ struct umptcp_config {
     uint8_t initial_cwnd;       /* segments, RFC 6928 */
     bool slow_start_after_idle; /* after an idle time the window is no larger than that (RFC 5681 4.1) */
     bool sack, timestamps, window_scaling;
-    uint16_t port_min, port_max; /* ephemeral ports */
+    uint16_t port_min, port_max;                                         /* ephemeral ports */
+    uint32_t fastopen;                                                   /* enum umptcp_fastopen */
+    uint8_t fastopen_key[UMPTCP_FASTOPEN_KEYS][UMPTCP_FASTOPEN_KEY_LEN]; /* of cookies: the first one makes them, */
+    uint8_t fastopen_nkeys;              /* as many check them; 0: a random key. To rotate, put a new one in front */
+    uint64_t fastopen_blackhole_timeout; /* how long Fast Open rests, at first, when it finds no way; 0: it does not */
 
     /* net.mptcp.* */
     bool mptcp_enabled;
@@ -271,6 +284,10 @@ struct umptcp_connect {
     struct umptcp_sockaddr remote;
     struct umptcp_sockaddr local; /* zero address: chosen by route; zero port: ephemeral */
     bool tcp_only;                /* do not try MPTCP */
+    bool fastopen;           /* bytes that are sent before umptcp_output() go on the SYN (RFC 7413), as many as fit,
+                                when there is a cookie of the server; else the SYN asks for one. They may come twice
+                                to an application whose host forgot the first time, so they should do no harm then */
+    bool fastopen_no_cookie; /* the server needs none */
 };
 
 /*
@@ -281,16 +298,32 @@ struct umptcp_connect {
 UMPTCP_API int umptcp_connect(struct umptcp *s, const struct umptcp_connect *c, umptcp_sock *sock,
                               struct umptcp_time now);
 
+/* How many bytes could go on the SYN of such a connection, with `fastopen`, now; 0: there is no cookie, or no way. */
+UMPTCP_API uint32_t umptcp_fastopen_room(struct umptcp *s, const struct umptcp_connect *c, struct umptcp_time now);
+/* Forgets the cookies of servers, and where Fast Open did not work. */
+UMPTCP_API void umptcp_fastopen_forget(struct umptcp *s);
+
 struct umptcp_listen {
     struct umptcp_sockaddr local; /* all-zero address: any IPv6 and IPv4 */
     uint32_t backlog;             /* connections not yet accepted; as many again may be in handshake */
     bool tcp_only;
+    uint32_t fastopen; /* connections that Fast Open (RFC 7413) may begin before their handshake is over; 0: none. Such
+                          a one can be accepted, read and written at once. Its first bytes may be a copy of a SYN that
+                          came before: only for requests that can be made twice */
 };
 
 /* Returns 0, or -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (port 0), -ENOMEM. */
 UMPTCP_API int umptcp_listen(struct umptcp *s, const struct umptcp_listen *l, umptcp_sock *sock);
 /* Returns 0 and the next connection, or -EAGAIN, -EBADF, -EINVAL (not a listener). */
 UMPTCP_API int umptcp_accept(struct umptcp *s, umptcp_sock listener, umptcp_sock *sock);
+/*
+ * Keys of a listener's own, instead of those of the configuration, in the form of Linux's TCP_FASTOPEN_KEY. Returns 0,
+ * or -EINVAL (not 1 or 2 of them, or not a listener), -EBADF.
+ */
+UMPTCP_API int umptcp_fastopen_keys_set(struct umptcp *s, umptcp_sock listener, const uint8_t (*keys)[16], int n);
+/* Copies those that count, at most two, and returns how many; of a zero socket the configuration's. Or -EINVAL, -EBADF.
+ */
+UMPTCP_API int umptcp_fastopen_keys_get(const struct umptcp *s, umptcp_sock listener, uint8_t (*keys)[16]);
 /* How many connections wait to be accepted, or -EBADF, -EINVAL (not a listener). */
 UMPTCP_API int umptcp_pending(const struct umptcp *s, umptcp_sock listener);
 
@@ -346,6 +379,8 @@ enum umptcp_opt {
     UMPTCP_OPT_SYNCNT,       /* how often the SYN is sent again */
     UMPTCP_OPT_TTL,          /* TTL or hop limit of our packets */
     UMPTCP_OPT_TOS,          /* TOS or traffic class; the ECN bits are not the user's */
+    UMPTCP_OPT_FASTOPEN,     /* of a listener: as umptcp_listen.fastopen */
+    UMPTCP_OPT_FASTOPEN_NO_COOKIE, /* 0 or 1; of a listener: data of every SYN is taken */
 };
 
 /* Returns 0, or -ENOPROTOOPT, -EINVAL (value out of range), -EBADF. */
@@ -514,6 +549,13 @@ struct umptcp_info {
 /* Returns 0, -ENOTCONN (a listener), -EBADF. */
 UMPTCP_API int umptcp_info(struct umptcp *s, umptcp_sock sock, struct umptcp_info *info);
 
+enum umptcp_fastopen_fail { /* why data did not get there with the SYN; values of Linux */
+                            UMPTCP_FASTOPEN_OK,
+                            UMPTCP_FASTOPEN_COOKIE_UNAVAILABLE,
+                            UMPTCP_FASTOPEN_DATA_NOT_ACKED,
+                            UMPTCP_FASTOPEN_SYN_RETRANSMITTED,
+};
+
 struct umptcp_subflow_info {
     uint32_t id; /* 1 is the first one; never used again within a connection */
     enum umptcp_tcp_state state;
@@ -551,6 +593,9 @@ struct umptcp_subflow_info {
     uint32_t segs_delivered;                     /* that arrived, the SYN among them */
     uint32_t dsack_dups;                         /* that the peer says came twice */
     uint32_t segs_out_of_order;                  /* that came so */
+    bool syn_data;                               /* data of the SYN was acknowledged by it (RFC 7413) */
+    bool fastopen_child;                         /* passive, by Fast Open */
+    enum umptcp_fastopen_fail fastopen_fail;
 };
 
 /* Copies at most `max` subflows in the order they came; returns how many there are, or -EBADF, -ENOTCONN. */

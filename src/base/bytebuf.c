@@ -241,7 +241,10 @@ static int fill(struct bytebuf *b, struct chunk_pool *p, uint64_t first, uint64_
     return 0;
 }
 
+void bytebuf_renumber(struct bytebuf *b, uint64_t by) { b->shift -= by; }
+
 int bytebuf_reserve(struct bytebuf *b, struct chunk_pool *p, uint64_t pos, size_t len) {
+    pos += b->shift;
     assert(!before(pos, b->start));
     if (len == 0)
         return 0;
@@ -258,6 +261,7 @@ int bytebuf_write(struct bytebuf *b, struct chunk_pool *p, uint64_t pos, const v
     if (bytebuf_reserve(b, p, pos, len))
         return -ENOMEM;
     const uint8_t *from = src;
+    pos += b->shift;
     for (size_t n; len; pos += n, from += n, len -= n) {
         n = piece_of(pos, len);
         memcpy(find(b, pos)->data + offset_of(pos), from, n);
@@ -267,6 +271,7 @@ int bytebuf_write(struct bytebuf *b, struct chunk_pool *p, uint64_t pos, const v
 
 void bytebuf_read(const struct bytebuf *b, uint64_t pos, void *dst, size_t len) {
     uint8_t *to = dst;
+    pos += b->shift;
     for (size_t n; len; pos += n, to += n, len -= n) {
         const struct chunk *c = find(b, pos);
         assert(c);
@@ -277,6 +282,7 @@ void bytebuf_read(const struct bytebuf *b, uint64_t pos, void *dst, size_t len) 
 
 int bytebuf_slices(const struct bytebuf *b, uint64_t pos, size_t len, struct umptcp_slice *slices, int max) {
     int count = 0;
+    pos += b->shift;
     for (size_t n; len && count < max; pos += n, len -= n) {
         const struct chunk *c = find(b, pos);
         assert(c);
@@ -287,6 +293,7 @@ int bytebuf_slices(const struct bytebuf *b, uint64_t pos, size_t len, struct ump
 }
 
 void bytebuf_ref(struct bytebuf *b, uint64_t pos, size_t len) {
+    pos += b->shift;
     for (size_t n; len; pos += n, len -= n) {
         struct chunk *c = find(b, pos);
         assert(c);
@@ -296,6 +303,7 @@ void bytebuf_ref(struct bytebuf *b, uint64_t pos, size_t len) {
 }
 
 void bytebuf_unref(struct bytebuf *b, struct chunk_pool *p, uint64_t pos, size_t len) {
+    pos += b->shift;
     for (size_t n; len; pos += n, len -= n) {
         struct chunk *c = find(b, pos);
         n = piece_of(pos, len);
@@ -325,6 +333,8 @@ static void leave_below(struct bytebuf *b, struct chunk_pool *p, uint64_t low) {
 }
 
 void bytebuf_advance(struct bytebuf *b, struct chunk_pool *p, uint64_t start, uint64_t end) {
+    start += b->shift;
+    end += b->shift;
     assert(!before(start, b->start) && !before(end, start));
     struct bytebuf_dir *dir = b->dir;
     uint64_t low = base_of(start);

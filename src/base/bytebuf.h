@@ -8,7 +8,8 @@
  * holds a reference on bytes in it (a subflow that may have to send them again). So memory follows the bytes that are
  * needed, not the distance between them, and an empty buffer without references holds nothing.
  *
- * Positions wrap modulo 2^64; all that a buffer holds lies within 2^63.
+ * Positions wrap modulo 2^64; all that a buffer holds lies within 2^63. A stream that gets other numbers takes its
+ * bytes along (bytebuf_renumber()): they stay where they are.
  */
 #ifndef UMPTCP_BASE_BYTEBUF_H
 #define UMPTCP_BASE_BYTEBUF_H
@@ -30,6 +31,7 @@ void chunk_pool_free(struct chunk_pool *p);
 
 struct bytebuf {
     uint64_t start;          /* bytes below are not wanted any more (but by references) */
+    uint64_t shift;          /* a caller's position plus this is one of ours: `start` and all that chunks know */
     struct bytebuf_dir *dir; /* the chunks; NULL: none */
 };
 
@@ -39,6 +41,8 @@ uint32_t bytebuf_chunks(const struct bytebuf *b);
 void bytebuf_init(struct bytebuf *b, uint64_t start);
 /* Gives all memory back, references or not. */
 void bytebuf_free(struct bytebuf *b, struct chunk_pool *p);
+/* From now on what was position n is position n + `by`. */
+void bytebuf_renumber(struct bytebuf *b, uint64_t by);
 /* Makes sure that [pos, pos + len) has chunks. Returns 0, or -ENOMEM with nothing changed. pos must not be below start.
  * A reservation that is not used after all lives until an advance past it, or one that says the buffer is empty. */
 int bytebuf_reserve(struct bytebuf *b, struct chunk_pool *p, uint64_t pos, size_t len);

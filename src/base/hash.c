@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF", with 1 and 3 rounds), and the chained table. */
+/* SipHash (Aumasson, Bernstein: "SipHash: a fast short-input PRF") with 1 and 3 rounds or 2 and 4, and the chained
+ * table. */
 #include "base/hash.h"
 
 #include <assert.h>
@@ -34,13 +35,14 @@ static uint64_t load_rest(const uint8_t *p, size_t n) {
     return word;
 }
 
-static void sip_word(uint64_t v[4], uint64_t word) {
+static inline void sip_word(uint64_t v[4], uint64_t word, int rounds) {
     v[3] ^= word;
-    sip_round(v);
+    for (int i = 0; i < rounds; i++)
+        sip_round(v);
     v[0] ^= word;
 }
 
-uint64_t siphash13(const struct hash_key *key, const void *data, size_t len) {
+static inline uint64_t siphash(const struct hash_key *key, const void *data, size_t len, int each, int last) {
     uint64_t v[4] = {
         key->k0 ^ 0x736f6d6570736575u,
         key->k1 ^ 0x646f72616e646f6du,
@@ -50,14 +52,16 @@ uint64_t siphash13(const struct hash_key *key, const void *data, size_t len) {
     const uint8_t *p = data;
     size_t left = len;
     for (; left >= 8; p += 8, left -= 8)
-        sip_word(v, load64(p));
-    sip_word(v, (uint64_t)len << 56 | load_rest(p, left));
+        sip_word(v, load64(p), each);
+    sip_word(v, (uint64_t)len << 56 | load_rest(p, left), each);
     v[2] ^= 0xff;
-    sip_round(v);
-    sip_round(v);
-    sip_round(v);
+    for (int i = 0; i < last; i++)
+        sip_round(v);
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
+
+uint64_t siphash13(const struct hash_key *key, const void *data, size_t len) { return siphash(key, data, len, 1, 3); }
+uint64_t siphash24(const struct hash_key *key, const void *data, size_t len) { return siphash(key, data, len, 2, 4); }
 
 static struct hash_node **bucket(const struct hash_table *t, uint64_t hash) {
     return &t->buckets[hash & (t->nbuckets - 1)];

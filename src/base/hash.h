@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Keyed hash (SipHash-1-3, so that a peer cannot choose collisions) and an intrusive chained table that grows. */
+/* Keyed hash (SipHash-1-3, so that a peer cannot choose collisions; -2-4 for what leaves the host) and an intrusive
+ * chained table that grows. */
 #ifndef UMPTCP_BASE_HASH_H
 #define UMPTCP_BASE_HASH_H
 
@@ -9,6 +10,7 @@ struct hash_key {
     uint64_t k0, k1;
 };
 uint64_t siphash13(const struct hash_key *key, const void *data, size_t len);
+uint64_t siphash24(const struct hash_key *key, const void *data, size_t len);
 
 struct hash_node {
     struct hash_node *next;

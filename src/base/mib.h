@@ -47,6 +47,14 @@
     X(TCP_CHALLENGE_ACK, TcpExtTCPChallengeACK)                                                                        \
     X(TCP_KEEPALIVE, TcpExtTCPKeepAlive)                                                                               \
     X(TCP_OFO_QUEUE, TcpExtTCPOFOQueue)                                                                                \
+    X(TFO_ACTIVE, TcpExtTCPFastOpenActive)                                                                             \
+    X(TFO_ACTIVE_FAIL, TcpExtTCPFastOpenActiveFail)                                                                    \
+    X(TFO_PASSIVE, TcpExtTCPFastOpenPassive)                                                                           \
+    X(TFO_PASSIVE_FAIL, TcpExtTCPFastOpenPassiveFail)                                                                  \
+    X(TFO_LISTEN_OVERFLOW, TcpExtTCPFastOpenListenOverflow)                                                            \
+    X(TFO_COOKIE_REQD, TcpExtTCPFastOpenCookieReqd)                                                                    \
+    X(TFO_BLACKHOLE, TcpExtTCPFastOpenBlackhole)                                                                       \
+    X(TFO_ALT_KEY, TcpExtTCPFastOpenPassiveAltKey)                                                                     \
     X(TCP_ABORT_ON_DATA, TcpExtTCPAbortOnData)                                                                         \
     X(TCP_ABORT_ON_TIMEOUT, TcpExtTCPAbortOnTimeout)                                                                   \
     X(TCP_ZERO_WINDOW_PROBES, TcpExtTCPWinProbe)                                                                       \

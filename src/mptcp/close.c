@@ -78,7 +78,8 @@ static void receive_end(struct conn *c) {
 }
 
 void close_advance(struct conn *c) {
-    if (c->state == UMPTCP_CLOSED || in_handshake(c))
+    const bool early = conn_is_fast(c) && c->mode == MP_OFF; /* its FIN need not wait for the third ACK */
+    if (c->state == UMPTCP_CLOSED || (in_handshake(c) && !early))
         return;
     send_end(c);
     bool got_end = c->fin_rcvd && dsn_eq(c->rcv_nxt, c->fin_dsn);

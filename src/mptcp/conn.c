@@ -25,6 +25,7 @@ void mp_free(struct mp *mp) {
     deque_free(&mp->pm_told, &mp->env->mem);
     hash_table_free(&mp->flows, &mp->env->mem);
     tokens_free(&mp->tokens, &mp->env->mem);
+    fastopen_free(&mp->fastopen, &mp->env->mem);
 }
 
 struct conn *conn_new(struct mp *mp) {
@@ -66,6 +67,7 @@ void conn_free(struct conn *c) {
     timer_cancel(&env->timers, &c->timer);
     timers_reserve(&env->timers, -CONN_TIMERS);
     token_release(&c->mp->tokens, &c->token);
+    conn_fast_free(c);
     bytebuf_free(&c->sndbuf, &env->chunks);
     bytebuf_free(&c->rcvbuf, &env->chunks);
     ranges_free(&c->reinject, mem);

@@ -21,8 +21,8 @@
  * Files: conn.c life; token.c; handshake.c MP_CAPABLE and MP_JOIN; subflow.c a subflow's life and input; mapping.c both
  * kinds of mappings; receive.c and hold.c payload into the stream; output.c scheduling and segments; options.c which
  * MPTCP options a segment carries; reinject.c DATA_ACK, stale and dead paths; timers.c what the connection waits for;
- * close.c DATA_FIN, MP_FASTCLOSE, end; fallback.c; address.c ADD_ADDR and the other path signals; buffer.c windows and
- * auto-tuning.
+ * close.c DATA_FIN, MP_FASTCLOSE, end; fallback.c; fastopen.c data on the SYN; address.c ADD_ADDR and the other path
+ * signals; buffer.c windows and auto-tuning.
  *
  * "The peer spoke" is noted where something waits for it: tcb.keep_sent for TCP's own probes, subflow.probes for a path
  * that is asked whether it lives, conn.rtx_rounds for the connection's timer, subflow.signal_acks for the limit of
@@ -38,6 +38,7 @@
 #include "pm/pm.h"
 #include "sched/sched.h"
 #include "tcp/cookie.h"
+#include "tcp/fastopen.h"
 #include "tcp/tcb.h"
 
 enum mptcp_limit {
@@ -220,6 +221,19 @@ struct conn_paths {
     struct dsn fail_dsn; /* for SIG_FAIL */
 };
 
+/*
+ * Fast Open (RFC 7413) of the first subflow's handshake; gone with it. The bytes of the SYN have no data sequence
+ * numbers (RFC 8684 appendix B): when both ends speak MPTCP, what follows them stands at IDSN + 1, and at SSN 1.
+ */
+struct conn_fastopen {
+    struct fastopen_cookie cookie; /* goes with our SYN or SYN/ACK; without bytes it asks for one */
+    bool option;                   /* it does go */
+    uint32_t third;                /* client: bytes that go with the third ACK: the SYN did not bring them over */
+    bool taken;                    /* server: the SYN's data was taken, and bytes move before the third ACK */
+    uint32_t room;                 /* client: bytes that the first SYN may take along */
+    uint64_t listener;             /* server: that counts it */
+};
+
 struct mp;
 
 struct conn {
@@ -254,13 +268,15 @@ struct conn {
     bool ack64 : 1;      /* the peer uses 64-bit DSNs: 64-bit DATA_ACKs */
     bool want_write : 1; /* a send came short: say when there is room */
     bool window_limited : 1;
-    bool fail_sent : 1;   /* MP_FAIL went out: no subflow joins any more */
-    bool failing : 1;     /* the peer did not answer it: DATA_ACKs stay where it says */
-    bool unchecked : 1;   /* a checksum failed on the only subflow: bytes are taken as they come */
-    bool infinite_tx : 1; /* next new data carries the infinite mapping */
-    bool cork_out : 1;    /* it was held long enough */
-    bool syn_without : 1; /* MP_CAPABLE was dropped from the SYN after it got no answer */
-    bool close_told : 1;  /* UMPTCP_PM_CLOSED was said */
+    bool fail_sent : 1;    /* MP_FAIL went out: no subflow joins any more */
+    bool failing : 1;      /* the peer did not answer it: DATA_ACKs stay where it says */
+    bool unchecked : 1;    /* a checksum failed on the only subflow: bytes are taken as they come */
+    bool infinite_tx : 1;  /* next new data carries the infinite mapping */
+    bool cork_out : 1;     /* it was held long enough */
+    bool syn_without : 1;  /* MP_CAPABLE was dropped from the SYN after it got no answer */
+    bool close_told : 1;   /* UMPTCP_PM_CLOSED was said */
+    bool hasty : 1;        /* our SYN asked for Fast Open: the peer may send before it knows our key */
+    uint8_t fast_fail : 2; /* enum umptcp_fastopen_fail */
     uint8_t rtx_backoff;
     uint8_t rtx_rounds; /* of DUE_RTX without progress */
     uint8_t notify;     /* enum conn_notify */
@@ -298,6 +314,8 @@ struct conn {
 
     struct list subflows;
     struct conn_paths *paths;
+    struct conn_fastopen *fast;  /* NULL: not asked for, or over */
+    uint16_t syn_sent, syn_rcvd; /* bytes of SYNs, outside of the DSN space; 0 in plain TCP */
     uint8_t sched_state[SCHED_STATE_SIZE];
     struct deque path_events; /* struct conn_path_event */
     struct flow name;         /* of the first subflow */
@@ -325,6 +343,7 @@ struct mp {
     struct deque pm_told;  /* struct umptcp_pm_event: for who listens */
     utime blackhole_until; /* RFC 8684 3.9.3: MPTCP is not tried before */
     uint8_t blackholes;
+    struct fastopen fastopen;
 };
 
 /* ---- Life (conn.c, subflow.c) --------------------------------------------------------------------------------------
@@ -400,6 +419,27 @@ int conn_join(struct conn *c, const struct path *path, const struct pm_command *
  */
 enum drop conn_accept_join(struct conn *c, const struct path *path, const struct seg *syn, uint8_t local_id,
                            bool backup, enum mp_rst_reason *reason);
+/* The client's part of Fast Open is wanted; `no_cookie`: it goes without. Right behind conn_connect(). */
+void conn_connect_fast(struct conn *c, bool no_cookie);
+/* Bytes that may go with the SYN on this way; 0: none now. */
+uint32_t fastopen_room_of(const struct mp *mp, const struct path *path, bool no_cookie);
+/* As the SYN left a listener that does Fast Open: what is to go with the SYN/ACK. 0 or -ENOMEM. */
+int conn_give_cookie(struct conn *c, const struct fastopen_cookie *cookie);
+/* The cookie is good: the SYN's data is taken, and the connection can be accepted. 0 or -ENOMEM. */
+int conn_accept_fast(struct conn *c, const struct seg *syn, uint64_t listener);
+/* Our SYN was acknowledged, with or without what it carried; the outcome of the handshake is known. */
+void fastopen_synack(struct subflow *sf, const struct seg *seg);
+/* Cookies, and what else is known of servers, are forgotten. */
+void fastopen_forget(struct mp *mp);
+/* The SYN, or what followed one with data, timed out. */
+void fastopen_timeout(struct subflow *sf);
+/* Bytes of the first SYN. */
+uint32_t fastopen_syn_len(const struct subflow *sf);
+void conn_fast_free(struct conn *c);
+/* The server's end before the third ACK: bytes move. */
+static inline bool conn_is_fast(const struct conn *c) {
+    return c->fast && c->fast->taken && c->state == UMPTCP_SYN_RCVD;
+}
 /* Facts of TCP meet MP_CAPABLE and MP_JOIN. False: the subflow was reset, the segment is done with. */
 bool handshake_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx, enum drop *drop);
 /* The third ACK of a join is repeated until the fourth comes (RFC 8684 3.2). */
@@ -615,14 +655,35 @@ static inline struct subflow *conn_first(const struct conn *c) {
     return list_empty(&c->subflows) ? NULL : subflow_of(c->subflows.next);
 }
 /* Bytes of the stream, by their positions. */
-static inline uint64_t conn_bytes_sent(const struct conn *c) { return c->snd_nxt.v - c->local_idsn.v - 1; }
-static inline uint64_t conn_bytes_acked(const struct conn *c) { return c->snd_una.v - c->local_idsn.v - 1; }
-static inline uint64_t conn_bytes_received(const struct conn *c) { return c->rcv_nxt.v - c->remote_idsn.v - 1; }
+static inline uint64_t conn_bytes_sent(const struct conn *c) {
+    return c->snd_nxt.v - c->local_idsn.v - 1 + c->syn_sent;
+}
+static inline uint64_t conn_bytes_acked(const struct conn *c) {
+    return c->snd_una.v - c->local_idsn.v - 1 + c->syn_sent;
+}
+static inline uint64_t conn_bytes_received(const struct conn *c) {
+    return c->rcv_nxt.v - c->remote_idsn.v - 1 + c->syn_rcvd;
+}
 static inline bool conn_is_mptcp(const struct conn *c) { return c->mode == MP_PENDING || c->mode == MP_FULL; }
 /* A server may announce addresses as soon as it has both keys, a client only when the server proved that it has them.
  */
 static inline bool conn_may_signal(const struct conn *c) {
     return c->mode == MP_FULL || (c->mode == MP_PENDING && c->server);
+}
+/* Bytes that go are mapped; also before the third ACK says whether the peer speaks MPTCP. */
+static inline bool conn_maps(const struct conn *c) { return conn_is_mptcp(c) || (c->mode == MP_ASKED && c->server); }
+/* The first number of a mapping as options count it: the bytes of the first subflow's SYN are left out. */
+static inline struct ssn subflow_tx_first(const struct subflow *sf) {
+    return (struct ssn){1u + (sf->join ? 0u : sf->conn->syn_sent)};
+}
+static inline struct ssn subflow_rx_first(const struct subflow *sf) {
+    return (struct ssn){1u + (sf->join ? 0u : sf->conn->syn_rcvd)};
+}
+static inline uint32_t subflow_tx_ssn(const struct subflow *sf, struct ssn ssn) {
+    return (uint32_t)(ssn.v - subflow_tx_first(sf).v + 1);
+}
+static inline uint32_t subflow_rx_ssn(const struct subflow *sf, struct ssn ssn) {
+    return (uint32_t)(ssn.v - subflow_rx_first(sf).v + 1);
 }
 /*
  * The peer takes what TCP brings as the stream: acknowledgments of TCP are all that comes. When it said MP_FAIL that is

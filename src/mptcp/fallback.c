@@ -22,7 +22,7 @@ static uint32_t living(const struct conn *c) {
 /* What came on a subflow stands at the same places in the stream: nothing came twice, and nothing was left out. */
 static bool is_the_stream(const struct subflow *sf) {
     const struct conn *c = sf->conn;
-    return hold_start(sf).v == dsn_sub(c->rcv_nxt, c->remote_idsn);
+    return hold_start(sf).v == conn_bytes_received(c) + 1;
 }
 
 bool fallback_possible(const struct conn *c) {

@@ -29,6 +29,23 @@ static void start_receiving(struct conn *c, struct dsn idsn) {
     bytebuf_init(&c->rcvbuf, c->rcv_nxt.v);
 }
 
+/* The peer's IDSN is known now. What came on its SYN stands before it (appendix B), and is perhaps still unread. */
+static void move_receiving(struct conn *c, struct dsn idsn) {
+    const uint64_t early = conn_bytes_received(c), by = idsn.v - early - c->remote_idsn.v;
+    if (!early) {
+        start_receiving(c, idsn);
+        return;
+    }
+    bytebuf_renumber(&c->rcvbuf, by);
+    c->remote_idsn = idsn;
+    c->syn_rcvd = (uint16_t)early;
+    c->read_seq = dsn_add(c->read_seq, by);
+    c->rcv_nxt = dsn_add(c->rcv_nxt, by);
+    c->rcv_edge = dsn_add(c->rcv_edge, by);
+    c->rx_base_ssn = (struct ssn){1 + early};
+    c->rx_base_dsn = c->rcv_nxt;
+}
+
 /* A key of our own, and with it a token; without one the connection is plain TCP. */
 static bool take_key(struct conn *c) {
     struct mp *mp = c->mp;
@@ -56,7 +73,7 @@ static bool take_remote_key(struct conn *c, uint64_t key) {
     }
     c->remote_key = key;
     mp_key_derive(key, &c->remote_token, &idsn);
-    start_receiving(c, idsn);
+    move_receiving(c, idsn);
     return true;
 }
 
@@ -70,9 +87,17 @@ static void stay_tcp(struct conn *c) {
 static void conn_established(struct subflow *sf) {
     struct conn *c = sf->conn;
     sf->state = SF_ACTIVE;
+    const bool told = conn_is_fast(c); /* it could be accepted before */
     conn_set_state(c, UMPTCP_ESTABLISHED);
     c->wnd_edge = dsn_add(c->snd_una, sf->tcb.snd_wnd);
-    conn_notify(c, c->server ? NOTIFY_ACCEPT : NOTIFY_CONNECTED | NOTIFY_WRITABLE);
+    if (told)
+        conn_work(c);
+    else
+        conn_notify(c, c->server ? NOTIFY_ACCEPT : NOTIFY_CONNECTED | NOTIFY_WRITABLE);
+    if (!c->server && c->fast && !c->fast->third)
+        conn_fast_free(c);
+    if (!dsn_eq(c->snd_una, c->snd_nxt))
+        conn_arm_rtx(c);
     if (c->write_shut) /* shutdown() came before the handshake ended */
         conn_set_state(c, UMPTCP_FIN_WAIT_1);
 }
@@ -330,6 +355,7 @@ static void first_synack(struct subflow *sf, const struct seg *seg) {
     } else if (c->syn_without && sf->tcb.syn_sends == env->cfg.syn_retrans_before_tcp_fallback + 2) {
         note_blackhole(c->mp);
     }
+    fastopen_synack(sf, seg);
     conn_established(sf);
 }
 
@@ -352,8 +378,13 @@ static void first_ack(struct subflow *sf, const struct seg *seg) {
             stay_tcp(c);
         }
     }
+    const bool spoke = conn_bytes_sent(c) > 0;
     conn_established(sf);
     conn_pm_event(c, &(struct pm_event){.type = PM_CONNECTED});
+    if (spoke && conn_is_mptcp(c)) { /* without a DATA_ACK the client cannot know that its key is here */
+        sf->signals |= SIG_DATA_ACK;
+        tcp_ack_now(&sf->tcb);
+    }
 }
 
 static void refuse_join(struct subflow *sf, enum drop why, enum mib mib, enum drop *drop) {

@@ -98,7 +98,7 @@ static bool hold_csum_ok(const struct subflow *sf, const struct rx_map *m) {
         csum_add(&sum, slice.base, slice.len);
         at += slice.len;
     }
-    mp_csum_add_pseudo(&sum, m->dsn, (uint32_t)m->ssn.v, m->option_len);
+    mp_csum_add_pseudo(&sum, m->dsn, subflow_rx_ssn(sf, m->ssn), m->option_len);
     return csum_finish(&sum) == m->csum;
 }
 

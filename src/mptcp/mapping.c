@@ -113,13 +113,14 @@ void rx_map_drop_below(struct subflow *sf, struct ssn ssn) {
 static struct tx_map *tx_map_at(const struct subflow *sf, uint32_t i) { return deque_at(&sf->tx_maps, i); }
 
 /* RFC 8684 3.3.1: over the pseudo-header and the payload; the length counts the DATA_FIN. */
-static uint16_t map_csum(const struct conn *c, const struct tx_map *m) {
+static uint16_t map_csum(const struct subflow *sf, const struct tx_map *m) {
+    const struct conn *c = sf->conn;
     struct umptcp_slice slices[UMPTCP_SLICES_MAX];
     struct csum sum = {0};
     int n = bytebuf_slices(&c->sndbuf, m->dsn.v, m->len, slices, UMPTCP_SLICES_MAX);
     for (int i = 0; i < n; i++)
         csum_add(&sum, slices[i].base, slices[i].len);
-    mp_csum_add_pseudo(&sum, m->dsn, (uint32_t)m->ssn.v, (uint16_t)(m->len + m->data_fin));
+    mp_csum_add_pseudo(&sum, m->dsn, subflow_tx_ssn(sf, m->ssn), (uint16_t)(m->len + m->data_fin));
     return csum_finish(&sum);
 }
 
@@ -130,11 +131,11 @@ int tx_map_add(struct subflow *sf, struct dsn dsn, uint32_t len, bool data_fin) 
     if (!m)
         return -ENOMEM;
     *m = (struct tx_map){.ssn = sf->tcb.snd_end, .dsn = dsn, .len = len};
-    m->mpc = c->mode == MP_PENDING && sf->initiator && !sf->join && m->ssn.v == 1;
+    m->mpc = c->mode == MP_PENDING && sf->initiator && !sf->join && ssn_eq(m->ssn, subflow_tx_first(sf));
     m->data_fin = data_fin && !m->mpc; /* MP_CAPABLE has no place for it */
     c->data_fin_sent = c->data_fin_sent || m->data_fin;
-    if (c->csum && conn_is_mptcp(c))
-        m->csum = map_csum(c, m);
+    if (c->csum && conn_maps(c))
+        m->csum = map_csum(sf, m);
     bytebuf_ref(&c->sndbuf, dsn.v, len);
     tcp_queue(&sf->tcb, len);
     return 0;

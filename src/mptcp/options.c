@@ -93,11 +93,14 @@ static void dss_map(struct mpopt *o, const struct conn *c, struct dsn dsn, uint3
     o->dss.csum = csum;
 }
 
-static void put_dss(struct ledger *l, const struct conn *c, const struct tx_map *map) {
+/* Before the third ACK there is no key of the client's, and so nothing that could be acknowledged. */
+static void put_dss(struct ledger *l, const struct subflow *sf, const struct tx_map *map) {
+    const struct conn *c = sf->conn;
     struct mpopt o = {.type = MP_DSS};
-    dss_ack(&o, c);
+    if (conn_is_mptcp(c))
+        dss_ack(&o, c);
     if (map) {
-        dss_map(&o, c, map->dsn, (uint32_t)map->ssn.v, (uint16_t)(map->len + map->data_fin), map->csum);
+        dss_map(&o, c, map->dsn, subflow_tx_ssn(sf, map->ssn), (uint16_t)(map->len + map->data_fin), map->csum);
         o.dss.data_fin = map->data_fin;
     }
     ledger_put(l, &o);
@@ -179,7 +182,11 @@ static void fill_rst(struct ledger *l, const struct subflow *sf) {
     ledger_put(l, &o);
 }
 
-static void fill_syn(struct ledger *l, const struct subflow *sf) {
+static void fill_syn(struct ledger *l, const struct subflow *sf, struct tcp_plan *plan) {
+    const struct conn_fastopen *fast = sf->join ? NULL : sf->conn->fast;
+    if (fast && fast->option && (!sf->initiator || !sf->tcb.syn_sends)) /* RFC 7413 4.2.1: a second SYN has neither */
+        plan->cookie = &fast->cookie;
+    plan->len = fastopen_syn_len(sf);
     if (sf->join)
         put_mpj(l, sf, sf->initiator ? MPJ_SYN : MPJ_SYNACK);
     else if (sf->conn->mode == MP_ASKED)
@@ -200,19 +207,20 @@ static void fill_data(struct ledger *l, const struct subflow *sf, struct tcp_pla
     }
     if (c->infinite_tx && !plan->again && !map->mpc) { /* 3.7: one last mapping, without end */
         struct mpopt o = {.type = MP_DSS};
-        dss_map(&o, c, map->dsn, (uint32_t)map->ssn.v, 0, 0);
+        dss_map(&o, c, map->dsn, subflow_tx_ssn(sf, map->ssn), 0, 0);
         ledger_put(l, &o);
     } else if (map->mpc && conn_is_mptcp(c)) {
         put_mpc(l, c, MPC_DATA, map);
-    } else if (conn_is_mptcp(c)) {
-        put_dss(l, c, map);
+    } else if (conn_maps(c)) {
+        put_dss(l, sf, map);
     }
 }
 
 /* The client says both keys until it has seen that the server has them; a DATA_FIN must not stand in for the third ACK.
  */
 static bool says_keys(const struct subflow *sf, const struct tcp_plan *plan) {
-    bool unconfirmed = sf->conn->mode == MP_PENDING && sf->initiator && !sf->join && plan->ssn.v <= 1;
+    bool unconfirmed =
+        sf->conn->mode == MP_PENDING && sf->initiator && !sf->join && ssn_le(plan->ssn, subflow_tx_first(sf));
     return unconfirmed && !(sf->keys_said && sf->conn->data_fin_sent && !sf->conn->data_fin_acked);
 }
 
@@ -288,7 +296,7 @@ static void fill_ack(struct ledger *l, const struct subflow *sf, struct tcp_plan
     if (says_end(sf, plan))
         put_data_fin(l, c);
     else
-        put_dss(l, c, NULL);
+        put_dss(l, sf, NULL);
     if (sf->signal_acks < SIGNAL_ACKS_MAX)
         fill_signals(l, sf);
 }
@@ -301,7 +309,7 @@ void options_fill(const struct subflow *sf, struct tcp_plan *plan, struct mpopts
         break;
     case TCP_PLAN_SYN:
         l.left = TCP_OPTIONS_MAX;
-        fill_syn(&l, sf);
+        fill_syn(&l, sf, plan);
         break;
     case TCP_PLAN_DATA:
         fill_data(&l, sf, plan);

@@ -16,7 +16,7 @@
 /* ---- Scheduling ----------------------------------------------------------------------------------------------------
  */
 
-static uint32_t map_option_bytes(const struct conn *c) { return !conn_is_mptcp(c) ? 0 : c->csum || c->ack64 ? 28 : 24; }
+static uint32_t map_option_bytes(const struct conn *c) { return !conn_maps(c) ? 0 : c->csum || c->ack64 ? 28 : 24; }
 
 /* Bytes to give out. */
 struct share {
@@ -185,7 +185,7 @@ static bool deal(struct conn *c, const struct share *s) {
 /* Lost bytes go before new ones, which do not wait for them: those may be in good hands by now. */
 static bool schedule(struct conn *c) {
     struct share s;
-    if (c->state == UMPTCP_CLOSED || c->state == UMPTCP_SYN_SENT || c->state == UMPTCP_SYN_RCVD)
+    if (c->state == UMPTCP_CLOSED || c->state == UMPTCP_SYN_SENT || (c->state == UMPTCP_SYN_RCVD && !conn_is_fast(c)))
         return false;
     return (lost_share(c, &s) && deal(c, &s)) || (new_share(c, &s) && deal(c, &s));
 }
@@ -203,8 +203,11 @@ static uint32_t options_bytes(const struct mpopts *mp) {
 static void attach_payload(const struct subflow *sf, const struct tcp_plan *plan, struct umptcp_out *out) {
     if (!plan->len)
         return;
-    const struct tx_map *m = tx_map_find(sf, plan->ssn);
-    struct dsn at = dsn_add(m->dsn, ssn_sub(plan->ssn, m->ssn));
+    struct dsn at = sf->conn->snd_una; /* of a SYN: the first bytes, not mapped */
+    if (plan->kind != TCP_PLAN_SYN) {
+        const struct tx_map *m = tx_map_find(sf, plan->ssn);
+        at = dsn_add(m->dsn, ssn_sub(plan->ssn, m->ssn));
+    }
     out->nslices +=
         (uint32_t)bytebuf_slices(&sf->conn->sndbuf, at.v, plan->len, out->slices + 1, UMPTCP_SLICES_MAX - 1);
     out->len += plan->len;
@@ -295,6 +298,8 @@ static bool emit(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_
     write_headers(sf, &seg, plan.len, out);
     attach_payload(sf, &plan, out);
     write_checksum(sf, out, caps.csum);
+    if (plan.kind == TCP_PLAN_SYN && plan.len)
+        tcp_queue(&sf->tcb, plan.len);
     if (tcp_sent(&sf->tcb, &plan)) { /* no memory for a record of it: it never was */
         conn_try_again(c);
         return false;
@@ -316,8 +321,19 @@ static void feed_recovery(struct conn *c) {
         }
 }
 
+/* What the SYN did not bring over goes at once, and the third ACK with it: Nagle has no say in something sent again. */
+static void fill_third(struct conn *c) {
+    const uint64_t window = dsn_lt(c->snd_nxt, c->wnd_edge) ? dsn_sub(c->wnd_edge, c->snd_nxt) : 0;
+    const struct share s = {c->snd_nxt, c->fast->third < window ? c->fast->third : window, false};
+    conn_fast_free(c);
+    if (s.len)
+        (void)deal(c, &s);
+}
+
 bool conn_output(struct conn *c, struct umptcp_out *out, netif_caps_fn caps, const void *ctx) {
     feed_recovery(c);
+    if (c->fast && c->fast->third && c->state != UMPTCP_SYN_SENT)
+        fill_third(c);
     do {
         if (!conn_is_mptcp(c))
             close_advance(c); /* plain TCP: the FIN goes with the last bytes */

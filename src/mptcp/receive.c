@@ -131,7 +131,7 @@ static bool dss_input(struct subflow *sf, const struct mpopt *o, const struct tc
     struct conn *c = sf->conn;
     if (o->dss.has_ack) {
         struct dsn ack = o->dss.ack64 ? (struct dsn){o->dss.ack} : dsn_unwrap(c->snd_una, (uint32_t)o->dss.ack);
-        sf->confirmed = sf->confirmed || sf->tcb.snd_una.v > 1;
+        sf->confirmed = sf->confirmed || ssn_lt(subflow_tx_first(sf), sf->tcb.snd_una);
         conn_data_ack(c, ack, rx->wnd);
     }
     if (!o->dss.has_map)
@@ -145,7 +145,8 @@ static bool dss_input(struct subflow *sf, const struct mpopt *o, const struct tc
             lone_data_fin(sf, o, dsn);
         return true;
     }
-    struct rx_map map = {.ssn = ssn_unwrap(sf->tcb.rcv_nxt, o->dss.ssn),
+    const uint32_t ssn = o->dss.ssn - 1 + (uint32_t)subflow_rx_first(sf).v;
+    struct rx_map map = {.ssn = ssn_unwrap(sf->tcb.rcv_nxt, ssn),
                          .dsn = dsn,
                          .len = (uint32_t)o->dss.len - o->dss.data_fin,
                          .option_len = o->dss.len,
@@ -164,13 +165,25 @@ static bool mpc_data_counts(const struct subflow *sf, const struct mpopt *o) {
 static bool mpc_data_input(struct subflow *sf, const struct mpopt *o, enum drop *drop) {
     struct conn *c = sf->conn;
     c->ack64 = true;
-    struct rx_map map = {.ssn = {1},
+    struct rx_map map = {.ssn = subflow_rx_first(sf),
                          .dsn = dsn_add(c->remote_idsn, 1),
                          .len = o->mpc.len,
                          .option_len = o->mpc.len,
                          .csum = o->mpc.csum,
                          .has_csum = o->mpc.has_csum};
     return map.len == 0 || mapping_input(sf, &map, drop);
+}
+
+/*
+ * The server has our key: a DATA_ACK needs it. A mapping alone proves as much, but not after Fast Open, where the
+ * server may send before the third ACK.
+ */
+static bool proves_keys(struct subflow *sf, const struct mpopt *dss) {
+    struct conn *c = sf->conn;
+    bool proof = dss->dss.has_ack || (dss->dss.has_map && !c->hasty);
+    if (proof && c->hasty && c->mode == MP_PENDING) /* what came before could not be acknowledged */
+        tcp_ack_now(&sf->tcb);
+    return proof;
 }
 
 /* The MPTCP options that map and acknowledge. False when the subflow was reset for them. */
@@ -181,7 +194,7 @@ static bool options_input(struct subflow *sf, const struct seg *seg, const struc
         const struct mpopt *o = &seg->mp.opt[i];
         if (o->type == MP_DSS && !dss_done) { /* of several only the first counts */
             dss_done = sf->dss_seen = true;
-            if (o->dss.has_ack || o->dss.has_map)
+            if (proves_keys(sf, o))
                 conn_fully_established(c);
             if (!dss_input(sf, o, rx, drop))
                 return false;
@@ -210,12 +223,13 @@ static bool options_stripped(const struct subflow *sf, const struct seg *seg, co
  */
 
 /* A mapping that this segment carries whole needs no detour through the hold buffer for its checksum. */
-static bool whole_map_ok(const struct rx_map *m, struct ssn ssn, const uint8_t *data, uint32_t len) {
+static bool whole_map_ok(const struct subflow *sf, const struct rx_map *m, struct ssn ssn, const uint8_t *data,
+                         uint32_t len) {
     if (!ssn_eq(m->ssn, ssn) || m->len != len)
         return false;
     struct csum sum = {0};
     csum_add(&sum, data, len);
-    mp_csum_add_pseudo(&sum, m->dsn, (uint32_t)m->ssn.v, m->option_len);
+    mp_csum_add_pseudo(&sum, m->dsn, subflow_rx_ssn(sf, m->ssn), m->option_len);
     return csum_finish(&sum) == m->csum;
 }
 
@@ -226,7 +240,7 @@ static int mapped_input(struct subflow *sf, struct rx_map *m, struct ssn ssn, co
     if (m->placed)
         return 0;
     bool checked = rx_map_checked(c, m);
-    if (checked && !whole_map_ok(m, ssn, data, len))
+    if (checked && !whole_map_ok(sf, m, ssn, data, len))
         return hold_store(sf, ssn, data, len);
     int err = conn_receive(c, dsn_add(m->dsn, ssn_sub(ssn, m->ssn)), data, len, drop);
     if (checked && !err)

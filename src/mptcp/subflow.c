@@ -279,6 +279,7 @@ static void retransmission_timeout(struct subflow *sf) {
     uint8_t limit = c->mp->env->cfg.stale_loss_cnt;
     if (sf->timeouts < UINT8_MAX)
         sf->timeouts++;
+    fastopen_timeout(sf);
     if (!conn_is_mptcp(c) || !has_other_path(sf))
         return;
     reinject_subflow(sf);
@@ -288,6 +289,7 @@ static void retransmission_timeout(struct subflow *sf) {
 
 /* A SYN got no answer: MPTCP may be what it fails for; a join is given up soon, the path manager tries again. */
 static void syn_timeout(struct subflow *sf) {
+    fastopen_timeout(sf);
     if (!sf->join)
         handshake_syn_timeout(sf);
     else if (sf->tcb.syn_sends > JOIN_SYNS)

@@ -22,6 +22,7 @@ struct command_sink {
     int (*endpoint_del)(void *ctx, uint8_t id);
     int (*endpoint_change)(void *ctx, uint8_t id, const struct umptcp_addr *addr, bool backup); /* id 0: by address */
     int (*endpoint_flush)(void *ctx);
+    void (*metrics_flush)(void *ctx);                              /* what is remembered of other hosts */
     int (*limits)(void *ctx, int subflows, int add_addr_accepted); /* -1: as it is */
     int (*addr)(void *ctx, bool add, const struct umptcp_addr *addr, uint8_t prefix_len);
     int (*link_up)(void *ctx, bool up);

@@ -177,8 +177,12 @@ int command_ip(struct command *c) {
         return link(c, at + 1);
     if (means(object, "route") || means(object, "ro"))
         return route(c, at + 1);
-    if (means(object, "tcp_metrics") || means(object, "tcpmetrics") || means(object, "rule") ||
-        means(object, "neighbour") || means(object, "neighbor"))
-        return 0; /* nothing is remembered of other hosts; there is one way out, and no link layer */
+    if (means(object, "tcp_metrics") || means(object, "tcpmetrics")) {
+        if (at + 1 < c->n && (means(c->word[at + 1], "flush") || means(c->word[at + 1], "delete")))
+            c->sink->metrics_flush(c->sink->ctx);
+        return 0;
+    }
+    if (means(object, "rule") || means(object, "neighbour") || means(object, "neighbor"))
+        return 0; /* there is one way out, and no link layer */
     return unknown(c, at);
 }

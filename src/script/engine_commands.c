@@ -118,6 +118,11 @@ static int run_endpoint_change(void *ctx, uint8_t id, const struct umptcp_addr *
     return err;
 }
 
+static void run_metrics_flush(void *ctx) {
+    struct run *r = ctx;
+    umptcp_fastopen_forget(host_stack(r->h));
+}
+
 static int run_endpoint_flush(void *ctx) {
     struct run *r = ctx;
     struct umptcp_endpoint eps[UMPTCP_ENDPOINTS_MAX];
@@ -212,6 +217,7 @@ int engine_command_run(struct host *h, const struct settings *settings, const ch
         .endpoint_del = run_endpoint_del,
         .endpoint_change = run_endpoint_change,
         .endpoint_flush = run_endpoint_flush,
+        .metrics_flush = run_metrics_flush,
         .limits = run_limits,
         .addr = run_addr,
         .link_up = run_link_up,

@@ -15,6 +15,8 @@ enum sysctl_class {
     RMEM,      /* "min default max" */
     WMEM,      /* the same */
     PORTS,     /* "first last" */
+    BITS,      /* uint32_t */
+    KEYS,      /* "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4", perhaps a comma and another one */
     NAME,      /* const char *: one of the names below */
     ONLY_ZERO, /* 0, because there is nothing else */
     REMARK,    /* accepted; `remark` says why it changes nothing. The name may end with a star */
@@ -45,6 +47,9 @@ static const struct row {
     {"net.ipv4.tcp_keepalive_probes", COUNT, AT(keepalive_probes), 0, NULL},
     {"net.ipv4.tcp_rto_min_us", TIME, AT(rto_min), USEC(1), NULL},
     {"net.ipv4.tcp_rto_max_ms", TIME, AT(rto_max), MSEC(1), NULL},
+    {"net.ipv4.tcp_fastopen", BITS, AT(fastopen), 0, NULL},
+    {"net.ipv4.tcp_fastopen_key", KEYS, 0, 0, NULL},
+    {"net.ipv4.tcp_fastopen_blackhole_timeout_sec", TIME, AT(fastopen_blackhole_timeout), SEC(1), NULL},
     {"net.ipv4.tcp_congestion_control", NAME, AT(congestion_control), 0, NULL},
     {"net.ipv4.ip_local_port_range", PORTS, 0, 0, NULL},
     {"net.mptcp.enabled", SWITCH, AT(mptcp_enabled), 0, NULL},
@@ -72,7 +77,6 @@ static const struct row {
     {"net.ipv4.tcp_autocorking", REMARK, 0, 0, "there is no queue below"},
     {"net.ipv4.tcp_pacing_*", REMARK, 0, 0, "no pacing"},
     {"net.ipv4.tcp_ecn*", REMARK, 0, 0, "no ECN"},
-    {"net.ipv4.tcp_fastopen*", REMARK, 0, 0, "no TCP Fast Open"},
     {"net.ipv4.tcp_base_mss", REMARK, 0, 0, "no probing for the path MTU"},
     {"net.ipv4.tcp_mtu_probe_floor", REMARK, 0, 0, "no probing for the path MTU"},
     {"net.ipv4.tcp_mtu_probing", REMARK, 0, 0, "no probing for the path MTU"},
@@ -162,10 +166,39 @@ static int set_name(const char **to, const char *value) {
     return -ENOENT;
 }
 
+/* Four words of at most eight hexadecimal digits between dashes; the first byte of each is its lowest. The rest of the
+ * text, or NULL. */
+static const char *key(const char *text, uint8_t to[UMPTCP_FASTOPEN_KEY_LEN]) {
+    for (int i = 0; i < UMPTCP_FASTOPEN_KEY_LEN / 4; i++) {
+        char *end;
+        if (i && *text++ != '-')
+            return NULL;
+        size_t digits = strspn(text, "0123456789abcdefABCDEF");
+        if (!digits || digits > 8)
+            return NULL;
+        unsigned long word = strtoul(text, &end, 16);
+        for (int b = 0; b < 4; b++)
+            to[4 * i + b] = (uint8_t)(word >> 8 * b);
+        text = end;
+    }
+    return text;
+}
+
+static int set_keys(struct umptcp_config *config, const char *text) {
+    int n = 0;
+    do {
+        text = n < UMPTCP_FASTOPEN_KEYS ? key(text, config->fastopen_key[n++]) : NULL;
+    } while (text && *text++ == ',');
+    if (!text || text[-1])
+        return -EINVAL;
+    config->fastopen_nkeys = (uint8_t)n;
+    return 0;
+}
+
 static int set_value(const struct row *row, struct umptcp_config *config, const char *value) {
     uint64_t n[3] = {0};
     void *at = (uint8_t *)config + row->offset;
-    int count = row->class == NAME || row->class == REMARK ? 0 : numbers(value, n, 3);
+    int count = row->class == NAME || row->class == REMARK || row->class == KEYS ? 0 : numbers(value, n, 3);
     bool one = count == 1;
     switch (row->class) {
     case SWITCH:
@@ -186,6 +219,13 @@ static int set_value(const struct row *row, struct umptcp_config *config, const 
             return -EINVAL;
         *(uint64_t *)at = n[0] * row->unit;
         return 0;
+    case BITS:
+        if (!one || n[0] > UINT32_MAX)
+            return -EINVAL;
+        *(uint32_t *)at = (uint32_t)n[0];
+        return 0;
+    case KEYS:
+        return set_keys(config, value);
     case RMEM: /* Linux counts memory, of which the window is a half; its scale follows from all of the largest */
         if (count != 3 || n[1] < 2)
             return -EINVAL;

@@ -307,8 +307,11 @@ static ssize_t splice_out(struct host *h, struct file *in, struct file *out, siz
     struct pipe peek = *p;
     size_t n = pipe_take(&peek, buf, len < sizeof buf ? len : sizeof buf);
     const struct iovec iov = {buf, n};
-    ssize_t sent =
-        sock_send(h, out->sock, &iov, 1, n < p->len && len > n ? MSG_MORE : 0, wait && !(out->flags & O_NONBLOCK));
+    ssize_t sent = sock_send(h, out->sock,
+                             &(struct sending){.iov = &iov,
+                                               .n = 1,
+                                               .flags = n < p->len && len > n ? MSG_MORE : 0,
+                                               .wait = wait && !(out->flags & O_NONBLOCK)});
     if (sent > 0) {
         pipe_take(p, buf, (size_t)sent);
         wake_pipe(h, p);
@@ -404,7 +407,9 @@ ssize_t host_sendfile(void *ctx, int out, int in, off_t *offset, size_t len) {
         const struct iovec iov = {buf, (size_t)got};
         struct host_job *job = h->job;
         h->job = NULL; /* how far this call got is kept here, not by the send */
-        n = sock_send(h, fout->sock, &iov, 1, done + (size_t)got < len ? MSG_MORE : 0, false);
+        n = sock_send(
+            h, fout->sock,
+            &(struct sending){.iov = &iov, .n = 1, .flags = done + (size_t)got < len ? MSG_MORE : 0, .wait = false});
         h->job = job;
         if (n < 0)
             break;

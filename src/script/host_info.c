@@ -21,6 +21,8 @@ enum {
     MPTCP_INFO_NAME = 1,
     MPTCP_FLAG_FALLBACK = 1,
     MPTCP_FLAG_KEY = 2,
+    OPT_SYN_DATA = 32,
+    OPT_TFO_CHILD = 128,
     MEMINFO_VARS = 9,
     REORDERING = 3,
     TIMESTAMPS = 12, /* bytes of a segment */
@@ -133,7 +135,9 @@ static int tcp_info(struct host *h, const struct sock *s, struct abi_tcp_info *t
         return 0;
     t->state = (uint8_t)(s->mptcp && info.is_mptcp ? sf.state : info.state);
     t->options = (uint8_t)((sf.timestamps ? TCPI_OPT_TIMESTAMPS : 0) | (sf.sack ? TCPI_OPT_SACK : 0) |
-                           (sf.window_scaling ? TCPI_OPT_WSCALE : 0));
+                           (sf.window_scaling ? TCPI_OPT_WSCALE : 0) | (sf.syn_data ? OPT_SYN_DATA : 0) |
+                           (sf.fastopen_child ? OPT_TFO_CHILD : 0));
+    t->fastopen_client_fail = (unsigned)sf.fastopen_fail & 3;
     t->snd_wscale = sf.snd_wscale & 15;
     t->rcv_wscale = sf.window_scaling ? sf.rcv_wscale & 15 : 0;
     t->ato = sf.data_segs_in ? us(sf.ato) : 0;

@@ -6,6 +6,7 @@
  *   host_file.c    descriptors, pipes, files, splice
  *   host_socket.c  a socket's life
  *   host_io.c      sending and receiving
+ *   host_fastopen.c  TCP Fast Open
  *   host_poll.c    readiness: poll and epoll
  *   host_option.c  socket options
  *   host_info.c    TCP_INFO, MPTCP_INFO and their like
@@ -49,6 +50,10 @@ struct sock {
     dur rcvtimeo, sndtimeo; /* UINT64_MAX: none */
     int rcvlowat;
     uint32_t notsent_lowat;
+    bool defer; /* TCP_FASTOPEN_CONNECT: connect() left the SYN to the first send, */
+    struct umptcp_sockaddr defer_to;
+    uint8_t fastopen_key[UMPTCP_FASTOPEN_KEYS][UMPTCP_FASTOPEN_KEY_LEN];
+    int fastopen_keys;
     bool nospace; /* a send found no room, by our own count; nobody was told yet that there is some again */
     int64_t option[HOST_OPTIONS_MAX];
     uint64_t option_set;
@@ -123,6 +128,16 @@ static inline int fail(int error) {
     return -1;
 }
 
+/* What a send is given. */
+struct sending {
+    const struct iovec *iov;
+    int n;
+    int flags;
+    bool wait;                 /* may block */
+    const struct sockaddr *to; /* NULL: none was named */
+    socklen_t to_len;
+};
+
 /* ---- Waiting (host.c) -------------------------------------------------------------------------------------------- */
 
 /*
@@ -150,6 +165,18 @@ ssize_t pipe_write(struct host *h, struct file *f, const struct iovec *iov, int 
 
 /* What the stack says about it; CLOSED when it knows nothing. */
 enum umptcp_tcp_state sock_state(struct host *h, const struct sock *s);
+/* 0, or the errno of an address that a socket of this domain cannot take. */
+int sock_address(const struct sock *s, const struct sockaddr *addr, socklen_t len, struct umptcp_sockaddr *out);
+/*
+ * Opens a connection; the bytes of `with` (NULL: an ordinary connect()) go on the SYN as far as there is room, the rest
+ * stays with the caller: `*done`. 0 or the errno.
+ */
+int sock_connect(struct host *h, struct sock *s, const struct umptcp_sockaddr *remote, const struct sending *with,
+                 size_t *done);
+/* What the stack is asked for. */
+struct umptcp_connect sock_way(const struct sock *s, const struct umptcp_sockaddr *remote);
+/* Waits for a connection that is being opened: 0, or -1 with errno, which is `waiting` when it would have to. */
+int sock_connected(struct host *h, struct sock *s, bool wait, int waiting);
 bool sock_info(struct host *h, const struct sock *s, struct umptcp_info *info);
 /* sk_err, once. */
 int sock_take_error(struct sock *s);
@@ -182,6 +209,26 @@ uint32_t sock_sndbuf(const struct sock *s);
 bool host_has_congestion(struct host *h, const char *name);
 /* A short value of SOL_TCP, SOL_SOCKET or SOL_MPTCP that is a structure; -ENOPROTOOPT: it is none. Else its size. */
 int info_get(struct host *h, struct sock *s, int level, int name, void *value, size_t room);
+
+/* ---- Fast Open (host_fastopen.c) ----------------------------------------------------------------------------------
+ */
+
+/* Options and calls ask here what Linux would: 0 or the errno. */
+int sock_fastopen_set(struct host *h, struct sock *s, int name, int64_t v);
+int sock_fastopen_set_key(struct host *h, struct sock *s, const void *value, socklen_t len);
+/* Bytes of the keys that count, into `to`, which has room for all. */
+size_t sock_fastopen_get_key(struct host *h, const struct sock *s, uint8_t *to);
+/* The keys go to the listener that the socket has become. */
+void sock_fastopen_listen(struct host *h, const struct sock *s);
+/* Bytes that the SYN would take. */
+uint32_t sock_fastopen_room(struct host *h, const struct sock *s, const struct umptcp_connect *way);
+/* connect() leaves the SYN to the first send. */
+bool sock_fastopen_defers(struct host *h, struct sock *s, const struct umptcp_sockaddr *remote);
+/*
+ * A send that opens the connection: MSG_FASTOPEN, or the first one after such a connect(). 0: it is open, and `*done`
+ * bytes went with the SYN. -1: errno; EINPROGRESS with bytes done is a success.
+ */
+int sock_fastopen_send(struct host *h, struct sock *s, const struct sending *send, size_t *done);
 
 /* ---- The calls --------------------------------------------------------------------------------------------------- */
 
@@ -216,9 +263,11 @@ ssize_t host_splice(void *ctx, int in, int64_t *off_in, int out, int64_t *off_ou
 int host_open_file(void *ctx, const char *path, int flags);
 ssize_t host_sendfile(void *ctx, int out, int in, off_t *offset, size_t len);
 
-/* Bytes of a socket, for splice and sendfile too. `wait`: may block. */
-ssize_t sock_send(struct host *h, struct sock *s, const struct iovec *iov, int n, int flags, bool wait);
+/* Bytes of a socket, for splice and sendfile too. */
+ssize_t sock_send(struct host *h, struct sock *s, const struct sending *send);
 ssize_t sock_receive(struct host *h, struct sock *s, const struct iovec *iov, int n, int flags, bool wait);
+/* Gives the stack what there is to send, at most `room` bytes, and says how many. */
+size_t sock_fill(struct host *h, struct sock *s, const struct sending *send, size_t room);
 /* Tells those who wait for room that there is some again. */
 void sock_offer_room(struct host *h, struct sock *s);
 /* Bytes that can be read now. */

@@ -45,9 +45,10 @@ static int send_obstacle(struct host *h, struct sock *s) {
     enum umptcp_tcp_state state = sock_state(h, s);
     if (s->error)
         return sock_take_error(s);
-    if (state == UMPTCP_SYN_SENT || state == UMPTCP_SYN_RCVD)
+    const bool early = state == UMPTCP_SYN_RCVD && s->phase == SOCK_CONNECTED; /* accepted by Fast Open */
+    if (state == UMPTCP_SYN_SENT || (state == UMPTCP_SYN_RCVD && !early))
         return EAGAIN;
-    if (s->shut & SHUT_SEND || (state != UMPTCP_ESTABLISHED && state != UMPTCP_CLOSE_WAIT))
+    if (s->shut & SHUT_SEND || (!early && state != UMPTCP_ESTABLISHED && state != UMPTCP_CLOSE_WAIT))
         return EPIPE;
     return 0;
 }
@@ -120,6 +121,18 @@ static ptrdiff_t move_out(struct host *h, struct sock *s, const struct iovec *io
     return done;
 }
 
+size_t sock_fill(struct host *h, struct sock *s, const struct sending *send, size_t room) {
+    size_t done = 0;
+    for (int i = 0; i < send->n && done < room; i++) {
+        size_t left = room - done, len = send->iov[i].iov_len < left ? send->iov[i].iov_len : left;
+        ptrdiff_t put = umptcp_send(h->stack, s->sock, send->iov[i].iov_base, len, h->now);
+        if (put <= 0 && len)
+            break;
+        done += (size_t)put;
+    }
+    return done;
+}
+
 /* MSG_MORE holds back the last partial segment until a send without it. */
 static void set_more(struct host *h, struct sock *s, bool more) {
     if (more == s->more)
@@ -138,10 +151,15 @@ static ssize_t send_short(struct host *h, const struct sock *s, size_t done, boo
     return done ? (ssize_t)done : fail(err);
 }
 
-ssize_t sock_send(struct host *h, struct sock *s, const struct iovec *iov, int n, int flags, bool wait) {
+ssize_t sock_send(struct host *h, struct sock *s, const struct sending *send) {
+    const struct iovec *iov = send->iov;
+    const bool wait = send->wait;
     size_t total, done = h->job && wait ? h->job->done : 0;
-    if (flags & MSG_FASTOPEN || (flags & MSG_OOB && !s->mptcp)) /* MPTCP does not look at the latter */
+    int n = send->n, flags = send->flags;
+    if (flags & MSG_OOB && !s->mptcp) /* MPTCP does not look at it */
         return fail(EOPNOTSUPP);
+    if ((flags & MSG_FASTOPEN || s->defer || (h->job && h->job->connecting)) && sock_fastopen_send(h, s, send, &done))
+        return errno == EINPROGRESS && done ? (ssize_t)done : -1;
     int err = send_obstacle(h, s);
     if (err)
         return send_short(h, s, done, wait, err);
@@ -161,39 +179,39 @@ ssize_t sock_send(struct host *h, struct sock *s, const struct iovec *iov, int n
     return (ssize_t)done;
 }
 
-static ssize_t file_send(struct host *h, int fd, const struct iovec *iov, int n, int flags, bool socket_only) {
+static ssize_t file_send(struct host *h, int fd, struct sending send, bool socket_only) {
     struct file *f = file_of(h, fd);
     if (!f)
         return -1;
     if (f->kind == FILE_SOCKET)
-        return sock_send(h, f->sock, iov, n, flags, !(f->flags & O_NONBLOCK) && !(flags & MSG_DONTWAIT));
+        send.wait = !(f->flags & O_NONBLOCK) && !(send.flags & MSG_DONTWAIT);
+    if (f->kind == FILE_SOCKET)
+        return sock_send(h, f->sock, &send);
     if (socket_only)
         return fail(ENOTSOCK);
     if (f->kind == FILE_PIPE_WRITE || f->kind == FILE_PIPE_READ)
-        return pipe_write(h, f, iov, n);
-    return f->kind == FILE_DISK ? writev(f->disk, iov, n) : fail(EINVAL);
+        return pipe_write(h, f, send.iov, send.n);
+    return f->kind == FILE_DISK ? writev(f->disk, send.iov, send.n) : fail(EINVAL);
 }
 
 ssize_t host_write(void *ctx, int fd, const void *buf, size_t len) {
     const struct iovec iov = {(void *)(uintptr_t)buf, len};
-    return file_send(ctx, fd, &iov, 1, 0, false);
+    return file_send(ctx, fd, (struct sending){.iov = &iov, .n = 1}, false);
 }
 
 ssize_t host_writev(void *ctx, int fd, const struct iovec *iov, int n) {
-    return n < 0 || n > IOV_MAX ? fail(EINVAL) : file_send(ctx, fd, iov, n, 0, false);
+    return n < 0 || n > IOV_MAX ? fail(EINVAL) : file_send(ctx, fd, (struct sending){.iov = iov, .n = n}, false);
 }
 
 ssize_t host_send(void *ctx, int fd, const void *buf, size_t len, int flags) {
-    const struct iovec iov = {(void *)(uintptr_t)buf, len};
-    return file_send(ctx, fd, &iov, 1, flags, true);
+    return host_sendto(ctx, fd, buf, len, flags, NULL, 0);
 }
 
 /* A connected TCP does not look at the address. */
 ssize_t host_sendto(void *ctx, int fd, const void *buf, size_t len, int flags, const struct sockaddr *to,
                     socklen_t to_len) {
-    (void)to;
-    (void)to_len;
-    return host_send(ctx, fd, buf, len, flags);
+    const struct iovec iov = {(void *)(uintptr_t)buf, len};
+    return file_send(ctx, fd, (struct sending){.iov = &iov, .n = 1, .flags = flags, .to = to, .to_len = to_len}, true);
 }
 
 ssize_t host_sendmsg(void *ctx, int fd, const struct msghdr *msg, int flags) {
@@ -201,7 +219,12 @@ ssize_t host_sendmsg(void *ctx, int fd, const struct msghdr *msg, int flags) {
         return fail(EFAULT);
     if (msg->msg_iovlen > IOV_MAX)
         return fail(EMSGSIZE);
-    return file_send(ctx, fd, msg->msg_iov, (int)msg->msg_iovlen, flags, true);
+    const struct sending send = {.iov = msg->msg_iov,
+                                 .n = (int)msg->msg_iovlen,
+                                 .flags = flags,
+                                 .to = msg->msg_name,
+                                 .to_len = msg->msg_namelen};
+    return file_send(ctx, fd, send, true);
 }
 
 /* ---- Receiving --------------------------------------------------------------------------------------------------- */

@@ -45,6 +45,7 @@ struct option_row {
     enum umptcp_opt opt;
     int64_t (*get)(struct host *h, const struct sock *s); /* NULL: what was set. Negative: an errno */
     void (*set)(struct host *h, struct sock *s, int64_t v);
+    int (*allow)(struct host *h, struct sock *s, int name, int64_t v); /* 0 or the errno; NULL: always */
 };
 
 /* ---- Values that are not just remembered ------------------------------------------------------------------------- */
@@ -140,6 +141,16 @@ static int64_t get_maxseg(struct host *h, const struct sock *s) {
     return info.snd_mss;
 }
 
+/* Both options of a listener. */
+static void set_fastopen(struct host *h, struct sock *s, int64_t v) {
+    (void)v;
+    if (!s->listening)
+        return;
+    umptcp_setopt(h->stack, s->sock, UMPTCP_OPT_FASTOPEN, sock_option_value(s, IPPROTO_TCP, TCP_FASTOPEN), h->now);
+    umptcp_setopt(h->stack, s->sock, UMPTCP_OPT_FASTOPEN_NO_COOKIE, sock_option(s, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE),
+                  h->now);
+}
+
 static int64_t get_is_mptcp(struct host *h, const struct sock *s) {
     struct umptcp_info info;
     return sock_info(h, s, &info) ? info.is_mptcp : s->mptcp;
@@ -187,6 +198,11 @@ static const struct option_row table[] = {
     {IPPROTO_TCP, TCP_NOTSENT_LOWAT, .class = NUMBER, .min = INT_MIN, .max = INT_MAX, .set = set_notsent_lowat},
     {IPPROTO_TCP, TCP_INQ, .class = NUMBER, .min = 0, .max = 1},
     {IPPROTO_TCP, TCP_IS_MPTCP, .class = READ, .get = get_is_mptcp},
+    {IPPROTO_TCP, TCP_FASTOPEN, .class = NUMBER, .min = 0, .max = INT_MAX, .allow = sock_fastopen_set,
+     .set = set_fastopen},
+    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, .class = NUMBER, .min = 0, .max = 1, .allow = sock_fastopen_set},
+    {IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, .class = NUMBER, .min = 0, .max = 1, .allow = sock_fastopen_set,
+     .set = set_fastopen},
     /* The stack goes its own way here: only remembered */
     {IPPROTO_TCP, TCP_LINGER2, .class = NUMBER, .min = -1, .max = KEEP_MAX, .initial = FIN_TIMEOUT},
     {IPPROTO_TCP, TCP_DEFER_ACCEPT, .class = NUMBER, .min = 0, .max = INT_MAX},
@@ -325,6 +341,8 @@ static int set_congestion(struct host *h, struct sock *s, const void *value, soc
 static int set_structured(struct host *h, struct sock *s, int level, int name, const void *value, socklen_t len) {
     if (level == IPPROTO_TCP && name == TCP_CONGESTION)
         return set_congestion(h, s, value, len);
+    if (level == IPPROTO_TCP && name == TCP_FASTOPEN_KEY)
+        return sock_fastopen_set_key(h, s, value, len);
     if (level != SOL_SOCKET)
         return -1;
     switch (name) {
@@ -361,6 +379,8 @@ static int get_structured(struct host *h, struct sock *s, int level, int name, v
         snprintf(text, sizeof text, "%s", strcmp(s->congestion, "newreno") == 0 ? "reno" : s->congestion);
         return give(value, len, text, sizeof text);
     }
+    if (level == IPPROTO_TCP && name == TCP_FASTOPEN_KEY)
+        return give(value, len, room, sock_fastopen_get_key(h, s, room));
     if (level == SOL_SOCKET && name == SO_LINGER)
         return give(value, len, &s->linger, sizeof s->linger);
     if (level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO)) {
@@ -425,6 +445,9 @@ int host_setsockopt(void *ctx, int fd, int level, int name, const void *value, s
     bool as_default = v == -1 && row->class == OF_STACK && row->opt == UMPTCP_OPT_TTL;
     if ((row->class == NUMBER || row->class == OF_STACK) && (v < row->min || v > row->max) && !as_default)
         return fail(EINVAL);
+    int forbidden = row->allow ? row->allow(h, s, name, v) : 0;
+    if (forbidden)
+        return fail(forbidden);
     s->option[row - table] = bounded(row, v);
     s->option_set |= (uint64_t)1 << (row - table);
     if (s->sock.v || row->set)

@@ -39,6 +39,8 @@ static uint32_t sock_mask(struct host *h, const struct sock *s) {
     struct umptcp_info info = {0};
     if (s->listening)
         return listener_mask(h, s);
+    if (s->defer) /* a send is what it waits for */
+        return WRITABLE;
     enum umptcp_tcp_state state = sock_info(h, s, &info) ? info.state : UMPTCP_CLOSED;
     uint8_t shut = s->shut | (peer_ended(state) ? SHUT_RECEIVE : 0) | (s->closed ? SHUT_BOTH : 0);
     uint32_t mask = 0;
@@ -46,7 +48,8 @@ static uint32_t sock_mask(struct host *h, const struct sock *s) {
         mask |= EPOLLHUP;
     if (shut & SHUT_RECEIVE)
         mask |= READABLE | EPOLLRDHUP;
-    if (state != UMPTCP_SYN_SENT && state != UMPTCP_SYN_RCVD) {
+    const bool early = state == UMPTCP_SYN_RCVD && s->phase == SOCK_CONNECTED; /* accepted by Fast Open */
+    if (early || (state != UMPTCP_SYN_SENT && state != UMPTCP_SYN_RCVD)) {
         if (sock_readable(h, s) >= (size_t)s->rcvlowat)
             mask |= READABLE;
         if (shut & SHUT_SEND || state == UMPTCP_CLOSED || sock_writable(s, &info))

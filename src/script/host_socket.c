@@ -2,6 +2,7 @@
 /* A socket's life: made, bound, listening, connected, shut down, closed; results and errnos are those of Linux. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 
@@ -58,8 +59,7 @@ static bool is_any(const struct umptcp_addr *a) {
     return memcmp(a, &any, sizeof any) == 0 || memcmp(a, &any4, sizeof any4) == 0;
 }
 
-/* 0, or the errno of an address that a socket of this domain cannot take. */
-static int address_of(const struct sock *s, const struct sockaddr *addr, socklen_t len, struct umptcp_sockaddr *out) {
+int sock_address(const struct sock *s, const struct sockaddr *addr, socklen_t len, struct umptcp_sockaddr *out) {
     socklen_t least = s->domain == AF_INET ? sizeof(struct sockaddr_in) : SOCKADDR6_MIN;
     if (!addr)
         return EFAULT;
@@ -80,6 +80,8 @@ enum umptcp_tcp_state sock_state(struct host *h, const struct sock *s) {
     struct umptcp_info info;
     if (s->listening)
         return UMPTCP_LISTEN;
+    if (s->defer)
+        return UMPTCP_SYN_SENT;
     return sock_info(h, s, &info) ? info.state : UMPTCP_CLOSED;
 }
 
@@ -186,7 +188,7 @@ int host_socket(void *ctx, int domain, int type, int protocol) {
 static void let_go(struct host *h, struct sock *s, bool at_once) {
     umptcp_sock sock = s->sock;
     s->sock = (umptcp_sock){0};
-    s->listening = s->closed = s->nospace = false;
+    s->listening = s->closed = s->nospace = s->defer = false;
     s->phase = SOCK_UNCONNECTED;
     if (!s->port_given) {
         s->bound = false;
@@ -254,7 +256,7 @@ int host_bind(void *ctx, int fd, const struct sockaddr *addr, socklen_t len) {
     struct file *f;
     struct umptcp_sockaddr local;
     struct sock *s = sock_of(h, fd, &f);
-    int err = s ? address_of(s, addr, len, &local) : 0;
+    int err = s ? sock_address(s, addr, len, &local) : 0;
     if (!s)
         return -1;
     if (err)
@@ -300,6 +302,7 @@ int host_listen(void *ctx, int fd, int backlog) {
         return fail(-err);
     s->listening = true;
     options_apply(h, s);
+    sock_fastopen_listen(h, s);
     host_settle(h);
     return 0;
 }
@@ -356,19 +359,31 @@ int host_accept(void *ctx, int fd, struct sockaddr *addr, socklen_t *len) {
 
 /* ---- Connecting -------------------------------------------------------------------------------------------------- */
 
-static int start_connect(struct host *h, struct sock *s, const struct umptcp_sockaddr *remote) {
+struct umptcp_connect sock_way(const struct sock *s, const struct umptcp_sockaddr *remote) {
     struct umptcp_connect what = {.remote = *remote, .local = s->local, .tcp_only = !s->mptcp};
-    struct umptcp_sockaddr ignored;
     if (s->domain == AF_INET6 && s->bound && is_any(&s->local.addr))
         what.local.addr = (struct umptcp_addr){{0}};
+    what.fastopen_no_cookie = sock_option(s, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE);
+    return what;
+}
+
+int sock_connect(struct host *h, struct sock *s, const struct umptcp_sockaddr *remote, const struct sending *with,
+                 size_t *done) {
+    struct umptcp_connect what = sock_way(s, remote);
+    struct umptcp_sockaddr ignored;
+    what.fastopen = with || sock_option(s, IPPROTO_TCP, TCP_FASTOPEN_CONNECT);
+    const uint32_t room = with ? sock_fastopen_room(h, s, &what) : 0;
     int err = umptcp_connect(h->stack, &what, &s->sock, h->now);
     if (err)
         return -err;
     s->error = 0;
     s->phase = SOCK_CONNECTING;
     s->bound = true;
+    s->defer = false;
     umptcp_getname(h->stack, s->sock, &s->local, &ignored);
     options_apply(h, s);
+    if (with)
+        *done = sock_fill(h, s, with, with->wait ? SIZE_MAX : room); /* who waits can give more than the SYN takes */
     host_settle(h);
     return 0;
 }
@@ -383,10 +398,10 @@ static void disconnect(struct host *h, struct sock *s) {
     sock_wake(h, s, 0);
 }
 
-static int connect_outcome(struct host *h, struct sock *s, const struct file *f, int waiting) {
+int sock_connected(struct host *h, struct sock *s, bool wait, int waiting) {
     enum umptcp_tcp_state state = sock_state(h, s);
     if (state == UMPTCP_SYN_SENT || state == UMPTCP_SYN_RCVD) {
-        if (f->flags & O_NONBLOCK)
+        if (!wait)
             return fail(waiting);
         if (!host_wait(h, s->sndtimeo))
             return fail(waiting);
@@ -423,20 +438,24 @@ int host_connect(void *ctx, int fd, const struct sockaddr *addr, socklen_t len) 
     case SOCK_CONNECTED:
         return fail(EISCONN);
     case SOCK_CONNECTING:
+        if (s->defer)
+            return fail(EISCONN);
         if (!h->job || !h->job->connecting)
             waiting = EALREADY;
         break;
     case SOCK_UNCONNECTED:
         if (s->listening)
             return fail(EISCONN);
-        int err = address_of(s, addr, len, &remote);
+        int err = sock_address(s, addr, len, &remote);
+        if (!err && sock_fastopen_defers(h, s, &remote))
+            return 0;
         if (!err)
-            err = start_connect(h, s, &remote);
+            err = sock_connect(h, s, &remote, NULL, NULL);
         if (err)
             return fail(err);
         break;
     }
-    return connect_outcome(h, s, f, waiting);
+    return sock_connected(h, s, !(f->flags & O_NONBLOCK), waiting);
 }
 
 /* ---- Ending ------------------------------------------------------------------------------------------------------ */

@@ -93,6 +93,9 @@ static void add_details(const struct subflow *sf, struct umptcp_subflow_info *in
     info->segs_delivered = t->delivered;
     info->dsack_dups = t->dsack_dups;
     info->segs_out_of_order = t->ofo_segs;
+    info->syn_data = t->syn_data;
+    info->fastopen_child = t->fast;
+    info->fastopen_fail = sf->join ? UMPTCP_FASTOPEN_OK : (enum umptcp_fastopen_fail)sf->conn->fast_fail;
     if (opening && info->timeouts) { /* its one segment was lost and sent again */
         info->ca_state = UMPTCP_CA_LOSS;
         info->segs_lost = info->segs_again = 1;

@@ -63,6 +63,10 @@ static struct listener *listener_new(struct umptcp *s, const struct umptcp_liste
         return NULL;
     l->local = what->local;
     l->tcp_only = what->tcp_only;
+    if (what->fastopen) {
+        l->opts[UMPTCP_OPT_FASTOPEN] = what->fastopen;
+        l->opts_set |= 1u << UMPTCP_OPT_FASTOPEN;
+    }
     l->backlog = backlog ? backlog : 1;
     l->cookie_at = UMPTCP_NEVER;
     l->queue = mem_alloc(mem, l->backlog * sizeof *l->queue);
@@ -167,6 +171,7 @@ static enum drop keep_syn(struct umptcp *s, struct listener *l, const struct pat
     if (!c)
         return DROP_NO_MEMORY;
     adopt(l, c);
+    listener_fast_open(s, l, c, syn);
     return DROP_NONE;
 }
 
@@ -192,7 +197,7 @@ bool listener_overflows(struct umptcp *s, struct subflow *sf, const struct seg *
     const struct listener *l = sf->conn->listener;
     const bool third = l && !sf->join && sf->tcb.state == UMPTCP_SYN_RCVD &&
                        (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK && seg->ack.v == sf->tcb.isn.v + 1;
-    if (!third || !queue_full(l))
+    if (!third || conn_is_fast(sf->conn) || !queue_full(l))
         return false;
     refuse(s, MIB_TCP_LISTEN_OVERFLOWS, DROP_TCP_BACKLOG);
     if (s->env.cfg.abort_on_overflow) {

@@ -32,9 +32,20 @@ int umptcp_connect(struct umptcp *s, const struct umptcp_connect *what, umptcp_s
     }
     c->handle = new.v;
     *sock = new;
+    if (what->fastopen)
+        conn_connect_fast(c, what->fastopen_no_cookie);
     stack_finish(s);
     return 0;
 }
+
+uint32_t umptcp_fastopen_room(struct umptcp *s, const struct umptcp_connect *what, struct umptcp_time now) {
+    const struct way way = {.remote = what->remote, .local = what->local};
+    struct path path;
+    stack_enter(s, now);
+    return path_make(s, &way, &path) ? 0 : fastopen_room_of(&s->mp, &path, what->fastopen_no_cookie);
+}
+
+void umptcp_fastopen_forget(struct umptcp *s) { fastopen_forget(&s->mp); }
 
 /* ---- Sending ----------------------------------------------------------------------------------------------------- */
 

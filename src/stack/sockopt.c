@@ -117,12 +117,15 @@ static const struct sockopt {
     [UMPTCP_OPT_SYNCNT] = {1, KEEPCNT_MAX, syncnt_get, syncnt_set},
     [UMPTCP_OPT_TTL] = {1, UINT8_MAX, ttl_get, ttl_set},
     [UMPTCP_OPT_TOS] = {0, UINT8_MAX, tos_get, tos_set},
+    /* A listener's own */
+    [UMPTCP_OPT_FASTOPEN] = {0, UINT32_MAX, NULL, NULL},
+    [UMPTCP_OPT_FASTOPEN_NO_COOKIE] = {0, 1, NULL, NULL},
 };
 
-/* NULL when there is no such option. */
-static const struct sockopt *option(enum umptcp_opt opt) {
+/* NULL when there is no such option, or a connection (`c`) does not have it. */
+static const struct sockopt *option(enum umptcp_opt opt, const struct conn *c) {
     size_t i = (size_t)opt;
-    return i < OPT_COUNT && options[i].get ? &options[i] : NULL;
+    return i < OPT_COUNT && options[i].max && (options[i].get || !c) ? &options[i] : NULL;
 }
 
 /* What a connection begins with when nothing was set. */
@@ -150,9 +153,13 @@ static int64_t initial_value(const struct umptcp *s, enum umptcp_opt opt) {
     }
 }
 
+int64_t sockopt_of_listener(const struct listener *l, enum umptcp_opt opt) {
+    return l->opts_set >> opt & 1 ? l->opts[opt] : 0;
+}
+
 void sockopt_inherit(struct conn *c, const struct listener *l) {
     for (unsigned i = 0; i < OPT_COUNT; i++)
-        if (l->opts_set >> i & 1)
+        if (options[i].set && l->opts_set >> i & 1)
             options[i].set(c, l->opts[i]);
 }
 
@@ -160,7 +167,7 @@ int umptcp_setopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64
     stack_enter(s, now);
     struct conn *c = handle_get(&s->handles, sock, HANDLE_CONN);
     struct listener *l = handle_get(&s->handles, sock, HANDLE_LISTENER);
-    const struct sockopt *o = option(opt);
+    const struct sockopt *o = option(opt, c);
     if (!c && !l)
         return -EBADF;
     if (!o)
@@ -180,7 +187,7 @@ int umptcp_setopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64
 int umptcp_getopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t *value) {
     const struct conn *c = handle_get(&s->handles, sock, HANDLE_CONN);
     const struct listener *l = handle_get(&s->handles, sock, HANDLE_LISTENER);
-    const struct sockopt *o = option(opt);
+    const struct sockopt *o = option(opt, c);
     if (!c && !l)
         return -EBADF;
     if (!o)

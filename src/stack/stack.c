@@ -34,6 +34,7 @@ void umptcp_config_init(struct umptcp_config *cfg) {
         .window_scaling = true,
         .port_min = 32768,
         .port_max = 60999,
+        .fastopen = UMPTCP_FASTOPEN_CLIENT,
         .mptcp_enabled = true,
         .checksum_enabled = false,
         .allow_join_initial_addr_port = true,
@@ -110,6 +111,15 @@ static void env_init(struct env *env, const struct mem *mem, const struct umptcp
     straighten(&env->cfg);
 }
 
+/* Those of the configuration; without any, what there is stays. */
+static void take_keys(struct umptcp *s) {
+    const struct umptcp_config *cfg = &s->env.cfg;
+    if (!cfg->fastopen_nkeys)
+        return;
+    s->mp.fastopen.keys.n = cfg->fastopen_nkeys < FASTOPEN_KEYS ? cfg->fastopen_nkeys : FASTOPEN_KEYS;
+    memcpy(s->mp.fastopen.keys.key, cfg->fastopen_key, sizeof cfg->fastopen_key);
+}
+
 /* Makes all parts, also behind one that fails, so that umptcp_free() finds them. */
 static bool make_parts(struct umptcp *s) {
     struct env *env = &s->env;
@@ -125,6 +135,9 @@ static bool make_parts(struct umptcp *s) {
     made = find_policies(&policies, &env->cfg) && made;
     if (made)
         use_policies(&s->mp, &policies);
+    s->mp.fastopen.keys.n = 1;
+    rng_bytes(&env->rng, s->mp.fastopen.keys.key[0], UMPTCP_FASTOPEN_KEY_LEN);
+    take_keys(s);
     return made;
 }
 
@@ -159,6 +172,7 @@ int umptcp_configure(struct umptcp *s, const struct umptcp_config *cfg, struct u
     straighten(&new);
     s->env.cfg = new;
     use_policies(&s->mp, &policies);
+    take_keys(s);
     return 0;
 }
 
@@ -200,6 +214,7 @@ static void settle(struct umptcp *s, struct conn *c) {
     }
     if (c->listener && c->state == UMPTCP_CLOSED)
         listener_forget(c);
+    listener_fast_over(s, c);
     if (c->handle)
         event_conn(s, c);
     if (conn_reap(c))

@@ -9,8 +9,8 @@
  *
  * Files: stack.c life; net.c and netif.c interfaces and routes, way.c where a new subflow runs; input.c packets in,
  * icmp.c what ICMP says, frag.c reassembly; output.c packets out, reply.c stateless answers; timers.c time; listener.c,
- * socket.c, sockopt.c, handle.c and event.c the application's side; paths.c the path manager's; endpoint.c its
- * configuration; manage.c its work done from outside; info.c and check.c looking inside.
+ * fastopen.c, socket.c, sockopt.c, handle.c and event.c the application's side; paths.c the path manager's; endpoint.c
+ * its configuration; manage.c its work done from outside; info.c and check.c looking inside.
  */
 #ifndef UMPTCP_STACK_STACK_H
 #define UMPTCP_STACK_STACK_H
@@ -29,7 +29,7 @@ enum stack_limit {
 /* Kinds of timers that belong to the stack itself. */
 enum stack_timer_kind { TIMER_FRAGS = TIMER_MPTCP_COUNT, TIMER_KINDS };
 
-enum { OPT_COUNT = UMPTCP_OPT_TOS + 1 };
+enum { OPT_COUNT = UMPTCP_OPT_FASTOPEN_NO_COOKIE + 1 };
 
 struct listener {
     struct hash_node node; /* umptcp.listeners, by port */
@@ -42,9 +42,11 @@ struct listener {
     utime cookie_at;     /* the last SYN/ACK without state; UMPTCP_NEVER: none */
     struct conn **queue; /* a ring of those that can be accepted */
     uint32_t head, count;
-    const struct pm_ops *pm; /* of its connections; NULL: as configured */
-    uint16_t opts_set;       /* bit per option that was set: */
-    int64_t opts[OPT_COUNT]; /* its connections begin with these */
+    const struct pm_ops *pm;   /* of its connections; NULL: as configured */
+    uint32_t fast;             /* connections that Fast Open began, in handshake */
+    struct fastopen_keys keys; /* none: the stack's */
+    uint16_t opts_set;         /* bit per option that was set: */
+    int64_t opts[OPT_COUNT];   /* its connections begin with these */
 };
 
 struct umptcp {
@@ -99,6 +101,10 @@ bool listener_overflows(struct umptcp *s, struct subflow *sf, const struct seg *
 struct subflow *listener_ack(struct umptcp *s, int netif, const struct seg *ack, enum drop *drop);
 /* A connection of it got through its handshake. */
 void listener_ready(struct umptcp *s, struct conn *c);
+/* A SYN made a connection: what Fast Open makes of it (fastopen.c). Without memory for that it opens as any other. */
+void listener_fast_open(struct umptcp *s, struct listener *l, struct conn *c, const struct seg *syn);
+/* The handshake of a connection that Fast Open began may be over: then it counts no more. */
+void listener_fast_over(struct umptcp *s, struct conn *c);
 /* A connection that was not accepted is over, or is accepted now: its listener forgets it. */
 void listener_forget(struct conn *c);
 /* Aborts what was not accepted, and frees the listener. Its handle is the caller's. */
@@ -106,6 +112,7 @@ void listener_free(struct umptcp *s, struct listener *l);
 
 /* ---- Options (sockopt.c) ----------------------------------------------------------------------------------------- */
 
+int64_t sockopt_of_listener(const struct listener *l, enum umptcp_opt opt);
 /* Gives a new connection what was set on its listener. */
 void sockopt_inherit(struct conn *c, const struct listener *l);
 

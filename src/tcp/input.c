@@ -142,7 +142,7 @@ static void input_syn_sent(struct tcb *t, struct arrival *a) {
         t->syn_pending = true;
         return;
     }
-    tcb_establish(t, a->seg);
+    tcb_establish(t, a->seg, a->ack);
     a->rx->established = true;
     t->ack_need = TCP_ACK_NOW;
     a->seq = (struct ssn){0};
@@ -255,6 +255,12 @@ static bool is_same_syn(const struct tcb *t, const struct arrival *a) {
     return t->state == UMPTCP_SYN_RCVD && flagged(a->seg, TCP_SYN) && !flagged(a->seg, TCP_RST) && a->seq.v == 0;
 }
 
+/* And of what our SYN carried, any part. */
+static bool acks_our_syn(const struct tcb *t, const struct seg *seg) {
+    struct ssn ack = ssn_of(t->isn, t->snd_nxt, seg->ack);
+    return ssn_lt((struct ssn){0}, ack) && ssn_le(ack, t->snd_nxt);
+}
+
 /* Step four (RFC 5961 4.2); the handshake's own SYN may come again. */
 static bool check_syn(struct tcb *t, struct arrival *a) {
     if (!flagged(a->seg, TCP_SYN))
@@ -263,7 +269,7 @@ static bool check_syn(struct tcb *t, struct arrival *a) {
         challenge_ack(t);
     else if (!flagged(a->seg, TCP_ACK))
         t->syn_pending = true;
-    else if (ssn_eq(ssn_of(t->isn, t->snd_nxt, a->seg->ack), t->snd_nxt))
+    else if (acks_our_syn(t, a->seg))
         return true; /* simultaneous open: the peer's SYN/ACK acknowledges our SYN */
     return reject(a, DROP_TCP_SYN);
 }
@@ -274,7 +280,7 @@ static bool check_ack(struct tcb *t, struct arrival *a) {
         return reject(a, DROP_TCP_NO_ACK);
     a->ack = ssn_of(t->isn, t->snd_una, a->seg->ack);
     bool unsent = ssn_lt(t->snd_nxt, a->ack);
-    if (t->state == UMPTCP_SYN_RCVD && (unsent || ssn_le(a->ack, t->snd_una))) {
+    if (t->state == UMPTCP_SYN_RCVD && (unsent || a->ack.v < 1 || ssn_lt(a->ack, t->snd_una))) {
         a->rx->reply_rst = true;
         return reject(a, DROP_TCP_ACK_UNSENT);
     }
@@ -355,9 +361,11 @@ static void process_ack(struct tcb *t, struct arrival *a) {
     }
     if (t->state == UMPTCP_SYN_RCVD) {
         a->rx->established = true;
-        tcb_establish(t, a->seg);
+        tcb_establish(t, a->seg, a->ack);
         if (flagged(a->seg, TCP_SYN))
             t->ack_need = TCP_ACK_NOW;
+        if (t->fast) /* also of what followed the SYN/ACK */
+            tx_ack(t, a->seg, a->ack, a->rx);
     } else {
         tx_ack(t, a->seg, a->ack, a->rx);
     }
@@ -389,6 +397,19 @@ static void input_synchronized(struct tcb *t, struct arrival *a) {
     if (a->rx->alive)
         hurry(t);
     measure_payload(t, a);
+}
+
+/* ---- Fast Open ----------------------------------------------------------------------------------------------------
+ */
+
+void tcp_open_fast(struct tcb *t, const struct seg *syn, uint64_t wnd, struct tcp_rx *rx) {
+    assert(t->state == UMPTCP_SYN_RCVD && t->passive && t->snd_nxt.v == 0);
+    t->fast = true;
+    tcp_dialogue(t);
+    cc_init(&t->cc, t->cc.ops, tcp_payload_max(t, 0), (uint32_t)t->env->cfg.initial_cwnd * tcp_payload_max(t, 0));
+    *rx = (struct tcp_rx){.una = t->snd_una, .acceptable = true, .in_order = true, .wnd = syn->window};
+    struct arrival a = {.seg = syn, .rx = rx, .edge = {1 + wnd}};
+    measure_payload(t, &a);
 }
 
 /* ---- Entry ------------------------------------------------------------------------------------------------------- */

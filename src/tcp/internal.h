@@ -17,9 +17,11 @@ enum {
 uint32_t tcp_ts_now(const struct tcb *t);
 /* Takes the numbers, options and window of the peer's SYN (or SYN/ACK) `seg`. */
 void tcb_take_syn(struct tcb *t, const struct seg *seg);
-/* Our SYN was acknowledged: ESTABLISHED, or FIN-WAIT-1 when the owner closed meanwhile. `seg` is that acknowledgment.
+/*
+ * Our SYN was acknowledged, and with it what it carried up to `ack`: ESTABLISHED, or FIN-WAIT-1 when the owner closed
+ * meanwhile. `seg` is that acknowledgment.
  */
-void tcb_establish(struct tcb *t, const struct seg *seg);
+void tcb_establish(struct tcb *t, const struct seg *seg, struct ssn ack);
 /* The one place that changes the state. */
 void tcb_set_state(struct tcb *t, enum umptcp_tcp_state state);
 void tcb_enter_fin_wait_2(struct tcb *t);

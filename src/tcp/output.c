@@ -170,7 +170,7 @@ bool tcp_plan(const struct tcb *t, struct tcp_plan *plan) {
     }
     if (plan_handshake(t, plan))
         return true;
-    if (tcp_synchronized(t) && tcb_waits_for_peer(t) &&
+    if ((tcp_synchronized(t) || tcp_is_fast(t)) && tcb_waits_for_peer(t) &&
         (plan_again(t, plan) || plan_loss_probe(t, plan) || plan_new(t, plan, tx_budget(t)) || plan_fin(t, plan)))
         return true;
     return plan_bare(t, plan);
@@ -191,7 +191,10 @@ static void emit_handshake_options(const struct tcb *t, const struct tcp_plan *p
     opt->sack_permitted = answer ? t->sack_ok : cfg->sack;
     opt->has_wscale = answer ? t->wscale_ok : cfg->window_scaling;
     opt->wscale = t->rcv_wscale;
-    opt->has_ts = answer ? t->ts_ok : cfg->timestamps;
+    opt->has_ts = answer ? t->ts_ok : cfg->timestamps && !t->no_ts;
+    opt->has_fastopen = plan->cookie;
+    if (plan->cookie)
+        opt->fastopen = *plan->cookie;
 }
 
 static void put_block(const struct tcb *t, struct tcp_options *opt, uint64_t start, uint64_t end) {
@@ -312,6 +315,12 @@ void tcp_queue(struct tcb *t, uint32_t len) {
         tx_arm(t); /* in case the window is closed */
 }
 
+void tcp_unqueue(struct tcb *t) {
+    assert(!t->fin_queued || ssn_eq(t->snd_end, t->snd_nxt));
+    t->snd_end = t->snd_nxt;
+    tx_arm(t);
+}
+
 static uint32_t pieces(const struct tcp_plan *plan) {
     return plan->gso_size ? (plan->len + plan->gso_size - 1) / plan->gso_size : 1;
 }
@@ -331,10 +340,14 @@ static int sent_payload(struct tcb *t, const struct tcp_plan *plan) {
     return 0;
 }
 
-static void sent_syn(struct tcb *t) {
+static void sent_syn(struct tcb *t, const struct tcp_plan *plan) {
     t->syn_pending = false;
     if (t->snd_nxt.v == 0)
-        t->snd_nxt = (struct ssn){1};
+        t->snd_nxt = (struct ssn){1 + plan->len};
+    if (t->fast) /* the scoreboard begins behind the SYN, which has a timer of its own */
+        t->snd_una = ssn_max(t->snd_una, (struct ssn){1});
+    assert(ssn_le(t->snd_nxt, ssn_add(t->snd_end, t->fin_sent)));
+    t->data_segs_out += plan->len > 0;
     if (t->syn_sends > 0) {
         t->retrans_segs++;
         mib_inc(&t->env->mib, MIB_TCP_RETRANS_SEGS);
@@ -374,7 +387,7 @@ int tcp_sent(struct tcb *t, const struct tcp_plan *plan) {
         mib_inc(mib, MIB_TCP_OUT_RSTS);
         break;
     case TCP_PLAN_SYN:
-        sent_syn(t);
+        sent_syn(t, plan);
         break;
     case TCP_PLAN_DATA:
     case TCP_PLAN_FIN:

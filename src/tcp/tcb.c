@@ -172,7 +172,7 @@ void tcb_take_syn(struct tcb *t, const struct seg *seg) {
         t->snd_wscale = TCP_WSCALE_MAX;
     if (!t->wscale_ok)
         t->rcv_wscale = 0;
-    t->ts_ok = cfg->timestamps && opt->has_ts;
+    t->ts_ok = cfg->timestamps && opt->has_ts && !t->no_ts;
     if (t->ts_ok) {
         t->ts_recent = opt->tsval;
         t->ts_recent_s = (uint32_t)(t->env->now.ns / SEC(1));
@@ -181,10 +181,19 @@ void tcb_take_syn(struct tcb *t, const struct seg *seg) {
     t->snd_wl1 = (struct ssn){0};
 }
 
-/* The handshake's round trip. An ambiguous one (Karn) needs the echo of our timestamp. */
+void tcp_no_timestamps(struct tcb *t) {
+    t->no_ts = true;
+    t->ts_ok = false;
+}
+
+/*
+ * The handshake's round trip. An ambiguous one (Karn) needs the echo of our timestamp, and so does one whose SYN/ACK
+ * was followed by payload: only the last departure is remembered.
+ */
 static void sample_handshake(struct tcb *t, const struct seg *seg) {
     dur rtt = 0;
-    if (t->syn_sends == 1)
+    const bool followed = t->fast && t->snd_nxt.v > 1;
+    if (t->syn_sends == 1 && !followed)
         rtt = time_since(t->env->now, t->last_sent);
     else if (t->ts_ok && seg->opt.has_ts)
         rtt = MSEC(tcp_ts_now(t) - seg->opt.tsecr);
@@ -194,14 +203,16 @@ static void sample_handshake(struct tcb *t, const struct seg *seg) {
     t->rcv_rtt_us = whole_units(rtt, USEC(1));
 }
 
-void tcb_establish(struct tcb *t, const struct seg *seg) {
+void tcb_establish(struct tcb *t, const struct seg *seg, struct ssn ack) {
     struct env *env = t->env;
     const bool lost_syns = t->syn_sends > 2;
     const uint16_t mss = tcp_payload_max(t, 0);
 
-    assert(t->snd_nxt.v == 1);
-    t->snd_una = t->snd_nxt;
+    assert(ssn_le((struct ssn){1}, ack) && ssn_le(ack, t->snd_nxt));
+    if (!t->fast) /* what the SYN carried and did not bring over goes again as if it never had */
+        t->snd_una = t->snd_nxt = ack;
     t->delivered = 1;
+    t->syn_data = t->syn_data || (!t->fast && ack.v > 1);
     t->syn_pending = false;
     t->progress = env->now;
     tcb_set_due(t, &t->due.rtx, UMPTCP_NEVER);
@@ -274,6 +285,8 @@ void tcp_orphan(struct tcb *t) {
 }
 
 /* ---- Wishes and settings ----------------------------------------------------------------------------------------- */
+
+void tcp_dialogue(struct tcb *t) { t->quickacks = 0; }
 
 void tcp_ack_now(struct tcb *t) {
     if (tcp_synchronized(t))
@@ -396,7 +409,7 @@ const char *tcp_check(const struct tcb *t) {
     const char *broken;
     if ((broken = check_numbers(t)) || (broken = check_received(t)) || (broken = check_due(t)))
         return broken;
-    if (opening && t->snd_nxt.v > 1)
+    if (opening && t->passive && !t->fast && t->snd_nxt.v > 1)
         return "tcp: something was sent before the SYN was acknowledged";
     return t->state == UMPTCP_CLOSED ? NULL : tx_check(t); /* what was in flight then has no timer any more */
 }

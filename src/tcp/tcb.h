@@ -16,6 +16,9 @@
  * Nothing is sent from input or a timer: they change state, and tcp_plan() finds what to do. tcp_pending() tells the
  * owner whether it would find something.
  *
+ * Fast Open (RFC 7413): the first SYN takes queued bytes along when the owner gives plan.len a value, and a passive
+ * open by tcp_open_fast() receives and sends before its SYN is acknowledged.
+ *
  * Files: tcb.c life and death; input.c segment arrival in RFC 9293 3.10.7's order; output.c plan, emit, sent; timers.c;
  * and for what is in flight: tx.c scoreboard, ack.c what an acknowledgment means, rack.c loss detection (RFC 8985),
  * recovery.c PRR, timeouts and undo, rtt.c (RFC 6298).
@@ -83,8 +86,11 @@ struct tcb {
     int16_t soft_error;   /* last ICMP error that did not end it: the error of a later timeout */
 
     /* Negotiated */
-    uint8_t snd_wscale, rcv_wscale; /* rcv_wscale: what we offer, 0 when the peer does not scale */
-    uint16_t mss_local;             /* what our SYN says: MTU - headers */
+    uint8_t snd_wscale : 4, rcv_wscale : 4; /* rcv_wscale: what we offer, 0 when the peer does not scale */
+    bool fast : 1;                          /* passive by Fast Open: payload moves before its SYN is acknowledged */
+    bool syn_data : 1;                      /* data on a SYN was acknowledged, ours or the peer's */
+    bool no_ts : 1;                         /* timestamps are neither offered nor agreed to: others need their room */
+    uint16_t mss_local;                     /* what our SYN says: MTU - headers */
     uint16_t mss;     /* of the peer and the path, without regard to options: payload + options of a full segment */
     uint16_t rcv_mss; /* payload of the largest segment that came: what "full-size" means for acknowledging */
     bool sack_ok : 1, ts_ok : 1, wscale_ok : 1, v6 : 1;
@@ -180,8 +186,18 @@ uint32_t tcp_ts_offset(const struct env *env, const struct flow *flow);
 void tcp_connect(struct tcb *t);
 /* CLOSED -> SYN-RECEIVED by a listener's SYN. */
 void tcp_open(struct tcb *t, const struct seg *syn);
+/*
+ * Right behind tcp_open(): the SYN's payload is taken, as far as `wnd` goes, and payload may be sent behind the SYN/ACK
+ * (RFC 7413 4.2.2). `rx` says what is to be stored, as after tcp_input().
+ */
+struct tcp_rx;
+void tcp_open_fast(struct tcb *t, const struct seg *syn, uint64_t wnd, struct tcp_rx *rx);
+/* No timestamps on this connection; before the SYN or SYN/ACK left. */
+void tcp_no_timestamps(struct tcb *t);
 /* The owner's bytes grew by `len`. Not after tcp_close(). */
 void tcp_queue(struct tcb *t, uint32_t len);
+/* Bytes that were queued and are not in flight are taken back: they were on a SYN that did not bring them over. */
+void tcp_unqueue(struct tcb *t);
 /* Sends FIN after the queued bytes. In SYN-SENT: CLOSED at once. */
 void tcp_close(struct tcb *t);
 /* CLOSED at once with `error`; a RST goes out first when the state calls for one (RFC 9293 3.10.5). */
@@ -190,6 +206,8 @@ void tcp_abort(struct tcb *t, int error);
 void tcp_refuse(struct tcb *t, int error);
 /* Nobody is interested any more: limits FIN-WAIT-2. */
 void tcp_orphan(struct tcb *t);
+/* The owner answers what comes: acknowledgments ride on answers from the start. */
+void tcp_dialogue(struct tcb *t);
 /* Says ACK with the next segment, at the latest now. */
 void tcp_ack_now(struct tcb *t);
 /* Within the time that acknowledgments are delayed, unless a segment goes before. */
@@ -211,6 +229,10 @@ static inline bool tcp_synchronized(const struct tcb *t) {
     return t->state != UMPTCP_CLOSED && t->state != UMPTCP_LISTEN && t->state != UMPTCP_SYN_SENT &&
            t->state != UMPTCP_SYN_RCVD;
 }
+/* Fast Open's passive end between its SYN/ACK and the acknowledgment of it. */
+static inline bool tcp_is_fast(const struct tcb *t) {
+    return t->fast && t->state == UMPTCP_SYN_RCVD && t->syn_sends > 0;
+}
 /* Payload bytes that were sent (retransmissions count again), acknowledged, and that came in order. */
 static inline uint64_t tcp_bytes_sent(const struct tcb *t) {
     uint64_t end = ssn_min(t->snd_nxt, t->snd_end).v;
@@ -226,11 +248,12 @@ static inline uint64_t tcp_bytes_received(const struct tcb *t) {
 }
 /* May send new payload. */
 static inline bool tcp_can_send(const struct tcb *t) {
-    return (t->state == UMPTCP_ESTABLISHED || t->state == UMPTCP_CLOSE_WAIT) && !t->fin_queued;
+    return (t->state == UMPTCP_ESTABLISHED || t->state == UMPTCP_CLOSE_WAIT || tcp_is_fast(t)) && !t->fin_queued;
 }
 /* May still receive payload. */
 static inline bool tcp_can_receive(const struct tcb *t) {
-    return t->state == UMPTCP_ESTABLISHED || t->state == UMPTCP_FIN_WAIT_1 || t->state == UMPTCP_FIN_WAIT_2;
+    return t->state == UMPTCP_ESTABLISHED || t->state == UMPTCP_FIN_WAIT_1 || t->state == UMPTCP_FIN_WAIT_2 ||
+           (t->fast && t->state == UMPTCP_SYN_RCVD);
 }
 
 /* ---- Input ------------------------------------------------------------------------------------------------------- */
@@ -290,9 +313,10 @@ struct tcp_plan {
     enum tcp_plan_kind kind;
     uint8_t flags;  /* TCP flags */
     struct ssn ssn; /* position of the segment */
-    uint32_t len;   /* payload; the owner may shorten it (not to 0), and drops `fin` then */
-    bool again;     /* retransmission: stays within one record of the scoreboard */
-    bool tlp;       /* loss probe */
+    uint32_t len; /* payload; the owner may shorten it (not to 0), and drops `fin` then. Of the first SYN: set by it */
+    const struct fastopen_cookie *cookie; /* of a SYN or SYN/ACK, set by the owner; NULL: no such option */
+    bool again;                           /* retransmission: stays within one record of the scoreboard */
+    bool tlp;                             /* loss probe */
     bool fin;
     bool carrier;        /* set by the owner: it made this ACK for what it has to say in options */
     bool ack_later;      /* set by the owner: its own acknowledgment is not in it, so one that is delayed stays due */

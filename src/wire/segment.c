@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* TCP segments (RFC 9293 3.1, 3.2) with the options of RFC 2018, RFC 7323 and RFC 8684: bytes <-> values. */
+/* TCP segments (RFC 9293 3.1, 3.2) with the options of RFC 2018, RFC 7323, RFC 7413 and RFC 8684: bytes <-> values. */
 #include "wire/segment.h"
 
 #include <assert.h>
@@ -9,8 +9,19 @@
 #include "wire/bytes.h"
 #include "wire/checksum.h"
 
-enum { OPT_EOL = 0, OPT_NOP = 1, OPT_MSS = 2, OPT_WSCALE = 3, OPT_SACK_PERMITTED = 4, OPT_SACK = 5, OPT_TS = 8 };
+enum {
+    OPT_EOL = 0,
+    OPT_NOP = 1,
+    OPT_MSS = 2,
+    OPT_WSCALE = 3,
+    OPT_SACK_PERMITTED = 4,
+    OPT_SACK = 5,
+    OPT_TS = 8,
+    OPT_FASTOPEN = 34,
+    OPT_EXP = 254
+};
 enum { MSS_LEN = 4, WSCALE_LEN = 3, SACK_PERMITTED_LEN = 2, SACK_BLOCK_LEN = 8, TS_LEN = 10 };
+enum { EXP_FASTOPEN = 0xf989, FASTOPEN_LEN = 2, EXP_FASTOPEN_LEN = 4 };
 enum { WSCALE_MAX = 14 }; /* RFC 7323 2.3 */
 
 /* How nearly every segment's options start: NOP NOP timestamps (RFC 7323 appendix A). */
@@ -34,6 +45,17 @@ static void parse_sack(const uint8_t *p, uint8_t len, struct tcp_options *opt) {
         const uint8_t *block = p + 2 + i * SACK_BLOCK_LEN;
         opt->sack[i] = (struct sack_block){{load_be32(block)}, {load_be32(block + 4)}};
     }
+}
+
+/* A cookie of a length that cannot be is none (RFC 7413 4.1.1). */
+static void parse_fastopen(const uint8_t *cookie, uint8_t len, bool exp, struct tcp_options *opt) {
+    bool fits = len >= FASTOPEN_COOKIE_MIN && len <= FASTOPEN_COOKIE_MAX && len % 2 == 0;
+    if (len && !fits)
+        return;
+    opt->has_fastopen = true;
+    opt->fastopen.len = len;
+    opt->fastopen.exp = exp;
+    memcpy(opt->fastopen.b, cookie, len);
 }
 
 static void parse_mptcp(const uint8_t *p, uint8_t len, struct seg *seg) {
@@ -76,6 +98,14 @@ static void parse_option(const uint8_t *p, uint8_t len, struct seg *seg) {
     case OPT_TS:
         if (len == TS_LEN)
             parse_timestamps(p + 2, opt);
+        break;
+    case OPT_FASTOPEN:
+        if (syn)
+            parse_fastopen(p + FASTOPEN_LEN, (uint8_t)(len - FASTOPEN_LEN), false, opt);
+        break;
+    case OPT_EXP:
+        if (syn && len >= EXP_FASTOPEN_LEN && load_be16(p + 2) == EXP_FASTOPEN)
+            parse_fastopen(p + EXP_FASTOPEN_LEN, (uint8_t)(len - EXP_FASTOPEN_LEN), true, opt);
         break;
     case MPOPT_KIND:
         parse_mptcp(p, len, seg);
@@ -142,6 +172,18 @@ static void put_head(struct writer *w, uint8_t first, uint8_t second, uint8_t ki
     put_bytes(w, head, sizeof head);
 }
 
+static void build_fastopen(struct writer *w, const struct fastopen_cookie *cookie) {
+    if (cookie->exp) {
+        put_head(w, OPT_EXP, (uint8_t)(EXP_FASTOPEN_LEN + cookie->len), EXP_FASTOPEN >> 8, EXP_FASTOPEN & 0xff);
+    } else {
+        put_u8(w, OPT_FASTOPEN);
+        put_u8(w, (uint8_t)(FASTOPEN_LEN + cookie->len));
+    }
+    put_bytes(w, cookie->b, cookie->len);
+    while (w->len % 4)
+        put_u8(w, OPT_NOP);
+}
+
 static void build_options(struct writer *w, const struct seg *seg) {
     const struct tcp_options *o = &seg->opt;
     assert(o->nsack <= SACK_MAX && seg->mp.n <= MPOPTS_MAX);
@@ -165,6 +207,8 @@ static void build_options(struct writer *w, const struct seg *seg) {
         put_u32(w, o->sack[i].left.v);
         put_u32(w, o->sack[i].right.v);
     }
+    if (o->has_fastopen)
+        build_fastopen(w, &o->fastopen);
     for (uint8_t i = 0; i < seg->mp.n; i++) {
         mpopt_build(w, &seg->mp.opt[i]);
         while (w->len % 4)

@@ -26,7 +26,16 @@ enum {
     TCP_CSUM_OFFSET = 16, /* of the checksum in the header */
     TCP_OPTIONS_MAX = 40,
     TCP_OPT_TS_LEN = 12, /* timestamps, padded */
-    SACK_MAX = 4
+    SACK_MAX = 4,
+    FASTOPEN_COOKIE_MIN = 4, /* RFC 7413 4.1.1 */
+    FASTOPEN_COOKIE_MAX = 16,
+};
+
+/* A Fast Open cookie (RFC 7413); no bytes: one is asked for. */
+struct fastopen_cookie {
+    uint8_t len; /* 0, or FASTOPEN_COOKIE_MIN to _MAX, even */
+    bool exp;    /* as the option had it before it had a kind of its own: 254 with 0xf989 (RFC 6994) */
+    uint8_t b[FASTOPEN_COOKIE_MAX];
 };
 
 struct sack_block {
@@ -41,6 +50,8 @@ struct tcp_options {
     uint32_t tsval, tsecr;
     uint8_t nsack;
     struct sack_block sack[SACK_MAX];
+    bool has_fastopen; /* on a SYN only */
+    struct fastopen_cookie fastopen;
 };
 
 struct seg {
@@ -73,9 +84,9 @@ static inline uint32_t seg_count(const struct seg *s) {
 enum drop tcp_parse(const struct ip_hdr *ip, bool csum_valid, uint16_t gso_size, struct seg *seg);
 
 /*
- * Writes a TCP header with options in Linux's order (MSS, SACK permitted + timestamps, window scale, SACK, then MPTCP
- * last), padded with NOPs to 4 bytes as Linux does. The checksum field is left zero. Sets w->bad when the options take
- * more than 40 bytes. `seg->flow.local` is the source.
+ * Writes a TCP header with options in Linux's order (MSS, SACK permitted + timestamps, window scale, SACK, Fast Open,
+ * then MPTCP last), padded with NOPs to 4 bytes as Linux does. The checksum field is left zero. Sets w->bad when the
+ * options take more than 40 bytes. `seg->flow.local` is the source.
  */
 void tcp_build(struct writer *w, const struct seg *seg);
 /* Bytes that the options of `seg` will take, padding included; from tcp_build() on a counting writer. */

@@ -46,6 +46,7 @@ static int sink_add(void *ctx, const struct umptcp_endpoint *ep) {
 
 static int sink_del(void *ctx, uint8_t id) { return note(ctx, "del %u;", (unsigned)id); }
 static int sink_flush(void *ctx) { return note(ctx, "flush;"); }
+static void sink_metrics(void *ctx) { note(ctx, "forget;"); }
 static int sink_limits(void *ctx, int subflows, int accepted) { return note(ctx, "limits %d %d;", subflows, accepted); }
 static int sink_up(void *ctx, bool up) { return note(ctx, up ? "up;" : "down;"); }
 static int sink_mtu(void *ctx, uint32_t mtu) { return note(ctx, "mtu %u;", (unsigned)mtu); }
@@ -101,6 +102,7 @@ static int run(struct notes *n, const char *text) {
         .endpoint_del = sink_del,
         .endpoint_change = sink_change,
         .endpoint_flush = sink_flush,
+        .metrics_flush = sink_metrics,
         .limits = sink_limits,
         .addr = sink_addr,
         .link_up = sink_up,
@@ -261,7 +263,8 @@ static void test_ip_others(void **state) {
     expect("ip link set tun0 mtu 1400 up", "mtu 1400;up;");
     expect("ip link set lo up", "");
     expect("ip link set dev tun0 txqueuelen 10 up", "up;");
-    expect("ip tcp_metrics flush all > /dev/null 2>&1", "");
+    expect("ip tcp_metrics flush all > /dev/null 2>&1", "forget;");
+    expect("ip tcp_metrics show", "");
     expect("ip route replace 192.0.2.0/24 dev tun0 initcwnd 20 rto_min lock 5ms", "initcwnd 20;rto_min 5ms;");
     expect("ip ro change default via 10.0.0.9", "");
     expect("tc qdisc replace dev tun0 root pfifo; ethtool -K tun0 tso off", "");
@@ -326,9 +329,16 @@ static void test_configuration(void **state) {
     assert_int_equal(c.close_timeout, SEC(5));
     assert_int_equal(engine_sysctl(&c, "net.mptcp.checksum_enabled", "1"), 0);
     assert_true(c.checksum_enabled);
+    assert_int_equal(engine_sysctl(&c, "net.ipv4.tcp_fastopen", "0x603"), 0);
+    assert_int_equal(c.fastopen, 0x603);
+    assert_int_equal(engine_sysctl(&c, "net.ipv4.tcp_fastopen_key", "04030201-8070605-0c0b0a09-100f0e0d,0-0-0-1"), 0);
+    assert_int_equal(c.fastopen_nkeys, 2);
+    static const uint8_t keys[2][16] = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, {[12] = 1}};
+    assert_memory_equal(c.fastopen_key, keys, sizeof keys);
+    assert_int_equal(engine_sysctl(&c, "net.ipv4.tcp_fastopen_blackhole_timeout_sec", "7"), 0);
+    assert_int_equal(c.fastopen_blackhole_timeout, SEC(7));
     /* Without effect, but known */
     struct umptcp_config same = c;
-    assert_int_equal(engine_sysctl(&c, "net.ipv4.tcp_fastopen_key", "a1-b2"), 0);
     assert_int_equal(engine_sysctl(&c, "net.core.somaxconn", "1"), 0);
     assert_memory_equal(&c, &same, sizeof c);
 }
@@ -350,6 +360,13 @@ static void test_bad_configuration(void **state) {
         {"net.ipv4.ip_local_port_range", "0 4"},
         {"net.ipv4.tcp_congestion_control", "bbr"},
         {"net.mptcp.pm_type", "1"},
+        {"net.ipv4.tcp_fastopen", "0x100000000"},
+        {"net.ipv4.tcp_fastopen_key", "a1-b2"},
+        {"net.ipv4.tcp_fastopen_key", "1-2-3-123456789"},
+        {"net.ipv4.tcp_fastopen_key", "1-2-3-4,"},
+        {"net.ipv4.tcp_fastopen_key", "1-2-3-4,1-2-3-4,1-2-3-4"},
+        {"net.ipv4.tcp_fastopen_key", "1-2-3-4 "},
+        {"net.ipv4.tcp_fastopen_key", ""},
     };
     struct umptcp_config c, same;
     umptcp_config_init(&c);

@@ -201,7 +201,6 @@ static void test_write(void **state) {
     assert_int_equal(l->p.sendmsg(l->p.ctx, fd, &msg, MSG_DONTWAIT), 1500);
     peer_want(l, TCP_ACK, 6001, 1510, 1); /* both of them */
     assert_errno(l->p.send(l->p.ctx, fd, buf, 10, MSG_OOB), EOPNOTSUPP);
-    assert_errno(l->p.sendto(l->p.ctx, fd, buf, 10, MSG_FASTOPEN, NULL, 0), EOPNOTSUPP);
     assert_errno(l->p.ioctl(l->p.ctx, fd, 0x1234, &n), ENOTTY);
     peer_free(l);
 }
