@@ -57,8 +57,13 @@ static void test_copies(void **state) { /* M-MAP-04, M-RTX-03: the first one cou
     mlab_in(l, 1, "P. 6(5) ack 1 dss ack 1 map 11:6+5"); /* beyond a hole */
     mlab_in(l, 2, "P. 6(5) ack 1 other dss ack 1 map 11:6+5");
     mlab_skip(l);
-    mlab_in(l, 2, "P. 11(10) ack 1 dss ack 1 map 6:11+10"); /* covers the hole and the copies */
-    mlab_want(l, 2, ". 1(0) ack 21 dss ack 16");
+    mlab_in(l, 2, "P. 11(5) ack 1 dss ack 1 map 6:11+5"); /* the hole */
+    mlab_want(l, 2, ". 1(0) ack 16 dss ack 16");
+    mlab_recv(l, 10);
+    mlab_in(l, 1, "P. 11(5) ack 1 dss ack 1 map 21:11+5");
+    mlab_skip(l);
+    mlab_in(l, 2, "P. 16(10) ack 1 at 16 dss ack 1 map 16:16+10"); /* a hole and a copy in one */
+    mlab_want(l, 2, ". 1(0) ack 26 dss ack 26");
     mlab_recv(l, 10);
     mlab_free(l);
 }
@@ -204,6 +209,23 @@ static void test_edge_never_moves_left(void **state) { /* M-RCV-03, M-RCV-04: ro
     mlab_free(l);
 }
 
+/* M-RCV-03: what was promised stays so when the buffer is made smaller. */
+static void test_smaller_buffer_keeps_the_edge(void **state) {
+    struct umptcp_config cfg = small_buffer(60000);
+    struct mlab *l = mlab_new_full(&(struct mlab_options){.server = true, .cfg = &cfg});
+    (void)state;
+    mlab_in(l, 1, ". 1(1000) ack 1 dss ack 1 map 1:1+1000");
+    mlab_want(l, 1, ". 1(0) ack 1001 win 59000 dss ack 1001");
+    assert_int_equal(umptcp_setopt(l->s, l->sock, UMPTCP_OPT_RCVBUF, 8000, l->now), 0);
+    mlab_in(l, 1, ". 1001(1000) ack 1 dss ack 1 map 1001:1001+1000");
+    mlab_want(l, 1, ". 1(0) ack 2001 win 58000 dss ack 2001");
+    mlab_recv(l, 2000);
+    mlab_in(l, 1, ". 2001(1000) ack 1 dss ack 1 map 2001:2001+1000");
+    mlab_want(l, 1, ". 1(0) ack 3001 win 57000 dss ack 3001");
+    mlab_recv(l, 1000);
+    mlab_free(l);
+}
+
 static void test_in_window_of_the_connection(void **state) { /* M-RCV-04: another subflow advertised more */
     struct umptcp_config cfg = small_buffer(4000);
     struct mlab *l = mlab_new_full(&(struct mlab_options){.server = true, .cfg = &cfg});
@@ -316,6 +338,7 @@ int main(void) {
         cmocka_unit_test(test_window_closes_and_opens),
         cmocka_unit_test(test_idle_subflow_does_not_open_it),
         cmocka_unit_test(test_edge_never_moves_left),
+        cmocka_unit_test(test_smaller_buffer_keeps_the_edge),
         cmocka_unit_test(test_in_window_of_the_connection),
         cmocka_unit_test(test_data_after_close),
         cmocka_unit_test(test_copy_after_close),
