@@ -130,7 +130,7 @@ MUTANTS = (
            "    mp->blackhole_until = time_add(mp->env->now, BLACKHOLE_HOLD << doublings);",
            "    (void)doublings;", rows=("M-HEU-13",)),
     Mutant("token-not-unique", "two connections may have the same token", "src/mptcp/token.c",
-           " || token_find(t, &env->hash_key, tok)",
+           " || token_find(t, &env->hash_key, token)",
            "", rows=("M-KEY-02", "M-KEY-03")),
     Mutant("token-low-bits", "the token is the low half of the digest", "src/wire/mpcrypto.c",
            "*token = load_be32(digest);",
@@ -158,9 +158,8 @@ MUTANTS = (
            "    conn_ready(sf->conn);",
            "    conn_ready(sf->conn);", rows=("M-JON-16",)),
     Mutant("data-before-fourth-ack", "a join that we opened carries data before the fourth ACK", "src/mptcp/handshake.c",
-           "    sf->state = SF_PRE;\n"
-           "    tcp_ack_now(&sf->tcb);\n"
-           "    handshake_schedule_join_ack(sf);",
+           "    sf->state = SF_PRE;\n    subflow_tell(sf, UMPTCP_PM_SUB_ESTABLISHED);\n"
+           "    tcp_ack_now(&sf->tcb);\n    handshake_schedule_join_ack(sf);",
            "    handshake_schedule_join_ack(sf);\n"
            "    tcp_ack_now(&sf->tcb);\n"
            "    subflow_up(sf);", rows=("M-JON-17", "M-JON-18")),
