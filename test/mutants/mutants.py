@@ -262,7 +262,7 @@ MUTANTS = (
            "    reset_all(c, 0, ECONNRESET);",
            "    conn_finish(c, ECONNRESET);", rows=("M-FCL-03", "M-FCL-09")),
     Mutant("abort-without-fastclose", "an abort resets subflows only", "src/mptcp/close.c",
-           "reset_all(c, conn_is_mptcp(c) ? SIG_FASTCLOSE : 0, error);",
+           "reset_all(c, conn_is_mptcp(c) && !carrier ? SIG_FASTCLOSE : 0, error);",
            "reset_all(c, 0, error);", rows=("M-FCL-02", "M-FCL-13")),
     Mutant("unread-bytes-forgotten", "a close with unread bytes is in order", "src/mptcp/close.c",
            "c->state == UMPTCP_SYN_SENT || unread",
