@@ -140,6 +140,7 @@ src_script = \
 	src/script/code_run.c \
 	src/script/commands.c \
 	src/script/commands_ip.c \
+	src/script/commands_pm.c \
 	src/script/commands_tools.c \
 	src/script/engine.c \
 	src/script/engine_commands.c \
@@ -151,6 +152,7 @@ src_script = \
 	src/script/host_info.c \
 	src/script/host_io.c \
 	src/script/host_option.c \
+	src/script/host_pm.c \
 	src/script/host_poll.c \
 	src/script/host_socket.c \
 	src/script/kernel.c \
@@ -367,7 +369,7 @@ deps-build:
 
 check-linux: deps-build ## the packet scripts against the running kernel, in real time (root)
 	$(call build,check-linux,$B/umptcp-pkt)
-	@$B/umptcp-pkt -t linux -j 8 -q test/script
+	@PATH="$(CURDIR)/test/interop:$$PATH" $B/umptcp-pkt -t linux -j 8 -q test/script
 
 mutants: deps-build ## breaks the engine in many places, and sees that a packet script notices each
 	@B=$B MAKE='$(MAKE)' test/mutants/run

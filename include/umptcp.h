@@ -137,9 +137,9 @@ struct umptcp_config {
         *path_manager; /* "kernel", or "userspace": nothing happens but by umptcp_pm_announce() and its company */
 
     /* Beyond Linux */
-    bool fastclose_ack;      /* an abort says MP_FASTCLOSE on an ACK and waits for the RST that answers it (RFC 8684 3.5,
-                                option A); false: RSTs say it, as Linux does (option R) */
-    bool rejoin;             /* a subflow that died is tried again while data moves and its endpoint stands */
+    bool fastclose_ack; /* an abort says MP_FASTCLOSE on an ACK and waits for the RST that answers it (RFC 8684 3.5,
+                           option A); false: RSTs say it, as Linux does (option R) */
+    bool rejoin;        /* a subflow that died is tried again while data moves and its endpoint stands */
     uint64_t probe_interval; /* silence on a path, while others speak, before it is probed; 0: never */
     uint8_t probe_count;     /* unanswered probes before such a path is dropped */
 };

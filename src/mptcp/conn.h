@@ -48,14 +48,14 @@ enum mptcp_limit {
     ADD_ADDR_RETRIES = 3, /* after the first */
     ECHOES_MAX = PM_REMOTES_MAX,
     JOIN_ACK_RETRIES = 6,
-    SIGNAL_ACKS_MAX = 2,  /* duplicate ACKs in a row that only carry signals (RFC 8684 3) */
+    SIGNAL_ACKS_MAX = 2,   /* duplicate ACKs in a row that only carry signals (RFC 8684 3) */
     FASTCLOSE_RETRIES = 3, /* of MP_FASTCLOSE on an ACK (RFC 8684 3.5) */
-    ORPHAN_ROUNDS = 8,    /* of the data-level timer without progress, when nobody waits for the connection any more */
-    CONN_OFO_MAX = 2048,  /* holes in what was received, over all subflows */
-    HOLD_OFO_MAX = 512,   /* holes in what a subflow holds */
-    PATH_EVENTS_MAX = 64, /* that wait per connection for the caller */
-    PM_EVENTS_MAX = 4096, /* that wait in the whole stack for who listens to them */
-    CONN_TTL = 64,        /* of packets, unless it was set */
+    ORPHAN_ROUNDS = 8,     /* of the data-level timer without progress, when nobody waits for the connection any more */
+    CONN_OFO_MAX = 2048,   /* holes in what was received, over all subflows */
+    HOLD_OFO_MAX = 512,    /* holes in what a subflow holds */
+    PATH_EVENTS_MAX = 64,  /* that wait per connection for the caller */
+    PM_EVENTS_MAX = 4096,  /* that wait in the whole stack for who listens to them */
+    CONN_TTL = 64,         /* of packets, unless it was set */
 };
 
 enum mptcp_timer_kind {
@@ -83,12 +83,12 @@ enum mp_mode {
 };
 
 enum subflow_state {
-    SF_OPENING, /* TCP handshake */
-    SF_PRE,     /* join we opened: HMAC sent, waiting for the fourth ACK; no data */
-    SF_ACTIVE,  /* carries data */
-    SF_CLOSING, /* gets no new bytes: what it has still goes, then its FIN */
+    SF_OPENING,   /* TCP handshake */
+    SF_PRE,       /* join we opened: HMAC sent, waiting for the fourth ACK; no data */
+    SF_ACTIVE,    /* carries data */
+    SF_CLOSING,   /* gets no new bytes: what it has still goes, then its FIN */
     SF_FASTCLOSE, /* said MP_FASTCLOSE on an ACK, and waits for the RST that answers it (RFC 8684 3.5) */
-    SF_DEAD,    /* to be freed at the end of the call */
+    SF_DEAD,      /* to be freed at the end of the call */
 };
 
 /* MPTCP options that wait to go on a segment of this subflow (struct subflow.signals). */

@@ -11,6 +11,14 @@
 
 struct text;
 
+enum pm_verb { PM_ANN = 1, PM_REM, PM_CSF, PM_DSF, PM_SET, PM_DUMP, PM_GET, PM_LISTEN, PM_EVENTS, PM_HEARD };
+
+struct pm_order { /* of pm_nl_ctl; what its verb does not have is zero */
+    enum pm_verb verb;
+    uint32_t token;
+    struct umptcp_endpoint local, remote;
+};
+
 /* Each returns 0, or a negative errno; then the command fails, and with it the script unless the shell goes on. */
 struct command_sink {
     void *ctx;
@@ -36,6 +44,8 @@ struct command_sink {
     int (*counter)(void *ctx, const char *name, uint64_t *value);
     /* A value of the newest MPTCP connection by its name in ss; -ENOENT, -ENOTCONN. */
     int (*mptcp_value)(void *ctx, const char *name, uint64_t *value);
+    /* Does it, or prints what is asked for. `*why`: Linux's words for what went wrong, when it has some. */
+    int (*manage)(void *ctx, const struct pm_order *order, struct text *to, const char **why);
     /* What "nstat" prints, or stands in "/proc/net/tcp" or "/proc/net/tcp6"; -ENOENT: something else. */
     int (*print)(void *ctx, const char *what, struct text *to);
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Shared by the files about commands: commands.c the shell's part, commands_ip.c ip, commands_tools.c all others. */
+/* Shared by the files about commands: commands.c the shell's part, commands_ip.c ip,
+ * commands_pm.c pm_nl_ctl, commands_tools.c all others. */
 #ifndef UMPTCP_SCRIPT_COMMANDS_PARTS_H
 #define UMPTCP_SCRIPT_COMMANDS_PARTS_H
 
@@ -23,6 +24,7 @@ __attribute__((format(printf, 2, 3))) int command_fail(struct command *c, const 
 /* 0, or -EINVAL with a sentence. -ENOENT: there is no such command. */
 int command_tool(struct command *c);
 int command_ip(struct command *c);
+int command_pm_nl_ctl(struct command *c);
 /* A sysctl by its name with dots, or by its name or path with slashes; with a sentence when it fails. */
 int command_sysctl(struct command *c, const char *name, const char *value);
 /* A number from 0 to `max`; false when it is none. */

@@ -323,6 +323,7 @@ static const struct tool {
     {"sysctl", run_sysctl},
     {"echo", run_echo},
     {"ip", command_ip},
+    {"pm_nl_ctl", command_pm_nl_ctl},
     {"sleep", run_sleep},
     {"true", run_nothing},
     {":", run_nothing},

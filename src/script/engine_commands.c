@@ -191,6 +191,11 @@ static int run_mptcp_value(void *ctx, const char *name, uint64_t *value) {
     return host_mptcp_value(r->h, name, value);
 }
 
+static int run_manage(void *ctx, const struct pm_order *order, struct text *to, const char **why) {
+    struct run *r = ctx;
+    return host_manage(r->h, order, to, why);
+}
+
 static int run_print(void *ctx, const char *what, struct text *to) {
     const struct run *r = ctx;
     uint64_t value;
@@ -227,6 +232,7 @@ int engine_command_run(struct host *h, const struct settings *settings, const ch
         .route = run_route,
         .counter = run_counter,
         .mptcp_value = run_mptcp_value,
+        .manage = run_manage,
         .print = run_print,
     };
     return command_interpret(text, &sink, error, size);

@@ -8,18 +8,18 @@
 #include <string.h>
 
 enum sysctl_class {
-    SWITCH,    /* bool */
-    COUNT,     /* uint8_t */
-    NUMBER,    /* uint32_t */
-    TIME,      /* uint64_t nanoseconds, given in `unit` */
-    RMEM,      /* "min default max" */
-    WMEM,      /* the same */
-    PORTS,     /* "first last" */
-    BITS,      /* uint32_t */
-    KEYS,      /* "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4", perhaps a comma and another one */
-    NAME,      /* const char *: one of the names below */
-    ONLY_ZERO, /* 0, because there is nothing else */
-    REMARK,    /* accepted; `remark` says why it changes nothing. The name may end with a star */
+    SWITCH,  /* bool */
+    COUNT,   /* uint8_t */
+    NUMBER,  /* uint32_t */
+    TIME,    /* uint64_t nanoseconds, given in `unit` */
+    RMEM,    /* "min default max" */
+    WMEM,    /* the same */
+    PORTS,   /* "first last" */
+    BITS,    /* uint32_t */
+    KEYS,    /* "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4", perhaps a comma and another one */
+    NAME,    /* const char *: one of the names below */
+    PM_TYPE, /* the path manager's name, by its number */
+    REMARK,  /* accepted; `remark` says why it changes nothing. The name may end with a star */
 };
 
 static const struct row {
@@ -61,7 +61,7 @@ static const struct row {
     {"net.mptcp.syn_retrans_before_tcp_fallback", COUNT, AT(syn_retrans_before_tcp_fallback), 0, NULL},
     {"net.mptcp.scheduler", NAME, AT(scheduler), 0, NULL},
     {"net.mptcp.path_manager", NAME, AT(path_manager), 0, NULL},
-    {"net.mptcp.pm_type", ONLY_ZERO, 0, 0, "0 is the path manager in the stack, the only one"},
+    {"net.mptcp.pm_type", PM_TYPE, AT(path_manager), 0, NULL},
     {"net.mptcp.blackhole_*", REMARK, 0, 0, "an hour, doubled, as Linux has it by default"},
 
     {"net.ipv4.tcp_frto", REMARK, 0, 0, "F-RTO is always on"},
@@ -156,8 +156,8 @@ static uint32_t bytes(uint64_t n) { return n < INT_MAX ? (uint32_t)n : INT_MAX; 
 
 /* The names that there are: constants, so that they outlive the command. */
 static int set_name(const char **to, const char *value) {
-    static const char *const names[][2] = {
-        {"cubic", "cubic"}, {"reno", "newreno"}, {"newreno", "newreno"}, {"default", "default"}, {"kernel", "kernel"}};
+    static const char *const names[][2] = {{"cubic", "cubic"},     {"reno", "newreno"},  {"newreno", "newreno"},
+                                           {"default", "default"}, {"kernel", "kernel"}, {"userspace", "userspace"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(value, names[i][0]) == 0) {
             *to = names[i][1];
@@ -246,8 +246,11 @@ static int set_value(const struct row *row, struct umptcp_config *config, const 
         return 0;
     case NAME:
         return set_name(at, value) ? -EINVAL : 0;
-    case ONLY_ZERO:
-        return one && n[0] == 0 ? 0 : -EINVAL;
+    case PM_TYPE:
+        if (!one || n[0] > 1)
+            return -EINVAL;
+        *(const char **)at = n[0] ? "userspace" : "kernel";
+        return 0;
     case REMARK:
         return 0;
     }

@@ -71,6 +71,7 @@ void host_close(struct host *h) {
     }
     free(h->lent);
     umptcp_free(h->stack);
+    text_free(&h->heard);
     free(h);
 }
 

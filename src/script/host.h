@@ -77,6 +77,9 @@ int host_mptcp_value(struct host *h, const char *name, uint64_t *value);
 struct text;
 void host_print_sockets(struct host *h, bool v6, struct text *to);
 int host_set_mtu(struct host *h, uint32_t mtu);
+/* An order of pm_nl_ctl; `*why` as umptcp_pm_error(). 0 or a negative errno. */
+struct pm_order;
+int host_manage(struct host *h, const struct pm_order *order, struct text *to, const char **why);
 /* TCP_NOTSENT_LOWAT of sockets to come that do not set it. */
 void host_set_notsent_lowat(struct host *h, uint32_t bytes);
 void host_settle(struct host *h);

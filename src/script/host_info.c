@@ -161,14 +161,16 @@ static int tcp_info(struct host *h, const struct sock *s, struct abi_tcp_info *t
 
 /* ---- MPTCP_INFO -------------------------------------------------------------------------------------------------- */
 
-/* Endpoints, limits, and how many of them this connection uses. */
-static void mptcp_paths(struct host *h, const struct sock *s, struct abi_mptcp_info *m) {
+/* Endpoints, limits, and how many of them this connection uses. Managed from outside it has none. */
+static void mptcp_paths(struct host *h, const struct sock *s, const char *path_manager, struct abi_mptcp_info *m) {
     struct umptcp_endpoint eps[UMPTCP_ENDPOINTS_MAX];
     struct umptcp_subflow_info sf[SUBFLOWS_LOOK];
     int neps = umptcp_endpoints(h->stack, eps, UMPTCP_ENDPOINTS_MAX);
     int nsf = umptcp_subflows(h->stack, s->sock, sf, SUBFLOWS_LOOK);
-    umptcp_limits_get(h->stack, &m->subflows_max, &m->add_addr_accepted_max);
-    for (int i = 0; i < neps && i < UMPTCP_ENDPOINTS_MAX; i++) {
+    bool in_kernel = !strcmp(path_manager, "kernel");
+    if (in_kernel)
+        umptcp_limits_get(h->stack, &m->subflows_max, &m->add_addr_accepted_max);
+    for (int i = 0; i < neps && i < UMPTCP_ENDPOINTS_MAX && in_kernel; i++) {
         m->add_addr_signal_max += (eps[i].flags & UMPTCP_EP_SIGNAL) != 0;
         m->local_addr_max += (eps[i].flags & UMPTCP_EP_SUBFLOW) != 0;
     }
@@ -185,7 +187,7 @@ static int mptcp_info(struct host *h, const struct sock *s, struct abi_mptcp_inf
         return -EOPNOTSUPP;
     if (!sock_info(h, s, &info))
         return 0;
-    mptcp_paths(h, s, m);
+    mptcp_paths(h, s, info.path_manager, m);
     m->subflows = (uint8_t)(info.subflows ? info.subflows - 1 : 0); /* beside the first one */
     m->subflows_total = (uint8_t)info.subflows;
     m->flags = (info.fallback ? MPTCP_FLAG_FALLBACK : 0) | (info.token_remote ? MPTCP_FLAG_KEY : 0);

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "script/host.h"
+#include "script/print.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -120,6 +121,7 @@ struct host {
     struct sock *socks;
     struct epoll *epolls;
     uint32_t notsent_lowat; /* of sockets to come */
+    struct text heard;      /* path events, while pm_nl_ctl listens */
     uint16_t mtu;
 };
 

@@ -124,7 +124,8 @@ static int open_from(struct umptcp *s, struct conn *c, const struct umptcp_endpo
 static int create(struct umptcp *s, struct conn *c, const struct umptcp_endpoint *local,
                   const struct umptcp_endpoint *remote) {
     void *state = c->paths->pm_state;
-    const struct pm_endpoint entry = entry_of(local), *e = pm_userspace_find(state, local->id);
+    const struct pm_endpoint *e = pm_userspace_find(state, local->id);
+    struct pm_endpoint entry = entry_of(local);
     bool known = e && sockaddr_eq(&e->addr, &local->addr), by_route = addr_is_any(&local->addr.addr);
     if (local->flags & UMPTCP_EP_SIGNAL)
         return refuse(s, -EINVAL, "invalid addr flags");
@@ -132,6 +133,7 @@ static int create(struct umptcp *s, struct conn *c, const struct umptcp_endpoint
         return refuse(s, -EINVAL, "families mismatch");
     if (by_route) /* its entry is made when the address is known */
         return open_from(s, c, local, remote);
+    entry.flags |= UMPTCP_EP_SUBFLOW;
     int err = pm_userspace_add(state, &s->env.mem, &entry);
     if (err)
         return refuse(s, err, err == -EINVAL ? "did not match address and id" : "no memory");

@@ -131,9 +131,12 @@ static void test_without_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_said_on_one_subflow),       cmocka_unit_test(test_said_again),
-        cmocka_unit_test(test_both_on_an_ack),            cmocka_unit_test(test_the_peer_uses_a_reset),
-        cmocka_unit_test(test_on_the_subflow_that_works), cmocka_unit_test(test_without_a_subflow),
+        cmocka_unit_test(test_said_on_one_subflow),
+        cmocka_unit_test(test_said_again),
+        cmocka_unit_test(test_both_on_an_ack),
+        cmocka_unit_test(test_the_peer_uses_a_reset),
+        cmocka_unit_test(test_on_the_subflow_that_works),
+        cmocka_unit_test(test_without_a_subflow),
         cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -459,6 +459,7 @@ static void test_by_route(void **state) {
     assert_int_equal(umptcp_pm_entries(p.w.host[CLIENT], p.token[CLIENT], eps, 2), 2);
     assert_int_equal(eps[0].id, 1);
     assert_int_equal(eps[1].netif, 2);
+    assert_int_equal(eps[1].flags, UMPTCP_EP_SUBFLOW | UMPTCP_EP_BACKUP);
     test_world_free(&p.w);
 }
 

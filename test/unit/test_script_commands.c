@@ -93,6 +93,15 @@ static int sink_print(void *ctx, const char *what, struct text *to) {
     return 0;
 }
 
+static int sink_manage(void *ctx, const struct pm_order *o, struct text *to, const char **why) {
+    char a[UMPTCP_ADDRSTRLEN], b[UMPTCP_ADDRSTRLEN];
+    text_add(to, "type:7,token:1,rem_id:10\ntype:3,token:1\n");
+    *why = "because";
+    return note(ctx, "pm %d %u %u %s %u %x %d > %u %s %u;", o->verb, (unsigned)o->token, o->local.id,
+                umptcp_addr_format(&o->local.addr.addr, a), o->local.addr.port, (unsigned)o->local.flags,
+                o->local.netif, o->remote.id, umptcp_addr_format(&o->remote.addr.addr, b), o->remote.addr.port);
+}
+
 static int run(struct notes *n, const char *text) {
     const struct command_sink sink = {
         .ctx = n,
@@ -112,6 +121,7 @@ static int run(struct notes *n, const char *text) {
         .route = sink_route,
         .counter = sink_counter,
         .mptcp_value = sink_mptcp_value,
+        .manage = sink_manage,
         .print = sink_print,
     };
     n->len = 0;
@@ -359,7 +369,8 @@ static void test_bad_configuration(void **state) {
         {"net.ipv4.ip_local_port_range", "5 4"},
         {"net.ipv4.ip_local_port_range", "0 4"},
         {"net.ipv4.tcp_congestion_control", "bbr"},
-        {"net.mptcp.pm_type", "1"},
+        {"net.mptcp.pm_type", "2"},
+        {"net.mptcp.path_manager", "nobody"},
         {"net.ipv4.tcp_fastopen", "0x100000000"},
         {"net.ipv4.tcp_fastopen_key", "a1-b2"},
         {"net.ipv4.tcp_fastopen_key", "1-2-3-123456789"},
@@ -376,6 +387,50 @@ static void test_bad_configuration(void **state) {
     assert_int_equal(engine_sysctl(&c, "net.ipv4.tcp_frobnicate", "1"), -ENOENT);
     assert_int_equal(engine_sysctl(&c, "", "1"), -ENOENT);
     assert_memory_equal(&c, &same, sizeof c);
+}
+
+static void test_pm_nl_ctl(void **state) {
+    (void)state;
+    expect("pm_nl_ctl ann 10.0.2.1 token 4294967295 id 10 port 5 dev x", "pm 1 4294967295 10 10.0.2.1 5 1 1 > 0 :: 0;");
+    expect("./pm_nl_ctl rem token 7 id 10", "pm 2 7 10 :: 0 0 0 > 0 :: 0;");
+    expect("pm_nl_ctl csf lip 10.0.2.2 lid 23 rip 10.0.2.1 rport 80 rid 4 flags backup token 7",
+           "pm 3 7 23 10.0.2.2 0 4 0 > 4 10.0.2.1 80;");
+    expect("pm_nl_ctl dsf lip fd00::1 lport 9 rip fd00::2 rport 80 token 7", "pm 4 7 0 fd00::1 9 0 0 > 0 fd00::2 80;");
+    expect("pm_nl_ctl set 10.0.2.2 flags backup token 7 rip 10.0.2.1 rport 80",
+           "pm 5 7 0 10.0.2.2 0 4 0 > 0 10.0.2.1 80;");
+    expect("pm_nl_ctl set 10.0.2.2 flags nobackup token 7 rip 10.0.2.1", "pm 5 7 0 10.0.2.2 0 0 0 > 0 10.0.2.1 0;");
+    expect("pm_nl_ctl dump token 7", "pm 6 7 0 :: 0 0 0 > 0 :: 0;");
+    expect("pm_nl_ctl get 5 token 7", "pm 7 7 5 :: 0 0 0 > 0 :: 0;");
+    expect("pm_nl_ctl listen 10.0.2.1 99", "pm 8 0 0 10.0.2.1 99 0 0 > 0 :: 0;");
+    expect("pm_nl_ctl events", "pm 9 0 0 :: 0 0 0 > 0 :: 0;");
+    expect("pm_nl_ctl heard '^type:7,.*rem_id:10$'", "pm 10 0 0 :: 0 0 0 > 0 :: 0;");
+    expect_failure("pm_nl_ctl heard 'rem_id:10,'", "pm 10 0 0 :: 0 0 0 > 0 :: 0;", "'rem_id:10,' was not heard");
+    static const char *const bad[] = {
+        "pm_nl_ctl",
+        "pm_nl_ctl frobnicate",
+        "pm_nl_ctl ann",
+        "pm_nl_ctl ann x",
+        "pm_nl_ctl ann 10.0.0.1 id 256",
+        "pm_nl_ctl ann 10.0.0.1 id",
+        "pm_nl_ctl ann 10.0.0.1 port 65536",
+        "pm_nl_ctl ann 10.0.0.1 dev",
+        "pm_nl_ctl rem token 4294967296",
+        "pm_nl_ctl rem token auto", /* there is no connection */
+        "pm_nl_ctl csf lip x",
+        "pm_nl_ctl csf rip",
+        "pm_nl_ctl csf rid x",
+        "pm_nl_ctl csf rport x",
+        "pm_nl_ctl set 10.0.0.1 flags fast",
+        "pm_nl_ctl get",
+        "pm_nl_ctl listen 10.0.0.1",
+        "pm_nl_ctl heard",
+        "pm_nl_ctl heard '('",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        expect_failure(bad[i], "", "is not understood");
+    struct notes n = {.fail = ESRCH};
+    assert_int_equal(run(&n, "pm_nl_ctl rem token 7 id 1"), -EINVAL);
+    assert_non_null(strstr(n.error, "pm_nl_ctl rem: because: No such process"));
 }
 
 /* Any bytes are text: nothing crashes, nothing hangs. */
@@ -402,7 +457,7 @@ int main(void) {
         cmocka_unit_test(test_sysctl),        cmocka_unit_test(test_ip_mptcp),
         cmocka_unit_test(test_ip_others),     cmocka_unit_test(test_helpers),
         cmocka_unit_test(test_configuration), cmocka_unit_test(test_bad_configuration),
-        cmocka_unit_test(test_random_text),
+        cmocka_unit_test(test_random_text),   cmocka_unit_test(test_pm_nl_ctl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
