@@ -221,6 +221,70 @@ static void do_backup(char **w) {
     answer(umptcp_subflow_set_backup(engine.stack, sock_of(w[1])->handle, (uint32_t)atoi(w[2]), atoi(w[3]), now()));
 }
 
+/* ---- Paths managed from outside ---------------------------------------------------------------------------------- */
+
+static uint32_t token_of(const char *number) {
+    struct umptcp_info i = {0};
+    (void)umptcp_info(engine.stack, sock_of(number)->handle, &i);
+    return i.token_local;
+}
+
+static struct umptcp_endpoint end_of(const char *addr, const char *port, const char *id, uint32_t flags) {
+    return (struct umptcp_endpoint){
+        .addr = {addr_of(addr), (uint16_t)atoi(port)}, .id = (uint8_t)atoi(id), .flags = flags};
+}
+
+static void do_pm_listen(char **w) {
+    umptcp_pm_listen(engine.stack, atoi(w[1]));
+    answer(0);
+}
+
+static void do_pm_announce(char **w) {
+    const struct umptcp_endpoint ep = end_of(w[2], w[3], w[4], UMPTCP_EP_SIGNAL);
+    answer(umptcp_pm_announce(engine.stack, token_of(w[1]), &ep, now()));
+}
+
+static void do_pm_remove(char **w) {
+    answer(umptcp_pm_remove(engine.stack, token_of(w[1]), (uint8_t)atoi(w[2]), now()));
+}
+
+static void do_pm_create(char **w) {
+    const struct umptcp_endpoint from = end_of(w[2], "0", w[3], 0), to = end_of(w[4], w[5], w[6], 0);
+    answer(umptcp_pm_create(engine.stack, token_of(w[1]), &from, &to, now()));
+}
+
+/* The ends of the subflow with that number. */
+static struct umptcp_subflow_info subflow_of(const char *sock, const char *number) {
+    struct umptcp_subflow_info f[1 + UMPTCP_SUBFLOWS_MAX];
+    int n = umptcp_subflows(engine.stack, sock_of(sock)->handle, f, 1 + UMPTCP_SUBFLOWS_MAX);
+    for (int i = 0; i < n && i < 1 + UMPTCP_SUBFLOWS_MAX; i++)
+        if (f[i].id == (uint32_t)atoi(number))
+            return f[i];
+    return (struct umptcp_subflow_info){0};
+}
+
+static void do_pm_destroy(char **w) {
+    const struct umptcp_subflow_info f = subflow_of(w[1], w[2]);
+    answer(umptcp_pm_destroy(engine.stack, token_of(w[1]), &f.local, &f.remote, now()));
+}
+
+static void do_pm_backup(char **w) {
+    const struct umptcp_subflow_info f = subflow_of(w[1], w[2]);
+    answer(umptcp_pm_set_backup(engine.stack, token_of(w[1]), &f.local, &f.remote, atoi(w[3]), now()));
+}
+
+/* All that were told since the last time. */
+static void do_pm_events(char **w) {
+    (void)w;
+    struct umptcp_pm_event ev;
+    printf("ok [");
+    for (int n = 0; umptcp_pm_event(engine.stack, &ev); n++)
+        printf(
+            "%s{\"type\": %d, \"local_id\": %u, \"remote_id\": %u, \"remote\": \"%s\", \"port\": %u, \"backup\": %d}",
+            n ? ", " : "", (int)ev.type, ev.local_id, ev.remote_id, addr_text(&ev.remote), ev.remote.port, ev.backup);
+    say("]");
+}
+
 static void do_netif(char **w) { answer(umptcp_netif_set_up(engine.stack, atoi(w[1]), atoi(w[2]), now())); }
 
 static void do_info(char **w) {
@@ -287,8 +351,15 @@ static const struct command {
     {"limits", 2, do_limits},                   /* SUBFLOWS ADD_ADDRS */
     {"backup", 3, do_backup},                   /* SOCKET SUBFLOW 0|1 */
     {"netif", 2, do_netif},                     /* NUMBER 0|1: down, up */
-    {"info", 1, do_info},                       /* SOCKET */
-    {"subflows", 1, do_subflows},               /* SOCKET */
+    {"pm_listen", 1, do_pm_listen},             /* 0|1 */
+    {"pm_announce", 4, do_pm_announce},         /* SOCKET ADDR PORT ID */
+    {"pm_remove", 2, do_pm_remove},             /* SOCKET ID */
+    {"pm_create", 6, do_pm_create},             /* SOCKET FROM ID TO PORT ID */
+    {"pm_destroy", 2, do_pm_destroy},           /* SOCKET SUBFLOW */
+    {"pm_backup", 3, do_pm_backup},             /* SOCKET SUBFLOW 0|1 */
+    {"pm_events", 0, do_pm_events},
+    {"info", 1, do_info},         /* SOCKET */
+    {"subflows", 1, do_subflows}, /* SOCKET */
     {"counters", 0, do_counters},
 };
 
@@ -399,6 +470,10 @@ static const struct field {
 
 static void configure(struct umptcp_config *cfg, const char *name, const char *value) {
     unsigned long long v = strtoull(value, NULL, 0);
+    if (strcmp(name, "path_manager") == 0) {
+        cfg->path_manager = value;
+        return;
+    }
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         char *field = (char *)cfg + fields[i].at;
         if (strcmp(name, fields[i].name))

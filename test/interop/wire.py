@@ -47,7 +47,7 @@ class Engine:
         ours, theirs = zip(*(socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in wires))
         for s in (*ours, *theirs):
             s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        fields = [f"{name}={int(value)}" for name, value in configuration.items()]
+        fields = [f"{name}={value if isinstance(value, str) else int(value)}" for name, value in configuration.items()]
         netifs = [f"{s.fileno()}={addresses}" for s, addresses in zip(ours, wires)]
         self.process = Process("engine", [ENGINE, *fields, *netifs], logs / "engine.err", subprocess.PIPE, subprocess.PIPE,
                                keep=[s.fileno() for s in ours])  # fmt: skip
