@@ -179,6 +179,45 @@ static void do_limits(struct chaos *x, const struct target *t) {
     umptcp_limits_set(t->s, (uint8_t)below(x, 9), (uint8_t)below(x, 9));
 }
 
+/* What a daemon may do to a connection, sense or not. */
+static void do_manage(struct chaos *x, const struct target *t) {
+    struct umptcp_info info = {0};
+    struct umptcp_subflow_info sf = {0};
+    struct umptcp_pm_event ev;
+    const struct umptcp_endpoint local = {.id = (uint8_t)below(x, 5),
+                                          .flags = below(x, 8),
+                                          .addr = world_addr(&x->w, t->host, t->path, 0)},
+                                 remote = {.id = (uint8_t)below(x, 5),
+                                           .addr = world_addr(&x->w, !t->host, any_path(x), PORT)};
+    (void)umptcp_info(t->s, t->sock, &info);
+    (void)umptcp_subflows(t->s, t->sock, &sf, 1);
+    switch (below(x, 8)) {
+    case 0:
+        umptcp_pm_announce(t->s, info.token_local, &local, x->w.now);
+        break;
+    case 1:
+        umptcp_pm_remove(t->s, info.token_local, local.id, x->w.now);
+        break;
+    case 2:
+    case 3:
+        umptcp_pm_create(t->s, info.token_local, &local, &remote, x->w.now);
+        break;
+    case 4:
+        umptcp_pm_destroy(t->s, info.token_local, &sf.local, &sf.remote, x->w.now);
+        break;
+    case 5:
+        umptcp_pm_set_backup(t->s, info.token_local, &sf.local, &sf.remote, one_in(x, 2), x->w.now);
+        break;
+    case 6:
+        umptcp_set_path_manager(t->s, t->sock, one_in(x, 2) ? "kernel" : "userspace");
+        break;
+    default:
+        while (umptcp_pm_event(t->s, &ev)) {
+        }
+        umptcp_pm_listen(t->s, !one_in(x, 4));
+    }
+}
+
 static void do_link(struct chaos *x, const struct target *t) {
     struct fault_link l;
     link_random(x, &l);
@@ -213,12 +252,12 @@ static const struct {
     action_fn *act;
     uint32_t weight;
 } actions[] = {
-    {do_connect, 2},         {do_accept, 3},         {do_send, 6},
-    {do_receive, 6},         {do_send_in_place, 1},  {do_shutdown, 1},
-    {do_close, 1},           {do_option, 1},         {do_link, 1},
-    {do_netif, 1},           {do_endpoint_add, 1},   {do_endpoint_del, 1},
-    {do_endpoint_backup, 1}, {do_limits, 1},         {do_address, 1},
-    {do_fail_memory, 1},     {do_subflow_backup, 1},
+    {do_manage, 2},       {do_connect, 2},         {do_accept, 3},
+    {do_send, 6},         {do_receive, 6},         {do_send_in_place, 1},
+    {do_shutdown, 1},     {do_close, 1},           {do_option, 1},
+    {do_link, 1},         {do_netif, 1},           {do_endpoint_add, 1},
+    {do_endpoint_del, 1}, {do_endpoint_backup, 1}, {do_limits, 1},
+    {do_address, 1},      {do_fail_memory, 1},     {do_subflow_backup, 1},
 };
 
 static void act(struct chaos *x) {
@@ -240,6 +279,7 @@ static void act(struct chaos *x) {
 
 static void config_random(struct chaos *x, struct umptcp_config *c) {
     c->checksum_enabled = one_in(x, 3);
+    c->path_manager = one_in(x, 3) ? "userspace" : "kernel";
     c->timestamps = !one_in(x, 3);
     c->sack = !one_in(x, 4);
     c->rejoin = !one_in(x, 4);
