@@ -181,7 +181,8 @@ static bool mpc_data_input(struct subflow *sf, const struct mpopt *o, enum drop 
 static bool proves_keys(struct subflow *sf, const struct mpopt *dss) {
     struct conn *c = sf->conn;
     bool proof = dss->dss.has_ack || (dss->dss.has_map && !c->hasty);
-    if (proof && c->hasty && c->mode == MP_PENDING) /* what came before could not be acknowledged */
+    if (proof && c->hasty && c->mode == MP_PENDING &&
+        conn_bytes_received(c)) /* what came before could not be acknowledged */
         tcp_ack_now(&sf->tcb);
     return proof;
 }

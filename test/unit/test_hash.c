@@ -36,6 +36,8 @@ static void test_siphash_values(void **state) {
         assert_int_equal(siphash13(&zero, in, known[i].len), known[i].zero_key);
         assert_int_equal(siphash13(&counting, in, known[i].len), known[i].counting_key);
     }
+    assert_int_equal(siphash24(&counting, in, 0), 0x726fdb47dd0e0e31);
+    assert_int_equal(siphash24(&counting, in, 15), 0xa129ca6149be45e5);
 }
 
 struct item {

@@ -76,6 +76,38 @@ static void test_option_layouts(void **state) {
     assert_options(&s, "0101080a 00000001 00000002 1e05400304 010101");
 }
 
+/* T-TFO-01: both forms, and lengths that a cookie cannot have; on anything but a SYN it is not there. */
+static void test_fastopen_options(void **state) {
+    (void)state;
+    for (uint8_t len = 0; len <= 20; len++) {
+        for (int form = 0; form < 4; form++) {
+            const bool exp = form & 1, syn = !(form & 2);
+            uint8_t p[TCP_HDR_LEN + TCP_OPTIONS_MAX] = {[12] = sizeof p / 4 << 4, [13] = syn ? TCP_SYN : TCP_ACK};
+            const uint8_t head[] = {254, (uint8_t)(4 + len), 0xf9, 0x89}, *from = head;
+            uint8_t *to = p + TCP_HDR_LEN, plain[] = {34, (uint8_t)(2 + len)};
+            memcpy(to, exp ? from : plain, exp ? 4 : 2);
+            memset(to + (exp ? 4 : 2), 0xc5, len);
+            const struct ip_hdr ip = {.payload = p, .payload_len = sizeof p, .proto = IP_PROTO_TCP};
+            struct seg s;
+            assert_int_equal(tcp_parse(&ip, true, 0, &s), DROP_NONE);
+            const bool good = syn && (len == 0 || (len >= 4 && len <= 16 && len % 2 == 0));
+            assert_int_equal(s.opt.has_fastopen, good);
+            if (!good)
+                continue;
+            assert_int_equal(s.opt.fastopen.len, len);
+            assert_int_equal(s.opt.fastopen.exp, exp);
+            assert_true(!len || s.opt.fastopen.b[len - 1] == 0xc5);
+        }
+    }
+    struct seg s = blank_segment(TCP_SYN);
+    s.opt.has_fastopen = true;
+    assert_options(&s, "2202 0101");
+    s.opt.fastopen = (struct fastopen_cookie){.len = 6, .b = {1, 2, 3, 4, 5, 6}};
+    assert_options(&s, "2208 010203040506");
+    s.opt.fastopen.exp = true;
+    assert_options(&s, "fe0af989 010203040506 0101");
+}
+
 static void dss_data(struct seg *s) {
     struct mpopt *o = mpopts_add(&s->mp, MP_DSS);
     o->dss.has_ack = o->dss.ack64 = o->dss.has_map = o->dss.dsn64 = true;
@@ -337,6 +369,7 @@ int main(void) {
         cmocka_unit_test(test_sack),
         cmocka_unit_test(test_mptcp_options),
         cmocka_unit_test(test_aligned_timestamps),
+        cmocka_unit_test(test_fastopen_options),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_counts),
     };
