@@ -107,6 +107,18 @@ static void receive(struct sock *k) {
     }
 }
 
+static int hex_digit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
+
+static void add_unsent(struct sock *k, const char *hex) {
+    size_t len = strlen(hex) / 2;
+    k->unsent = realloc(k->unsent, k->unsent_len + len);
+    if (!k->unsent)
+        die("memory");
+    for (size_t i = 0; i < len; i++)
+        k->unsent[k->unsent_len + i] = (char)(hex_digit(hex[2 * i]) << 4 | hex_digit(hex[2 * i + 1]));
+    k->unsent_len += len;
+}
+
 /* ---- Commands ---------------------------------------------------------------------------------------------------- */
 
 static struct umptcp_addr addr_of(const char *text) {
@@ -150,23 +162,30 @@ static void do_connect(char **w) {
     answer(err ? err : sock_new(handle));
 }
 
+/* Fast Open: what is to be sent is there before the SYN leaves. */
+static void do_connect_with(char **w) {
+    struct umptcp_connect c = {.remote = {addr_of(w[1]), (uint16_t)atoi(w[2])}, .fastopen = true};
+    umptcp_sock handle;
+    int err = umptcp_connect(engine.stack, &c, &handle, now());
+    if (err) {
+        answer(err);
+        return;
+    }
+    const int n = sock_new(handle);
+    add_unsent(&engine.socks[n], w[3]);
+    flush(&engine.socks[n]);
+    answer(n);
+}
+
 static void do_accept(char **w) {
     umptcp_sock handle;
     int err = umptcp_accept(engine.stack, sock_of(w[1])->handle, &handle);
     answer(err ? err : sock_new(handle));
 }
 
-static int hex_digit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
-
 static void do_send(char **w) {
     struct sock *k = sock_of(w[1]);
-    size_t len = strlen(w[2]) / 2;
-    k->unsent = realloc(k->unsent, k->unsent_len + len);
-    if (!k->unsent)
-        die("memory");
-    for (size_t i = 0; i < len; i++)
-        k->unsent[k->unsent_len + i] = (char)(hex_digit(w[2][2 * i]) << 4 | hex_digit(w[2][2 * i + 1]));
-    k->unsent_len += len;
+    add_unsent(k, w[2]);
     flush(k);
     answer(0);
 }
@@ -337,6 +356,7 @@ static const struct command {
 } commands[] = {
     {"listen", 1, do_listen},                   /* PORT */
     {"connect", 2, do_connect},                 /* ADDR PORT */
+    {"connect_with", 3, do_connect_with},       /* ADDR PORT HEX: by Fast Open */
     {"accept", 1, do_accept},                   /* LISTENER */
     {"send", 2, do_send},                       /* SOCKET HEX: now, or when there is room */
     {"received", 1, do_received},               /* SOCKET: all that came, in hex */
@@ -464,7 +484,7 @@ static const struct field {
 #define X(f) {#f, offsetof(struct umptcp_config, f), sizeof(((struct umptcp_config *)0)->f)},
     X(mptcp_enabled) X(checksum_enabled) X(allow_join_initial_addr_port) X(syn_retrans_before_tcp_fallback)
         X(stale_loss_cnt) X(add_addr_timeout) X(close_timeout) X(rejoin) X(probe_interval) X(timestamps) X(sack)
-            X(time_wait) X(syn_retries) X(rmem_default) X(rmem_max) X(wmem_default) X(wmem_max)
+            X(time_wait) X(syn_retries) X(fastopen) X(rmem_default) X(rmem_max) X(wmem_default) X(wmem_max)
 #undef X
 };
 
