@@ -275,6 +275,8 @@ static bool emit(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_
     struct conn *c = sf->conn;
     struct tcp_plan plan = {0};
     struct seg seg;
+    if (tcp_synchronized(&sf->tcb))
+        tcp_set_owner_options(&sf->tcb, map_option_bytes(c));
     if (!plan_segment(sf, &plan))
         return false;
     const struct netif_caps caps = caps_of(ctx, sf->netif);

@@ -50,16 +50,26 @@ uint16_t tcp_payload_max(const struct tcb *t, uint32_t mp_options) {
     return (uint16_t)(t->mss - used);
 }
 
+uint16_t tcp_full_segment(const struct tcb *t) { return tcp_payload_max(t, 4u * t->owner_words); }
+
+void tcp_set_owner_options(struct tcb *t, uint32_t bytes) {
+    assert(bytes <= TCP_OPTIONS_MAX && bytes % 4 == 0);
+    if (t->owner_words == bytes / 4)
+        return;
+    t->owner_words = bytes / 4 & 15;
+    cc_set_mss(&t->cc, tcp_full_segment(t));
+}
+
 bool tcp_wants_new(const struct tcb *t) {
     return tx_wants_new(t) && tcp_can_send(t) && queued(t) == 0 &&
-           distance(t->snd_end, tcp_snd_edge(t)) >= tcp_payload_max(t, 0);
+           distance(t->snd_end, tcp_snd_edge(t)) >= tcp_full_segment(t);
 }
 
 uint32_t tcp_room(const struct tcb *t, uint64_t want) {
     if (!tcp_can_send(t))
         return 0;
     const uint64_t waiting = queued(t);
-    const uint32_t full = tcp_payload_max(t, 0);
+    const uint32_t full = tcp_full_segment(t);
     if (tx_of(t)->tlp_pending && tcp_wants_new(t))
         return full;
     uint64_t budget = tx_budget(t);
@@ -109,7 +119,7 @@ static bool sliver_may_go(const struct tcb *t, uint64_t n) {
 static bool plan_new(const struct tcb *t, struct tcp_plan *plan, uint64_t budget) {
     const uint64_t waiting = queued(t), window = distance(t->snd_nxt, tcp_snd_edge(t));
     uint64_t n = min64(min64(waiting, TCP_SUPER_MAX), min64(window, budget));
-    if (n == 0 || (n < waiting && n < tcp_payload_max(t, 0) && !sliver_may_go(t, n)))
+    if (n == 0 || (n < waiting && n < tcp_full_segment(t) && !sliver_may_go(t, n)))
         return false;
     plan_payload(t, plan, t->snd_nxt, n, t->fin_queued);
     return true;
@@ -120,8 +130,8 @@ static bool plan_loss_probe(const struct tcb *t, struct tcp_plan *plan) {
     struct ssn start, end;
     if (!tx_of(t)->tlp_pending)
         return false;
-    if (!plan_new(t, plan, tcp_payload_max(t, 0))) {
-        if (!tx_probe_range(t, tcp_payload_max(t, 0), &start, &end))
+    if (!plan_new(t, plan, tcp_full_segment(t))) {
+        if (!tx_probe_range(t, tcp_full_segment(t), &start, &end))
             return false;
         plan_payload(t, plan, start, distance(start, ssn_min(end, t->snd_end)), ssn_lt(t->snd_end, end));
         plan->again = true;

@@ -81,6 +81,7 @@ struct tcb {
     struct env *env;
     uint8_t state;        /* enum umptcp_tcp_state; changed by tcb_set_state() only */
     uint8_t ack_need : 2; /* enum tcp_ack_need */
+    uint8_t owner_words : 4; /* what the owner's options take in a segment with payload, in units of 4 octets */
     bool refused : 1;     /* the RST that is to be sent looks as from an end that knows nothing of the connection */
     int16_t error;        /* why it is CLOSED: 0 or an errno value (positive) */
     int16_t soft_error;   /* last ICMP error that did not end it: the error of a later timeout */
@@ -346,6 +347,10 @@ uint32_t tcp_room(const struct tcb *t, uint64_t want);
 bool tcp_wants_new(const struct tcb *t);
 /* Payload of a full segment that also carries `mp_options` bytes of MPTCP options (padded to 4). */
 uint16_t tcp_payload_max(const struct tcb *t, uint32_t mp_options);
+/* Payload of a full segment with what this owner adds. */
+uint16_t tcp_full_segment(const struct tcb *t);
+/* From now on the owner adds so many bytes of options to each segment with payload: what a full segment is follows. */
+void tcp_set_owner_options(struct tcb *t, uint32_t bytes);
 /*
  * Fills `seg` for the plan: ports are the caller's, seg->mp holds the MPTCP options already (they have priority: SACK
  * blocks get the room that is left). `window` is what the owner wants to advertise beyond rcv_nxt; it is rounded up
