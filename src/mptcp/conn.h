@@ -478,7 +478,10 @@ int tx_map_add(struct subflow *sf, struct dsn dsn, uint32_t len, bool data_fin);
 struct tx_map *tx_map_find(const struct subflow *sf, struct ssn ssn);
 /* Byte `dsn` is among what the subflow has queued or in flight. */
 bool tx_map_carries(const struct subflow *sf, struct dsn dsn);
-/* TCP acknowledged up to `una`: mappings wholly before it let their bytes go. */
+/*
+ * TCP acknowledged up to `una`: mappings wholly before it let their bytes go, but not before these are Data-ACKed as
+ * well: should the subflow die, they are to be sent on another.
+ */
 void tx_map_acked(struct subflow *sf, struct ssn una);
 /* All of it: the subflow is going away. */
 void tx_map_clear(struct subflow *sf);
@@ -511,8 +514,9 @@ void options_fill(const struct subflow *sf, struct tcp_plan *plan, struct mpopts
 /* The planned segment left: signals in it are done. */
 void options_sent(struct subflow *sf, const struct tcp_plan *plan, const struct mpopts *mp);
 
-/* Marks [dsn, ...) of a subflow's outstanding mappings to be sent on another. */
-void reinject_subflow(struct subflow *sf);
+/* What a subflow has in flight or queued is to be sent on another; `acked`: also what TCP acknowledged and nobody
+ * Data-ACKed. */
+void reinject_subflow(struct subflow *sf, bool acked);
 /* DATA_ACK and window (RFC 8684 3.3.2, 3.3.5). */
 void conn_data_ack(struct conn *c, struct dsn ack, uint64_t wnd);
 void subflow_set_stale(struct subflow *sf, bool stale);

@@ -160,7 +160,7 @@ bool tx_map_carries(const struct subflow *sf, struct dsn dsn) {
     for (uint32_t i = 0; i < sf->tx_maps.count; i++) {
         const struct tx_map *m = tx_map_at(sf, i);
         if (dsn_le(m->dsn, dsn) && dsn_lt(dsn, dsn_add(m->dsn, m->len)))
-            return true;
+            return ssn_le(sf->tcb.snd_una, ssn_add(m->ssn, dsn_sub(dsn, m->dsn)));
     }
     return false;
 }
@@ -175,7 +175,8 @@ static void tx_map_pop(struct subflow *sf) {
 void tx_map_acked(struct subflow *sf, struct ssn una) {
     while (sf->tx_maps.count) {
         const struct tx_map *m = tx_map_at(sf, 0);
-        if (ssn_lt(una, ssn_add(m->ssn, m->len)))
+        bool needed = dsn_lt(sf->conn->snd_una, dsn_add(m->dsn, m->len)) && sf->conn->state != UMPTCP_CLOSED;
+        if (ssn_lt(una, ssn_add(m->ssn, m->len)) || needed)
             return;
         tx_map_pop(sf);
     }

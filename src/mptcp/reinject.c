@@ -5,7 +5,7 @@
  */
 #include "mptcp/conn.h"
 
-void reinject_subflow(struct subflow *sf) {
+void reinject_subflow(struct subflow *sf, bool acked) {
     struct conn *c = sf->conn;
     struct mem *mem = &c->mp->env->mem;
     if (!conn_is_mptcp(c) || c->state == UMPTCP_CLOSED)
@@ -13,6 +13,8 @@ void reinject_subflow(struct subflow *sf) {
     for (uint32_t i = 0; i < sf->tx_maps.count; i++) {
         const struct tx_map *m = deque_at(&sf->tx_maps, i);
         struct dsn start = dsn_max(m->dsn, c->snd_una), end = dsn_add(m->dsn, m->len);
+        if (!acked && ssn_lt(m->ssn, sf->tcb.snd_una))
+            start = dsn_max(start, dsn_add(m->dsn, ssn_sub(sf->tcb.snd_una, m->ssn)));
         if (dsn_lt(start, end) && ranges_add(&c->reinject, mem, start.v, end.v))
             break; /* the data-level timer comes back to it */
     }
@@ -36,6 +38,8 @@ static void data_acked(struct conn *c, struct dsn ack) {
     c->snd_una = ack;
     bytebuf_advance(&c->sndbuf, &env->chunks, ack.v, c->write_seq.v + c->reserved);
     ranges_remove_below(&c->reinject, &env->mem, ack.v);
+    list_for_each (n, &c->subflows)
+        tx_map_acked(subflow_of(n), subflow_of(n)->tcb.snd_una);
     c->rtx_backoff = c->rtx_rounds = 0;
     c->rtx_since = env->now;
     c->last_progress = env->now;

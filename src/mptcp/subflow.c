@@ -113,7 +113,7 @@ void subflow_gone(struct subflow *sf, int error) {
         return;
     bool retry = worth_retry(sf, error);
     subflow_tell_closed(sf, error);
-    reinject_subflow(sf);
+    reinject_subflow(sf, error != 0);
     tx_map_clear(sf);
     hold_free(sf);
     sf->join_at = UMPTCP_NEVER;
@@ -147,7 +147,7 @@ void subflow_close(struct subflow *sf) {
     subflow_tell_closed(sf, 0);
     sf->state = SF_CLOSING;
     if (conn_is_mptcp(sf->conn) && sf->conn->state != UMPTCP_CLOSED)
-        reinject_subflow(sf);
+        reinject_subflow(sf, false);
     tcp_close(&sf->tcb);
     tcp_orphan(&sf->tcb);
     if (sf->tcb.state == UMPTCP_CLOSED)
@@ -282,7 +282,7 @@ static void retransmission_timeout(struct subflow *sf) {
     fastopen_timeout(sf);
     if (!conn_is_mptcp(c) || !has_other_path(sf))
         return;
-    reinject_subflow(sf);
+    reinject_subflow(sf, false);
     if (limit && sf->timeouts >= limit)
         subflow_set_stale(sf, true);
 }

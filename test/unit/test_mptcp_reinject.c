@@ -67,6 +67,22 @@ static void test_data_ack_on_another_subflow(void **state) { /* M-DAK-13, M-SEM-
     mlab_free(l);
 }
 
+/* M-RTX-01, -04: what a subflow that dies had its acknowledgment for goes elsewhere at once, as no DATA_ACK came */
+static void test_acknowledged_by_a_subflow_that_dies(void **state) {
+    struct mlab *l = two(NULL);
+    (void)state;
+    mlab_send(l, 100);
+    mlab_want(l, 1, "P. 6(100) ack 6 dss ack 6 map 6:6+100");
+    mlab_in(l, 1, ". 6(0) ack 106 dss ack 56"); /* a part of it went on, the rest is lost with the proxy */
+    mlab_want_none(l);
+    mlab_in(l, 1, "R. 6(0) ack 106");
+    mlab_want(l, 2, "P. 1(50) ack 1 dss ack 6 map 56:1+50");
+    mlab_want_none(l);
+    mlab_in(l, 2, ". 1(0) ack 51 dss ack 106");
+    assert_int_equal(bytebuf_chunks(&mlab_conn(l)->sndbuf), 0);
+    mlab_free(l);
+}
+
 static void test_kept_until_both_have_acknowledged(void **state) { /* M-DAK-06, M-RTX-02, -04, M-MBX-33 */
     struct mlab *l = two(NULL);
     (void)state;
@@ -373,6 +389,7 @@ int main(void) {
         cmocka_unit_test(test_data_acks_that_cannot_be),
         cmocka_unit_test(test_data_ack_on_another_subflow),
         cmocka_unit_test(test_kept_until_both_have_acknowledged),
+        cmocka_unit_test(test_acknowledged_by_a_subflow_that_dies),
         cmocka_unit_test(test_acknowledged_by_a_proxy),
         cmocka_unit_test(test_after_a_timeout),
         cmocka_unit_test(test_after_a_reset),
