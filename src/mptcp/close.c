@@ -57,6 +57,7 @@ static void set_state(struct conn *c, enum umptcp_tcp_state state) {
 /* Both directions are done: the subflows end in order, with FINs of their own. */
 static void finish_in_order(struct conn *c) {
     conn_finish(c, 0);
+    c->eof_apart = false; /* the FINs say it all */
     list_for_each_safe (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
         if (sf->tcb.fin_queued && sf->state == SF_ACTIVE)
@@ -65,11 +66,28 @@ static void finish_in_order(struct conn *c) {
     }
 }
 
-/* All before the peer's end arrived. */
+/* A segment with data is about to be acknowledged at once. */
+static bool data_ack_is_due(const struct conn *c) {
+    list_for_each (n, &c->subflows)
+        if (subflow_of(n)->state == SF_ACTIVE && subflow_of(n)->tcb.ack_need == TCP_ACK_NOW)
+            return true;
+    return false;
+}
+
+void close_ack_end(struct conn *c) {
+    c->eof_apart = false;
+    ack_everywhere(c, SIG_DATA_ACK);
+}
+
+/*
+ * All before the peer's end arrived. While our direction is open, data that is acknowledged at once has an ACK of its
+ * own before that of the DATA_FIN, as peers know it from Linux.
+ */
 static void receive_end(struct conn *c) {
     c->eof = true;
     conn_notify(c, NOTIFY_READABLE);
-    if (conn_is_mptcp(c))
+    c->eof_apart = c->state == UMPTCP_ESTABLISHED && data_ack_is_due(c);
+    if (conn_is_mptcp(c) && !c->eof_apart)
         ack_everywhere(c, SIG_DATA_ACK);
     if (c->state == UMPTCP_ESTABLISHED)
         set_state(c, UMPTCP_CLOSE_WAIT);

@@ -265,6 +265,7 @@ struct conn {
     bool data_fin_acked : 1;
     bool fin_rcvd : 1;   /* fin_dsn is known */
     bool eof : 1;        /* all before the peer's end arrived */
+    bool eof_apart : 1;  /* but the next DATA_ACK says only what stands before it */
     bool ack64 : 1;      /* the peer uses 64-bit DSNs: 64-bit DATA_ACKs */
     bool want_write : 1; /* a send came short: say when there is room */
     bool window_limited : 1;
@@ -584,6 +585,8 @@ void conn_shutdown(struct conn *c);
 void conn_close(struct conn *c);
 /* MP_FASTCLOSE or RST; then it is over. */
 void conn_abort(struct conn *c, int error);
+/* The DATA_ACK of the data before the peer's DATA_FIN left: now its own follows. */
+void close_ack_end(struct conn *c);
 /* Something about the end changed: move the connection's state machine (RFC 8684 appendix D) as far as it goes. */
 void close_advance(struct conn *c);
 /* TCP's FIN is in order on a subflow. */

@@ -78,7 +78,7 @@ static void put_mpj(struct ledger *l, const struct subflow *sf, enum mp_type typ
  * not acknowledged, so that the peer knows where its infinite mapping has to begin (RFC 8684 3.7).
  */
 static void dss_ack(struct mpopt *o, const struct conn *c) {
-    struct dsn ack = c->failing && !c->eof ? c->paths->fail_dsn : dsn_add(c->rcv_nxt, c->eof);
+    struct dsn ack = c->failing && !c->eof ? c->paths->fail_dsn : dsn_add(c->rcv_nxt, c->eof && !c->eof_apart);
     o->dss.has_ack = true;
     o->dss.ack64 = c->ack64;
     o->dss.ack = c->ack64 ? ack.v : (uint32_t)ack.v;
@@ -345,6 +345,8 @@ static void option_sent(struct subflow *sf, const struct mpopt *o) {
         sf->signals &= (uint16_t) ~(o->dss.data_fin && o->dss.len == 1 ? SIG_DATA_FIN | SIG_DATA_ACK : SIG_DATA_ACK);
         if (o->dss.has_map && o->dss.len == 0)
             fallback_infinite_sent(sf);
+        if (c->eof_apart)
+            close_ack_end(c);
         break;
     case MPC_ACK:
         sf->keys_said = true;

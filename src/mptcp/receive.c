@@ -106,7 +106,8 @@ static void lone_data_fin(struct subflow *sf, const struct mpopt *dss, struct ds
             return;
         }
     }
-    if (c->fin_rcvd && dsn_eq(dsn, c->fin_dsn)) /* it came again: our DATA_ACK was lost */
+    /* It came again: our DATA_ACK was lost. When our FINs are under way they say it. */
+    if (c->fin_rcvd && dsn_eq(dsn, c->fin_dsn) && c->state != UMPTCP_CLOSED)
         tcp_ack_now(&sf->tcb);
     conn_receive_fin(c, dsn);
 }

@@ -154,6 +154,7 @@ static void test_with_the_last_bytes(void **state) { /* M-CLS-03: it counts in t
     struct mlab *l = mlab_new_full(&(struct mlab_options){.server = true});
     (void)state;
     mlab_in(l, 1, "P. 1(5) ack 1 win 0 dss ack 1 map 1:1+6 fin");
+    mlab_want(l, 1, ". 1(0) ack 6 dss ack 6");
     mlab_want(l, 1, ". 1(0) ack 6 dss ack 7");
     mlab_recv(l, 5);
     mlab_recv_end(l);
@@ -188,6 +189,7 @@ static void test_end_before_its_time(void **state) { /* M-CLS-06, M-MAP-23 */
     mlab_want(l, 2, ". 1(0) ack 6 dss ack 6");
     assert_int_equal(state_of(l), UMPTCP_ESTABLISHED);
     mlab_in(l, 1, "P. 6(5) ack 6 dss ack 6 map 6:6+5");
+    mlab_want(l, 1, ". 6(0) ack 11 dss ack 16");
     mlab_want(l, 1, ". 6(0) ack 11 dss ack 17");
     mlab_want(l, 2, ". 1(0) ack 6 dss ack 17");
     mlab_recv(l, 10);
@@ -202,6 +204,7 @@ static void test_two_ends(void **state) { /* M-CLS-19, -20: the first one counts
     mlab_in(l, 1, ". 6(0) ack 6 dss ack 6 map 11:0+1 fin");
     mlab_in(l, 1, ". 6(0) ack 6 dss ack 6 map 30:0+1 fin");
     assert_int_equal(mlab_in(l, 1, "P. 6(15) ack 6 dss ack 6 map 6:6+15"), DROP_MP_DSN_WINDOW);
+    mlab_want(l, 1, ". 6(0) ack 21 dss ack 16");
     mlab_want(l, 1, ". 6(0) ack 21 dss ack 17");
     mlab_recv(l, 10);
     mlab_recv_end(l);

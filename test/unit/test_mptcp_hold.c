@@ -122,6 +122,7 @@ static void test_data_fin_waits_for_the_checksum(void **state) { /* M-CLS-06: it
     mlab_want(l, 1, ". 1(0) ack 11 dss ack 6");
     assert_false(mlab_conn(l)->fin_rcvd);
     mlab_in(l, 1, "P. 11(5) ack 1 dss ack 1 map 6:6+11 fin");
+    mlab_want(l, 1, ". 1(0) ack 16 dss ack 16");
     mlab_want(l, 1, ". 1(0) ack 16 dss ack 17");
     mlab_recv(l, 10);
     mlab_recv_end(l);
