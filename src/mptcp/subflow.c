@@ -103,7 +103,7 @@ void subflow_up(struct subflow *sf) {
 
 /* Whether a dead subflow is worth another try soon: data was moving, and it was not refused for good (RFC 8684 3.6). */
 static bool worth_retry(const struct subflow *sf, int error) {
-    return sf->initiator && sf->peer_reason != MPRST_PROHIBITED && error != 0 &&
+    return sf->initiator && !sf->refused && sf->peer_reason != MPRST_PROHIBITED && error != 0 &&
            (error == ETIMEDOUT || sf->state == SF_ACTIVE || error == ENETDOWN);
 }
 
@@ -197,6 +197,7 @@ static void reset_input(struct subflow *sf, const struct seg *seg) {
         mib_inc(&env->mib, MIB_MP_FAIL_RX);
     if (rst) {
         sf->peer_reason = rst->rst.reason;
+        sf->refused = !rst->rst.transient;
         sf->reset_seen = true;
         sf->reset_transient = rst->rst.transient;
         mib_inc(&env->mib, MIB_MP_RST_RX);

@@ -39,7 +39,7 @@ static void gone(struct mlab *l) {
 
 /* ---- DATA_FIN ---------------------------------------------------------------------------------------------------- */
 
-static void test_we_end_first(void **state) { /* M-CLS-02, -04, -10, -11, -14, appendix D */
+static void test_we_end_first(void **state) { /* M-CLS-02, -04, -10, -11, -14, M-PCB-05 */
     struct mlab *l = two(NULL);
     (void)state;
     mlab_shutdown(l);
@@ -89,7 +89,7 @@ static void test_peer_ends_first(void **state) { /* M-CLS-14, -17 */
     gone(l);
 }
 
-static void test_both_end_at_once(void **state) { /* M-CLS-21: CLOSING */
+static void test_both_end_at_once(void **state) { /* M-CLS-21, M-PCB-05: CLOSING */
     struct mlab *l = talked(NULL);
     (void)state;
     mlab_shutdown(l);

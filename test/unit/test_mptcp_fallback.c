@@ -61,7 +61,7 @@ static void is_tcp(struct mlab *l, bool announces) {
 
 /* ---- A bad checksum ---------------------------------------------------------------------------------------------- */
 
-static void test_bad_checksum_alone(void **state) { /* M-FBK-12, -14, -16, -18, M-MBX-26 */
+static void test_bad_checksum_alone(void **state) { /* M-FBK-12, -14, -16, -18, M-MBX-26, M-API-13 */
     struct mlab *l = talked(&checked);
     (void)state;
     mlab_in(l, 1, "P. 6(5) ack 6 dss ack 6 map 6:6+5 csum bad");
