@@ -69,7 +69,7 @@ static void add_details(const struct subflow *sf, struct umptcp_subflow_info *in
     info->snd_wscale = t->snd_wscale;
     info->rcv_wscale = t->rcv_wscale;
     info->advmss = t->mss_local;
-    info->snd_mss = tcp_full_segment(t);
+    info->snd_mss = tcp_payload_max(t, 0);
     info->rcv_mss = t->rcv_mss;
     info->ca_state = ca_state(t);
     info->reordering_seen = t->rack.reordering_seen;

@@ -79,12 +79,12 @@ struct tcp_ofo {
  */
 struct tcb {
     struct env *env;
-    uint8_t state;        /* enum umptcp_tcp_state; changed by tcb_set_state() only */
-    uint8_t ack_need : 2; /* enum tcp_ack_need */
+    uint8_t state;           /* enum umptcp_tcp_state; changed by tcb_set_state() only */
+    uint8_t ack_need : 2;    /* enum tcp_ack_need */
     uint8_t owner_words : 4; /* what the owner's options take in a segment with payload, in units of 4 octets */
-    bool refused : 1;     /* the RST that is to be sent looks as from an end that knows nothing of the connection */
-    int16_t error;        /* why it is CLOSED: 0 or an errno value (positive) */
-    int16_t soft_error;   /* last ICMP error that did not end it: the error of a later timeout */
+    bool refused : 1;        /* the RST that is to be sent looks as from an end that knows nothing of the connection */
+    int16_t error;           /* why it is CLOSED: 0 or an errno value (positive) */
+    int16_t soft_error;      /* last ICMP error that did not end it: the error of a later timeout */
 
     /* Negotiated */
     uint8_t snd_wscale : 4, rcv_wscale : 4; /* rcv_wscale: what we offer, 0 when the peer does not scale */

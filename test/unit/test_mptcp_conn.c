@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a connection and its subflows hold, what the application sees of it, and when it goes (RFC 8684 appendix C and D,
- * RFC 6897). */
+/* What a connection and its subflows hold, what the application sees of it, and when it goes (RFC 8684 appendix C and
+ * D, RFC 6897). */
 #include "mptcplab.h"
 
 #include <errno.h>
@@ -65,7 +65,8 @@ static void test_send_variables(void **state) { /* M-PCB-02 */
     mlab_free(l);
 }
 
-static void test_receive_variables(void **state) { /* M-PCB-03, M-DAK-09: one DATA_ACK and one window, in each segment */
+static void
+test_receive_variables(void **state) { /* M-PCB-03, M-DAK-09: one DATA_ACK and one window, in each segment */
     struct mlab *l = two();
     const struct conn *c = mlab_conn(l);
     (void)state;
@@ -122,7 +123,8 @@ static void test_window_scales(void **state) { /* M-RCV-12 */
     uint64_t window = conn_window(mlab_conn(l));
     assert_true(window > 200000);
     char want[80];
-    snprintf(want, sizeof want, ". 1(0) ack 11 win %u dss ack 16", (unsigned)((window - 10 + (1u << shift) - 1) >> shift));
+    snprintf(want, sizeof want, ". 1(0) ack 11 win %u dss ack 16",
+             (unsigned)((window - 10 + (1u << shift) - 1) >> shift));
     mlab_in(l, 2, "P. 1(10) ack 1 dss ack 6 map 6:1+10");
     mlab_want(l, 2, want);
     mlab_in(l, 3, "P. 1(10) ack 1 dss ack 6 map 16:1+10");

@@ -75,7 +75,7 @@ static void test_retransmission_beside_sack(void **state) { /* shortened to fit,
     mlab_in(l, 1, ". 106(100) ack 6 dss ack 6 map 106:106+100"); /* now there is something to SACK */
     mlab_skip(l);
     mlab_wait_sent(l, SEC(3));
-    mlab_want(l, 1, ". 6(984) ack 6 dss ack 6 map 6:6+996");
+    mlab_want(l, 1, "P. 18(984) ack 6 dss ack 6 map 6:6+996"); /* a probe: the last full segment */
     mlab_free(l);
 }
 
