@@ -51,6 +51,7 @@ struct run {
     dur previous; /* the time it was to happen at */
     bool previous_inbound;
     const struct event *event;
+    bool stray; /* with --strict: a join came that no line speaks of */
     uint32_t ignored;
     struct text ignored_text;
     uint8_t *data;
@@ -227,13 +228,16 @@ static bool take(struct run *r, const struct packet *line, dur until, struct arr
         if (a->flow)
             return true;
         ignore(r, a);
+        r->stray = r->settings->strict && a->head.bare_syn && a->head.joins && !again;
+        if (r->stray)
+            return false;
     }
     return false;
 }
 
 static bool fail_missing(struct run *r, const struct packet *line, dur until) {
     struct text t = {0};
-    text_add(&t, "no packet came");
+    text_add(&t, r->stray ? "a join was sent that no line speaks of; no packet came" : "no packet came");
     if (until != TIME_FOREVER && !r->target->ops->virtual_time) {
         text_add(&t, " until ");
         print_seconds(&t, until);

@@ -35,7 +35,7 @@ struct settings {
     bool strict_segments;
     bool non_fatal_packet, non_fatal_syscall;
     bool is_anyip, send_omit_free, dry_run;
-    bool strict; /* ours: compare what the original tool leaves open (address ids of SYN/ACKs) */
+    bool strict; /* ours: compare what the original tool leaves open (address ids of SYN/ACKs, joins unasked) */
     const char *code_command;
     const char *init_scripts;
     const char *so_filename, *so_flags; /* accepted, and refused where they are used */

@@ -282,6 +282,22 @@ static void test_no_connection(void **state) {
           11, "the packet is of connection 2 (peer port 6666), expected one of connection 1 (peer port 40001)", "");
 }
 
+/* With --strict a join that nobody asked for is noticed, else it is a packet of no connection. */
+static void test_a_join_unasked(void **state) {
+#define ANNOUNCES                                                                                                      \
+    "`ip mptcp limits set subflows 2 add_addr_accepted 2`\n" MPTCP                                                     \
+    "+0 < . 1:1(0) ack 1 win 2000 <add_address address_id=4 addr[a=inet_addr(\"192.0.2.9\")] hmac=auto>\n"             \
+    "+0 > . 1:1(0) ack 1 <add_address address_id=4 addr[a] addr_echo>\n"                                               \
+    "+.1 < P. 1:11(10) ack 1 win 2000 <nop, nop, dss dack8=1 dsn8=1 ssn=1 dll=10 nocs>\n"                              \
+    "+0 > . 1:1(0) ack 11 <dss dack8=11 nocs>\n"
+    (void)state;
+    struct outcome o;
+    play(FAMILY_IPV4, ANNOUNCES, &o);
+    assert_int_equal(o.result, 0);
+    outcome_free(&o);
+    fails("--strict\n" ANNOUNCES, 13, "a join was sent that no line speaks of; no packet came in time", ", SYN");
+}
+
 static void test_a_value_is_missing(void **state) {
     (void)state;
     fails(LISTENS "+0 < S 0:0(0) win 1 <mss 1460, mp_join_syn token=sha256_32(skey)>\n", 4,
@@ -322,6 +338,7 @@ int main(void) {
         cmocka_unit_test(test_wrong_time),
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_no_connection),
+        cmocka_unit_test(test_a_join_unasked),
         cmocka_unit_test(test_a_value_is_missing),
         cmocka_unit_test(test_code_and_commands),
     };
