@@ -81,6 +81,7 @@ src_mptcp = \
 	src/mptcp/fastopen.c \
 	src/mptcp/handshake.c \
 	src/mptcp/hold.c \
+	src/mptcp/join_table.c \
 	src/mptcp/mapping.c \
 	src/mptcp/options.c \
 	src/mptcp/output.c \
@@ -101,6 +102,7 @@ src_stack = \
 	src/stack/icmp.c \
 	src/stack/info.c \
 	src/stack/input.c \
+	src/stack/join.c \
 	src/stack/listener.c \
 	src/stack/manage.c \
 	src/stack/net.c \

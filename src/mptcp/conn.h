@@ -34,6 +34,7 @@
 
 #include "base/env.h"
 #include "base/list.h"
+#include "mptcp/join_table.h"
 #include "mptcp/token.h"
 #include "pm/pm.h"
 #include "sched/sched.h"
@@ -42,8 +43,9 @@
 #include "tcp/tcb.h"
 
 enum mptcp_limit {
-    RX_MAPS_MAX = 2048,     /* mappings that wait for their data, per subflow */
-    CONN_SUBFLOWS_MAX = 16, /* also half-open and closing ones */
+    RX_MAPS_MAX = 2048,      /* mappings that wait for their data, per subflow */
+    CONN_SUBFLOWS_MAX = 16,  /* also half-open and closing ones */
+    HALF_OPEN_JOINS_MAX = 4, /* of the peer, per connection, that have a subflow before their third ACK */
     REMOTE_ADDRS_MAX = PM_REMOTES_MAX,
     ADD_ADDR_RETRIES = 3, /* after the first */
     ECHOES_MAX = PM_REMOTES_MAX,
@@ -153,6 +155,8 @@ struct subflow {
     bool reset_transient : 1;
     bool bound : 1;     /* to its interface, by who opened it */
     bool down_told : 1; /* UMPTCP_PM_SUB_CLOSED was said of it, or never will be */
+    bool half_open : 1; /* counted in mp->half_open: a join of the peer that waits for its third ACK */
+    bool unwelcome : 1; /* the path manager takes no more joins than there are */
     uint8_t local_id, remote_id;
     uint8_t rst_reason;  /* MP_TCPRST to send with a RST */
     uint8_t peer_reason; /* that came */
@@ -338,6 +342,7 @@ struct mp {
     struct hash_table flows; /* struct subflow by 4-tuple */
     struct list conns, ready, work;
     uint32_t nconns;
+    uint32_t half_open; /* joins, see subflow.half_open */
     const struct sched_ops *sched;
     const struct pm_ops *pm; /* of connections to come */
     const struct cc_ops *cc;
@@ -442,6 +447,20 @@ void conn_fast_free(struct conn *c);
 static inline bool conn_is_fast(const struct conn *c) {
     return c->fast && c->fast->taken && c->state == UMPTCP_SYN_RCVD;
 }
+/*
+ * The same without a subflow that stays: the one that is returned sends its SYN/ACK (subflow_output()) and is freed.
+ * NULL: why, and the RST says so.
+ */
+struct subflow *conn_answer_join(struct conn *c, const struct path *path, const struct seg *syn, uint8_t local_id,
+                                 bool backup, struct cookies *cs, struct join_table *table, enum mp_rst_reason *reason);
+/* The subflow that such a SYN/ACK was for; `ack` itself is its next input. */
+struct subflow *conn_accept_join_cookie(struct conn *c, const struct path *path, const struct seg *ack,
+                                        const struct cookies *cs, const struct cookie *ck, const struct join_entry *j,
+                                        enum mp_rst_reason *reason);
+/* Joins of the peer that wait for their third ACK. */
+uint32_t conn_half_open(const struct conn *c);
+/* The only way to change sf->half_open. */
+void subflow_half_open(struct subflow *sf, bool on);
 /* Facts of TCP meet MP_CAPABLE and MP_JOIN. False: the subflow was reset, the segment is done with. */
 bool handshake_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx, enum drop *drop);
 /* The third ACK of a join is repeated until the fourth comes (RFC 8684 3.2). */
@@ -509,8 +528,11 @@ void hold_free(struct subflow *sf);
 struct netif_caps {
     bool csum, tso4, tso6;
 };
+/* NULL in the place of one: interfaces that can do nothing for us. */
 typedef struct netif_caps (*netif_caps_fn)(const void *ctx, int netif);
 bool conn_output(struct conn *c, struct umptcp_out *out, netif_caps_fn caps, const void *ctx);
+/* What this subflow has to send by itself, of what was queued in it. */
+bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps, const void *ctx);
 /* MPTCP options of a planned segment into seg->mp; may shorten the plan. `*mp_bytes`: their padded size. */
 void options_fill(const struct subflow *sf, struct tcp_plan *plan, struct mpopts *mp);
 /* The planned segment left: signals in it are done. */

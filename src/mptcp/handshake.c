@@ -209,7 +209,7 @@ struct conn *conn_answer_syn(struct mp *mp, const struct path *path, const struc
     if (!sf)
         return NULL;
     struct conn *c = sf->conn;
-    struct cookie ck = cookie_of_syn(cs, syn, true);
+    struct cookie ck = cookie_of_syn(cs, syn, COOKIE_CAPABLE);
     if (mptcp && asks_mptcp(mp->env, syn)) {
         mib_inc(&mp->env->mib, MIB_MPC_SYN_RX);
         for (uint32_t i = 0; i < TOKEN_TRIES && c->mode != MP_ASKED; i++)
@@ -218,7 +218,7 @@ struct conn *conn_answer_syn(struct mp *mp, const struct path *path, const struc
             mib_inc(&mp->env->mib, MIB_MP_FALLBACK_TOKEN);
     }
     if (c->mode != MP_ASKED)
-        ck = cookie_of_syn(cs, syn, false);
+        ck = cookie_of_syn(cs, syn, COOKIE_TCP);
     cookie_open(&sf->tcb, syn, &ck);
     return c;
 }
@@ -242,7 +242,7 @@ struct conn *conn_accept_cookie(struct mp *mp, const struct path *path, const st
     struct subflow *sf = accept_new(mp, path);
     if (!sf)
         return NULL;
-    if (ck->mptcp)
+    if (ck->kind == COOKIE_CAPABLE)
         use_echoed_key(sf, cs, ck, mpc ? mpc : mpopts_find(&ack->mp, MPC_ACK));
     sf->conn->csum = sf->conn->csum_wanted; /* the peer's wish comes with this packet */
     cookie_reopen(&sf->tcb, ack, ck);
@@ -292,34 +292,100 @@ int conn_join(struct conn *c, const struct path *path, const struct pm_command *
     return 0;
 }
 
-enum drop conn_accept_join(struct conn *c, const struct path *path, const struct seg *syn, uint8_t local_id,
-                           bool backup, enum mp_rst_reason *reason) {
-    struct env *env = c->mp->env;
-    const struct mpopt *mpj = mpopts_find(&syn->mp, MPJ_SYN);
-    if (!conn_takes_joins(c)) {
-        *reason = MPRST_PROHIBITED;
-        mib_inc(&env->mib, MIB_MPJ_REJECTED);
-        return DROP_MP_JOIN_REFUSED;
-    }
+/* A subflow for a join of the peer, which says so in `mpj`; NULL: why, and what the RST says of it. */
+static struct subflow *join_new(struct conn *c, const struct path *path, const struct join_entry *j,
+                                enum mp_rst_reason *reason) {
     struct subflow *sf = c->nsubflows < CONN_SUBFLOWS_MAX ? subflow_new(c, path) : NULL;
     if (!sf) {
         *reason = MPRST_RESOURCES;
-        mib_inc(&env->mib, MIB_MPJ_REJECTED);
-        return DROP_MP_JOIN_REFUSED;
+        mib_inc(&c->mp->env->mib, MIB_MPJ_REJECTED);
+        return NULL;
     }
-    mib_inc(&env->mib, MIB_MPJ_SYN_RX);
-    if (mpj->mpj.backup)
-        mib_inc(&env->mib, MIB_MPJ_SYN_BACKUP_RX);
     sf->join = true;
-    sf->local_id = local_id;
-    sf->local_backup = backup;
-    sf->remote_id = mpj->mpj.addr_id;
-    sf->remote_backup = mpj->mpj.backup;
-    sf->remote_nonce = mpj->mpj.nonce;
-    sf->local_nonce = rng_u32(&env->rng);
-    conn_withdraw_not(c, local_id);
+    sf->local_id = j->local_id;
+    sf->local_backup = j->backup;
+    sf->remote_id = j->remote_id;
+    sf->remote_backup = j->remote_backup;
+    sf->remote_nonce = j->remote_nonce;
+    subflow_half_open(sf, true);
+    return sf;
+}
+
+static struct join_entry join_of_syn(const struct conn *c, const struct seg *syn, uint8_t local_id, bool backup) {
+    const struct mpopt *mpj = mpopts_find(&syn->mp, MPJ_SYN);
+    return (struct join_entry){.token = c->token.token,
+                               .remote_nonce = mpj->mpj.nonce,
+                               .local_id = local_id,
+                               .remote_id = mpj->mpj.addr_id,
+                               .backup = backup,
+                               .remote_backup = mpj->mpj.backup};
+}
+
+static void count_join_syn(struct conn *c, const struct join_entry *j) {
+    struct mib_table *mib = &c->mp->env->mib;
+    mib_inc(mib, MIB_MPJ_SYN_RX);
+    if (j->remote_backup)
+        mib_inc(mib, MIB_MPJ_SYN_BACKUP_RX);
+    conn_withdraw_not(c, j->local_id);
+}
+
+static bool refuses_joins(const struct conn *c, enum mp_rst_reason *reason) {
+    if (conn_takes_joins(c))
+        return false;
+    *reason = MPRST_PROHIBITED;
+    mib_inc(&c->mp->env->mib, MIB_MPJ_REJECTED);
+    return true;
+}
+
+enum drop conn_accept_join(struct conn *c, const struct path *path, const struct seg *syn, uint8_t local_id,
+                           bool backup, enum mp_rst_reason *reason) {
+    const struct join_entry j = join_of_syn(c, syn, local_id, backup);
+    struct subflow *sf = refuses_joins(c, reason) ? NULL : join_new(c, path, &j, reason);
+    if (!sf)
+        return DROP_MP_JOIN_REFUSED;
+    count_join_syn(c, &j);
+    sf->local_nonce = rng_u32(&c->mp->env->rng);
     tcp_open(&sf->tcb, syn);
     return DROP_NONE;
+}
+
+/* Our nonce follows from the cookie and the peer's: the same SYN gets the same answer. */
+static uint32_t cookie_nonce(const struct cookies *cs, const struct flow *flow, const struct cookie *ck,
+                             uint32_t remote_nonce) {
+    return (uint32_t)cookie_key(cs, flow, ck, remote_nonce);
+}
+
+struct subflow *conn_answer_join(struct conn *c, const struct path *path, const struct seg *syn, uint8_t local_id,
+                                 bool backup, struct cookies *cs, struct join_table *table,
+                                 enum mp_rst_reason *reason) {
+    const struct join_entry j = join_of_syn(c, syn, local_id, backup);
+    const struct cookie ck = cookie_of_syn(cs, syn, COOKIE_JOIN);
+    struct subflow *sf = refuses_joins(c, reason) ? NULL : join_new(c, path, &j, reason);
+    if (!sf)
+        return NULL;
+    if (join_table_put(table, &path->flow, ck.isn, &j)) {
+        *reason = MPRST_RESOURCES;
+        mib_inc(&c->mp->env->mib, MIB_MPJ_REJECTED);
+        subflow_free(sf);
+        return NULL;
+    }
+    count_join_syn(c, &j);
+    sf->local_nonce = cookie_nonce(cs, &path->flow, &ck, j.remote_nonce);
+    cookie_open(&sf->tcb, syn, &ck);
+    c->subflow_counter--; /* it is not to be known by a number */
+    return sf;
+}
+
+struct subflow *conn_accept_join_cookie(struct conn *c, const struct path *path, const struct seg *ack,
+                                        const struct cookies *cs, const struct cookie *ck, const struct join_entry *j,
+                                        enum mp_rst_reason *reason) {
+    struct subflow *sf = join_new(c, path, j, reason);
+    if (!sf)
+        return NULL;
+    sf->local_nonce = cookie_nonce(cs, &path->flow, ck, j->remote_nonce);
+    cookie_reopen(&sf->tcb, ack, ck);
+    cookie_reopened(&sf->tcb, conn_window(c));
+    return sf;
 }
 
 /* ---- Completing ----------------------------------------------------------------------------------------------------
@@ -454,7 +520,7 @@ static bool join_ack(struct subflow *sf, const struct seg *seg, enum drop *drop)
         refuse_join(sf, DROP_MP_JOIN_HMAC, MIB_MPJ_ACK_HMAC, drop);
         return false;
     }
-    if (!conn_takes_joins(c)) {
+    if (sf->unwelcome || !conn_takes_joins(c)) {
         mib_inc(&env->mib, MIB_MPJ_REJECTED);
         *drop = DROP_MP_JOIN_REFUSED;
         subflow_refuse(sf, MPRST_PROHIBITED);

@@ -271,7 +271,7 @@ static bool plan_segment(const struct subflow *sf, struct tcp_plan *plan) {
     return tcp_plan(&sf->tcb, plan);
 }
 
-static bool emit(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_of, const void *ctx) {
+bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_of, const void *ctx) {
     struct conn *c = sf->conn;
     struct tcp_plan plan = {0};
     struct seg seg;
@@ -279,7 +279,7 @@ static bool emit(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_
         tcp_set_owner_options(&sf->tcb, map_option_bytes(c));
     if (!plan_segment(sf, &plan))
         return false;
-    const struct netif_caps caps = caps_of(ctx, sf->netif);
+    const struct netif_caps caps = caps_of ? caps_of(ctx, sf->netif) : (struct netif_caps){0};
     memset(&seg, 0, sizeof seg);
     seg.flow = sf->flow;
     options_fill(sf, &plan, &seg.mp);
@@ -340,12 +340,12 @@ bool conn_output(struct conn *c, struct umptcp_out *out, netif_caps_fn caps, con
         if (!conn_is_mptcp(c))
             close_advance(c); /* plain TCP: the FIN goes with the last bytes */
         list_for_each (n, &c->subflows)
-            if (emit(subflow_of(n), out, caps, ctx))
+            if (subflow_output(subflow_of(n), out, caps, ctx))
                 return true;
     } while (schedule(c));
     close_advance(c);
     list_for_each (n, &c->subflows)
-        if (emit(subflow_of(n), out, caps, ctx))
+        if (subflow_output(subflow_of(n), out, caps, ctx))
             return true;
     return false;
 }

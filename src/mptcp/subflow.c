@@ -53,6 +53,20 @@ struct subflow *subflow_new(struct conn *c, const struct path *path) {
     return sf;
 }
 
+void subflow_half_open(struct subflow *sf, bool on) {
+    struct mp *mp = sf->conn->mp;
+    if (on != sf->half_open)
+        mp->half_open += on ? 1 : -1u;
+    sf->half_open = on;
+}
+
+uint32_t conn_half_open(const struct conn *c) {
+    uint32_t count = 0;
+    list_for_each (n, &c->subflows)
+        count += subflow_of(n)->half_open;
+    return count;
+}
+
 static void subflow_unregister(struct subflow *sf) {
     if (!sf->registered)
         return;
@@ -63,6 +77,7 @@ static void subflow_unregister(struct subflow *sf) {
 void subflow_free(struct subflow *sf) {
     struct conn *c = sf->conn;
     struct env *env = c->mp->env;
+    subflow_half_open(sf, false);
     subflow_unregister(sf);
     tx_map_clear(sf);
     deque_free(&sf->rx_maps, &env->mem);
@@ -87,6 +102,7 @@ bool subflow_usable(const struct subflow *sf) { return sf->state == SF_ACTIVE &&
 void subflow_up(struct subflow *sf) {
     struct conn *c = sf->conn;
     sf->state = SF_ACTIVE;
+    subflow_half_open(sf, false);
     sf->join_at = UMPTCP_NEVER;
     conn_set_due(c, DUE_ALONE, UMPTCP_NEVER);
     if (sf->join)
@@ -118,6 +134,7 @@ void subflow_gone(struct subflow *sf, int error) {
     hold_free(sf);
     sf->join_at = UMPTCP_NEVER;
     sf->state = SF_DEAD;
+    subflow_half_open(sf, false);
     if (!sf->tcb.rst_pending) /* else segments are still ours, lest a RST without our reason answers them first */
         subflow_unregister(sf);
     conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_SUBFLOW_DOWN,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Packets in: IP is checked, fragments are put together, and a segment finds its subflow by the 4-tuple; else it is for
- * a listener, or a join that finds its connection by the token whatever port it came to (RFC 8684 3.2), or nobody's.
+ * Packets in: IP is checked, fragments are put together, and a segment finds its subflow by the 4-tuple; else it is a
+ * join, or for a listener, or nobody's.
  */
 #include "stack/stack.h"
 
@@ -9,33 +9,6 @@
 
 static bool is_join(const struct umptcp *s, const struct seg *syn) {
     return s->env.cfg.mptcp_enabled && mpopts_find(&syn->mp, MPJ_SYN) && !mpopts_find(&syn->mp, MPC_SYN);
-}
-
-/* A half-open subflow of the connection that is named, or why not and what the RST says of it. */
-static enum drop join_open(struct umptcp *s, int netif, const struct seg *syn, enum mp_rst_reason *reason) {
-    struct conn *c = stack_conn_by_token(s, mpopts_find(&syn->mp, MPJ_SYN)->mpj.token);
-    const struct path path = path_back(s, netif, &syn->flow);
-    uint8_t local_id;
-    bool backup;
-    if (!c) {
-        *reason = MPRST_MPTCP;
-        mib_inc(&s->env.mib, MIB_MPJ_NO_TOKEN);
-        return DROP_MP_TOKEN;
-    }
-    if (!paths_accept(s, c, &syn->flow.local.addr, &local_id, &backup)) {
-        *reason = MPRST_PROHIBITED;
-        mib_inc(&s->env.mib, MIB_MPJ_REJECTED);
-        return DROP_MP_JOIN_REFUSED;
-    }
-    return conn_accept_join(c, &path, syn, local_id, backup, reason);
-}
-
-static enum drop join_syn(struct umptcp *s, int netif, const struct seg *syn) {
-    enum mp_rst_reason reason;
-    enum drop drop = join_open(s, netif, syn, &reason);
-    if (drop)
-        reply_rst(&s->replies, netif, syn, &reason);
-    return drop;
 }
 
 /* RFC 9293 3.10.7.1 and 3.10.7.2. */
@@ -65,11 +38,12 @@ static enum drop tcp_packet(struct umptcp *s, int netif, const struct ip_hdr *ip
     mib_add(&s->env.mib, MIB_TCP_IN_SEGS, seg_count(&seg));
     struct subflow *sf = subflow_find(&s->mp, &seg.flow);
     if (!sf && (seg.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK)
-        sf = listener_ack(s, netif, &seg, &drop);
+        sf = mpopts_find(&seg.mp, MPJ_ACK) ? join_ack(s, netif, &seg, &drop) : listener_ack(s, netif, &seg, &drop);
     if (!sf)
         return drop ? drop : unconnected(s, netif, &seg);
     if (listener_overflows(s, sf, &seg))
         return DROP_TCP_BACKLOG;
+    join_judge(s, sf, &seg);
     bool answer = false, reopen = false;
     drop = subflow_input(sf, &seg, &answer, &reopen);
     if (answer)

@@ -144,12 +144,6 @@ static void adopt(struct listener *l, struct conn *c) {
     sockopt_inherit(c, l);
 }
 
-static struct netif_caps no_caps(const void *ctx, int netif) {
-    (void)ctx;
-    (void)netif;
-    return (struct netif_caps){0};
-}
-
 /* What the connection would say first is sent; the connection itself is not kept. */
 static enum drop answer_syn(struct umptcp *s, struct listener *l, const struct path *path, const struct seg *syn) {
     struct umptcp_out out;
@@ -157,7 +151,7 @@ static enum drop answer_syn(struct umptcp *s, struct listener *l, const struct p
     if (!c)
         return DROP_NO_MEMORY;
     sockopt_inherit(c, l);
-    if (conn_output(c, &out, no_caps, NULL)) {
+    if (conn_output(c, &out, NULL, NULL)) {
         reply_packet(&s->replies, &out);
         l->cookie_at = s->env.now;
         mib_inc(&s->env.mib, MIB_TCP_COOKIES_SENT);
@@ -209,7 +203,7 @@ bool listener_overflows(struct umptcp *s, struct subflow *sf, const struct seg *
 
 /* A DSS alone overtook the keys (subflow_input() has it, too): they come again. */
 static bool waits_for_keys(const struct cookie *ck, const struct seg *ack) {
-    return ck->mptcp && mpopts_find(&ack->mp, MP_DSS) && !mpopts_find(&ack->mp, MPC_DATA);
+    return ck->kind == COOKIE_CAPABLE && mpopts_find(&ack->mp, MP_DSS) && !mpopts_find(&ack->mp, MPC_DATA);
 }
 
 struct subflow *listener_ack(struct umptcp *s, int netif, const struct seg *ack, enum drop *drop) {
@@ -217,7 +211,7 @@ struct subflow *listener_ack(struct umptcp *s, int netif, const struct seg *ack,
     struct cookie ck;
     if (!l || time_is_never(l->cookie_at) || time_since(s->env.now, l->cookie_at) > COOKIE_LIFE)
         return NULL;
-    if (!cookie_of_ack(&s->cookies, ack, &ck)) {
+    if (!cookie_of_ack(&s->cookies, ack, &ck) || ck.kind == COOKIE_JOIN) {
         mib_inc(&s->env.mib, MIB_TCP_COOKIES_FAILED);
         return NULL;
     }

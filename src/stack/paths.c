@@ -190,6 +190,7 @@ bool paths_accept(struct umptcp *s, struct conn *c, const struct umptcp_addr *lo
     if (!c->paths)
         return false;
     look(s, c, &snap);
+    snap.view.extra_subflows -= (uint8_t)conn_half_open(c); /* who may never prove anything takes nobody's place */
     int its_id = c->pm->accept(c->paths->pm_state, &snap.view) ? local_id(s, c, local) : -EPERM;
     if (its_id < 0)
         return false;

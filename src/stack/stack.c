@@ -127,6 +127,7 @@ static bool make_parts(struct umptcp *s) {
     handles_init(&s->handles, &env->mem);
     replies_init(&s->replies, env);
     cookies_init(&s->cookies, env);
+    join_table_init(&s->joins, env);
     pm_endpoints_init(&s->endpoints);
     bool made = !mp_init(&s->mp, env);
     made = !frags_init(&s->frags, env, TIMER_FRAGS) && made;
@@ -192,6 +193,7 @@ void umptcp_free(struct umptcp *s) {
     mp_free(&s->mp);
     frags_free(&s->frags);
     replies_free(&s->replies);
+    join_table_free(&s->joins);
     handles_free(&s->handles);
     net_free(&s->net);
     chunk_pool_free(&s->env.chunks);

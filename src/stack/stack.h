@@ -9,8 +9,8 @@
  *
  * Files: stack.c life; net.c and netif.c interfaces and routes, way.c where a new subflow runs; input.c packets in,
  * icmp.c what ICMP says, frag.c reassembly; output.c packets out, reply.c stateless answers; timers.c time; listener.c,
- * fastopen.c, socket.c, sockopt.c, handle.c and event.c the application's side; paths.c the path manager's; endpoint.c
- * its configuration; manage.c its work done from outside; info.c and check.c looking inside.
+ * join.c, fastopen.c, socket.c, sockopt.c, handle.c and event.c the application's side; paths.c the path manager's;
+ * endpoint.c its configuration; manage.c its work done from outside; info.c and check.c looking inside.
  */
 #ifndef UMPTCP_STACK_STACK_H
 #define UMPTCP_STACK_STACK_H
@@ -58,6 +58,7 @@ struct umptcp {
     struct hash_table listeners;
     struct replies replies;
     struct cookies cookies;
+    struct join_table joins;
     struct frags frags;
     const char *pm_error; /* umptcp_pm_error() */
 };
@@ -109,6 +110,15 @@ void listener_fast_over(struct umptcp *s, struct conn *c);
 void listener_forget(struct conn *c);
 /* Aborts what was not accepted, and frees the listener. Its handle is the caller's. */
 void listener_free(struct umptcp *s, struct listener *l);
+
+/* ---- Joins (join.c) ---------------------------------------------------------------------------------------------- */
+
+/* A SYN with MP_JOIN, which is answered whatever comes of it. */
+enum drop join_syn(struct umptcp *s, int netif, const struct seg *syn);
+/* As listener_ack(), for an MP_JOIN. */
+struct subflow *join_ack(struct umptcp *s, int netif, const struct seg *ack, enum drop *drop);
+/* `seg` is about to be its input: when it completes a join of the peer, would that one be too many by now? */
+void join_judge(struct umptcp *s, struct subflow *sf, const struct seg *seg);
 
 /* ---- Options (sockopt.c) ----------------------------------------------------------------------------------------- */
 

@@ -11,8 +11,8 @@
 /* Classes of MSS, which a cookie has three bits for: the usual links, and what goes through tunnels. */
 static const uint16_t mss_classes[8] = {TCP_MSS_MIN, TCP_MSS_DEFAULT_V4, 1220, 1300, 1400, 1440, 1460, 8940};
 
-/* In the number, above the class of MSS. */
-enum { COOKIE_MPTCP = 8, COOKIE_VALUES = 16 };
+/* What is added to the hash: kind * COOKIE_CLASSES + class of MSS. */
+enum { COOKIE_CLASSES = sizeof mss_classes / sizeof *mss_classes, COOKIE_VALUES = COOKIE_KINDS * COOKIE_CLASSES };
 
 /* The end of the timestamp: the peer's window scale, or that it has none, and SACK. */
 enum { TS_WSCALE = 0xf, TS_NO_WSCALE = 0xf, TS_SACK = 0x10, TS_MASK = 0x1f };
@@ -70,19 +70,19 @@ static uint32_t number_base(const struct cookies *cs, const struct flow *flow, s
 
 /* The largest class that is not more than the peer takes. */
 static uint32_t mss_class(uint16_t mss) {
-    uint32_t i = sizeof mss_classes / sizeof *mss_classes - 1;
+    uint32_t i = COOKIE_CLASSES - 1;
     while (i > 0 && mss_classes[i] > mss)
         i--;
     return i;
 }
 
-struct cookie cookie_of_syn(struct cookies *cs, const struct seg *syn, bool mptcp) {
-    struct cookie c = {.irs = syn->seq, .minute = minute_now(cs), .mptcp = mptcp};
+struct cookie cookie_of_syn(struct cookies *cs, const struct seg *syn, enum cookie_kind kind) {
+    struct cookie c = {.irs = syn->seq, .minute = minute_now(cs), .kind = (uint8_t)kind};
     const uint16_t usual = addr_is_v4(&syn->flow.remote.addr) ? TCP_MSS_DEFAULT_V4 : TCP_MSS_DEFAULT_V6;
     const uint32_t class = mss_class(syn->opt.has_mss ? syn->opt.mss : usual);
     keep_up(cs);
     c.mss = mss_classes[class];
-    c.isn.v = number_base(cs, &syn->flow, c.irs, c.minute) + (class | (mptcp ? COOKIE_MPTCP : 0));
+    c.isn.v = number_base(cs, &syn->flow, c.irs, c.minute) + (kind * COOKIE_CLASSES + class);
     return c;
 }
 
@@ -95,8 +95,8 @@ bool cookie_of_ack(struct cookies *cs, const struct seg *ack, struct cookie *c) 
         if (value >= COOKIE_VALUES)
             continue;
         c->minute = now - age;
-        c->mss = mss_classes[value & (COOKIE_MPTCP - 1)];
-        c->mptcp = value & COOKIE_MPTCP;
+        c->mss = mss_classes[value % COOKIE_CLASSES];
+        c->kind = (uint8_t)(value / COOKIE_CLASSES);
         return true;
     }
     return false;

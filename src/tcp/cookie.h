@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * SYN cookies (RFC 4987 3.6): a SYN/ACK that leaves no state behind. Its sequence number is a keyed hash of the ends,
- * the peer's number and the minute, plus four bits: a class of MSS, and whether it offered MPTCP. Its timestamp ends in
+ * the peer's number and the minute, plus a class of MSS and a kind of SYN/ACK. Its timestamp ends in
  * what the SYN agreed to beside. Both come back in the third packet, from which the connection is made as from a SYN.
  *
- * A guess is right for one in 2^26 numbers: 16 values for each of the minutes that count.
+ * A guess is right for one in 2^25 numbers or so: 24 values for each of the minutes that count.
  */
 #ifndef UMPTCP_TCP_COOKIE_H
 #define UMPTCP_TCP_COOKIE_H
@@ -25,16 +25,19 @@ struct cookies {
     } secrets[2];
 };
 
+/* What the SYN/ACK says beside: the owner's affair. */
+enum cookie_kind { COOKIE_TCP, COOKIE_CAPABLE /* MP_CAPABLE */, COOKIE_JOIN /* MP_JOIN */, COOKIE_KINDS };
+
 struct cookie {
     struct seq irs, isn;
     uint64_t minute;
     uint16_t mss;
-    bool mptcp; /* the SYN/ACK has MP_CAPABLE */
+    uint8_t kind; /* enum cookie_kind */
 };
 
 void cookies_init(struct cookies *cs, struct env *env);
 /* The number that answers a SYN. */
-struct cookie cookie_of_syn(struct cookies *cs, const struct seg *syn, bool mptcp);
+struct cookie cookie_of_syn(struct cookies *cs, const struct seg *syn, enum cookie_kind kind);
 /* The cookie that a third packet acknowledges; false when it is none of ours, or is too old. */
 bool cookie_of_ack(struct cookies *cs, const struct seg *ack, struct cookie *c);
 /* The secret of its hour, for what else is to be derived from the handshake. */

@@ -41,18 +41,18 @@ static void test_what_a_cookie_holds(void **state) { /* T-SYN-09 */
     (void)state;
     numbers_init(&n);
     for (size_t i = 0; i < sizeof mss / sizeof *mss; i++)
-        for (int mptcp = 0; mptcp < 2; mptcp++) {
+        for (enum cookie_kind kind = COOKIE_TCP; kind < COOKIE_KINDS; kind++) {
             const struct seg syn = syn_from("192.0.2.1", (uint16_t)(1000 + i), mss[i].said);
-            const struct cookie c = cookie_of_syn(&n.cookies, &syn, mptcp);
+            const struct cookie c = cookie_of_syn(&n.cookies, &syn, kind);
             const struct seg ack = ack_of(&syn, &c);
             assert_true(cookie_of_ack(&n.cookies, &ack, &back));
             assert_int_equal(back.mss, mss[i].kept);
-            assert_int_equal(back.mptcp, mptcp);
+            assert_int_equal(back.kind, kind);
             assert_int_equal(back.irs.v, 77);
             assert_int_equal(back.isn.v, c.isn.v);
         }
     const struct seg v6 = syn_from("2001:db8::1", 1, 0);
-    assert_int_equal(cookie_of_syn(&n.cookies, &v6, false).mss, 1220);
+    assert_int_equal(cookie_of_syn(&n.cookies, &v6, COOKIE_TCP).mss, 1220);
 }
 
 static void test_a_cookie_is_of_one_handshake(void **state) { /* T-SYN-09 */
@@ -62,7 +62,7 @@ static void test_a_cookie_is_of_one_handshake(void **state) { /* T-SYN-09 */
     uint32_t guessed = 0;
     (void)state;
     numbers_init(&n);
-    const struct cookie c = cookie_of_syn(&n.cookies, &syn, true);
+    const struct cookie c = cookie_of_syn(&n.cookies, &syn, COOKIE_CAPABLE);
     const struct seg good = ack_of(&syn, &c);
     struct seg other[4] = {good, good, good, good};
     other[0].flow.remote.port++;
@@ -87,7 +87,7 @@ static void test_a_cookie_grows_old(void **state) { /* T-SYN-09 */
     (void)state;
     numbers_init(&n);
     for (int i = 0; i < 200; i++) { /* at each second of the minute, and through changes of the hour */
-        const struct cookie c = cookie_of_syn(&n.cookies, &syn, true);
+        const struct cookie c = cookie_of_syn(&n.cookies, &syn, COOKIE_CAPABLE);
         const struct seg ack = ack_of(&syn, &c);
         const utime made = n.env.now;
         n.env.now = time_add(made, SEC(120));
@@ -105,19 +105,19 @@ static void test_secrets_are_renewed(void **state) { /* M-KEY-01: who learned a 
     uint8_t kept[COOKIE_SECRET_LEN];
     (void)state;
     numbers_init(&n);
-    const struct cookie first = cookie_of_syn(&n.cookies, &syn, true);
+    const struct cookie first = cookie_of_syn(&n.cookies, &syn, COOKIE_CAPABLE);
     memcpy(kept, cookie_secret(&n.cookies, &first), sizeof kept);
     n.env.now = time_add(n.env.now, SEC(3600));
-    const struct cookie second = cookie_of_syn(&n.cookies, &syn, true);
+    const struct cookie second = cookie_of_syn(&n.cookies, &syn, COOKIE_CAPABLE);
     assert_memory_equal(cookie_secret(&n.cookies, &first), kept, sizeof kept);
     assert_memory_not_equal(cookie_secret(&n.cookies, &second), kept, sizeof kept);
     n.env.now = time_add(n.env.now, SEC(3600));
-    cookie_of_syn(&n.cookies, &syn, true);
+    cookie_of_syn(&n.cookies, &syn, COOKIE_CAPABLE);
     assert_memory_not_equal(cookie_secret(&n.cookies, &first), kept, sizeof kept);
     for (int i = 0; i < 2; i++) { /* after long silence, too, neither is an old one */
         memcpy(kept, n.cookies.secrets[i].other, sizeof kept);
         n.env.now = time_add(n.env.now, SEC(100000));
-        cookie_of_syn(&n.cookies, &syn, true);
+        cookie_of_syn(&n.cookies, &syn, COOKIE_CAPABLE);
         assert_memory_not_equal(n.cookies.secrets[0].other, kept, sizeof kept);
         assert_memory_not_equal(n.cookies.secrets[1].other, kept, sizeof kept);
     }

@@ -232,25 +232,6 @@ static void test_join_over_limit(void **state) { /* M-JON-12, -33, M-HEU-09 */
     mlab_free(l);
 }
 
-static void test_half_open_joins_are_bounded(void **state) { /* M-JON-35 */
-    struct mlab *l = mlab_new_full(&server);
-    (void)state;
-    assert_int_equal(umptcp_limits_set(l->s, 8, 0), 0);
-    for (int i = 0; i < 20; i++) {
-        mlab_path(l, 2 + i, 2);
-        mlab_in(l, 2 + i, "S 0(0) mss 1024 sackok mpj id 7");
-    }
-    mlab_skip(l);
-    assert_int_equal(mlab_conn(l)->nsubflows, 9);
-    mlab_wait(l, SEC(200)); /* none of them goes on: they go, and there is room again */
-    mlab_skip(l);
-    assert_int_equal(mlab_conn(l)->nsubflows, 1);
-    mlab_path(l, 22, 2);
-    mlab_in(l, 22, "S 0(0) mss 1024 sackok mpj id 7");
-    mlab_want(l, 22, "S. 0(0) ack 1 mpj id 1");
-    mlab_free(l);
-}
-
 static void test_join_after_fallback(void **state) { /* M-JON-31, M-FBK-25: the token is no longer known */
     struct mlab *l = mlab_new_full(&server);
     (void)state;
@@ -622,7 +603,6 @@ int main(void) {
         cmocka_unit_test(test_join_before_established),
         cmocka_unit_test(test_join_before_first_dss),
         cmocka_unit_test(test_join_over_limit),
-        cmocka_unit_test(test_half_open_joins_are_bounded),
         cmocka_unit_test(test_join_after_fallback),
         cmocka_unit_test(test_join_while_closing),
         cmocka_unit_test(test_join_while_bytes_are_missing),
