@@ -397,6 +397,8 @@ static void set_up(struct nc *nc) {
     umptcp_config_init(&cfg);
     cfg.mptcp_enabled = !o->no_mptcp;
     cfg.checksum_enabled = o->checksum;
+    if (o->cookies)
+        cfg.syncookies = 2;
     cfg.time_wait = 500 * NS_PER_MS; /* a program that ends cannot stay for a minute */
     int err = entropy_fill(cfg.seed, sizeof cfg.seed);
     nc->started = clock_now();

@@ -20,6 +20,7 @@ static const char usage[] =
     "  --limits S,A      at most S subflows beyond the first and A accepted announcements per connection\n"
     "  --no-mptcp        plain TCP\n"
     "  --csum            ask for DSS checksums\n"
+    "  --cookies         answer a SYN without state (SYN cookies)\n"
     "  --fault IF:SETTINGS\n"
     "                    make the wire worse, e.g. tun0:rate=20M,delay=10ms,in.loss=1%\n"
     "                    (src/io/fault.h lists the settings)\n"
@@ -195,8 +196,9 @@ bool options_parse(struct options *o, int argc, char **argv, int *status) {
         {"limits", required_argument, NULL, 'L'}, {"fault", required_argument, NULL, 'f'},
         {"pcap", required_argument, NULL, 'p'},   {"spin", required_argument, NULL, 's'},
         {"no-mptcp", no_argument, NULL, 'n'},     {"csum", no_argument, NULL, 'c'},
-        {"listen", no_argument, NULL, 'l'},       {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"cookies", no_argument, NULL, 'k'},      {"listen", no_argument, NULL, 'l'},
+        {"verbose", no_argument, NULL, 'v'},      {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     memset(o, 0, sizeof *o);
     *status = 2;
@@ -212,6 +214,7 @@ bool options_parse(struct options *o, int argc, char **argv, int *status) {
         }
         o->no_mptcp |= c == 'n';
         o->checksum |= c == 'c';
+        o->cookies |= c == 'k';
         o->listen |= c == 'l';
         o->verbose |= c == 'v';
         if (optarg && !parse_option(o, c, optarg)) {

@@ -23,7 +23,7 @@ struct tun_options {
 };
 
 struct options {
-    bool listen, no_mptcp, checksum, verbose;
+    bool listen, no_mptcp, checksum, cookies, verbose;
     struct umptcp_sockaddr addr; /* to connect to, or to listen on */
     struct tun_options tuns[TUNS_MAX];
     int ntuns;

@@ -288,6 +288,8 @@ static void config_random(struct chaos *x, struct umptcp_config *c) {
     c->add_addr_timeout = one_in(x, 4) ? 0 : 120 * S;
     c->stale_loss_cnt = (uint8_t)below(x, 5);
     c->mem_limit = one_in(x, 4) ? 500000 : 0;
+    c->syncookies = (uint8_t)below(x, 3);
+    c->abort_on_overflow = one_in(x, 4);
 }
 
 static void chaos_init(struct chaos *x, uint64_t seed) {
