@@ -192,12 +192,18 @@ static const char *check(struct options *o) {
 
 bool options_parse(struct options *o, int argc, char **argv, int *status) {
     static const struct option names[] = {
-        {"tun", required_argument, NULL, 't'},    {"endpoint", required_argument, NULL, 'e'},
-        {"limits", required_argument, NULL, 'L'}, {"fault", required_argument, NULL, 'f'},
-        {"pcap", required_argument, NULL, 'p'},   {"spin", required_argument, NULL, 's'},
-        {"no-mptcp", no_argument, NULL, 'n'},     {"csum", no_argument, NULL, 'c'},
-        {"cookies", no_argument, NULL, 'k'},      {"listen", no_argument, NULL, 'l'},
-        {"verbose", no_argument, NULL, 'v'},      {"help", no_argument, NULL, 'h'},
+        {"tun", required_argument, NULL, 't'},
+        {"endpoint", required_argument, NULL, 'e'},
+        {"limits", required_argument, NULL, 'L'},
+        {"fault", required_argument, NULL, 'f'},
+        {"pcap", required_argument, NULL, 'p'},
+        {"spin", required_argument, NULL, 's'},
+        {"no-mptcp", no_argument, NULL, 'n'},
+        {"csum", no_argument, NULL, 'c'},
+        {"cookies", no_argument, NULL, 'k'},
+        {"listen", no_argument, NULL, 'l'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     memset(o, 0, sizeof *o);
