@@ -129,7 +129,7 @@ static const char *everybody(struct flood *f, int clients) {
 }
 
 /* T-SYN-08, T-SYN-09, M-SEM-15 */
-static const char *syns(uint64_t seed, uint8_t syncookies) {
+static const char *test_syns(uint64_t seed, uint8_t syncookies) {
     static struct flood f;
     flood_init(&f, seed, 1, syncookies);
     const char *why = run_flood(&f, false, CLIENTS);
@@ -150,7 +150,7 @@ static const char *syns(uint64_t seed, uint8_t syncookies) {
 }
 
 /* M-JON-13, M-JON-35, M-THR-02: a third of them are of a connection that lives, whose client opens a path meanwhile. */
-static const char *joins(uint64_t seed, uint8_t syncookies) {
+static const char *test_joins(uint64_t seed, uint8_t syncookies) {
     static struct flood f;
     struct umptcp_info info;
     flood_init(&f, seed, 2, syncookies);
@@ -251,7 +251,7 @@ static void forge_blind(struct flood *f, const struct subflow *sf, bool bare) {
  * T-CHA-01, T-CHA-02, T-CHA-04, M-SEM-15: who knows the ends of a connection, and nothing else, changes nothing in it
  * and makes it say little, whatever options come with it.
  */
-static const char *blind(uint64_t seed, bool bare) {
+static const char *test_blind(uint64_t seed, bool bare) {
     static struct flood f;
     flood_init(&f, seed, 1, 1);
     connect_one(&f);
@@ -286,10 +286,10 @@ static const char *blind(uint64_t seed, bool bare) {
 
 static const char *run(uint64_t seed) {
     const uint8_t syncookies = 1 + seed % 2;
-    const char *why = syns(seed, syncookies);
-    why = why ? why : joins(seed, syncookies);
-    why = why ? why : blind(seed, true);
-    return why ? why : blind(seed, false);
+    const char *why = test_syns(seed, syncookies);
+    why = why ? why : test_joins(seed, syncookies);
+    why = why ? why : test_blind(seed, true);
+    return why ? why : test_blind(seed, false);
 }
 
 int main(void) { return sim_main("floods", 2, run); }
