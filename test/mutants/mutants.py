@@ -165,18 +165,15 @@ MUTANTS = (
            "    tcp_ack_now(&sf->tcb);\n"
            "    subflow_up(sf);", rows=("M-JON-17", "M-JON-18")),
     Mutant("backup-flag-ignored", "the flag B of a join is not heard", "src/mptcp/handshake.c",
-           "    sf->remote_backup = mpj->mpj.backup;\n"
-           "    sf->remote_nonce = mpj->mpj.nonce;\n"
-           "    sf->local_nonce",
-           "    sf->remote_nonce = mpj->mpj.nonce;\n"
-           "    sf->local_nonce", rows=("M-JON-09", "M-POL-04")),
+           ".remote_backup = mpj->mpj.backup};",
+           ".remote_backup = false};", rows=("M-JON-09", "M-POL-04")),
     Mutant("join-without-id", "a join says that its address has id 0", "src/mptcp/options.c",
            "o.mpj.addr_id = sf->local_id;",
            "o.mpj.addr_id = 0;", rows=("M-JON-02", "M-JON-04")),
     Mutant("join-own-token", "a join carries our token", "src/mptcp/options.c",
            "o.mpj.token = c->remote_token;",
            "o.mpj.token = c->token.token;", rows=("M-JON-02",)),
-    Mutant("unknown-token-unsaid", "the reset of a join with an unknown token gives no reason", "src/stack/input.c",
+    Mutant("unknown-token-unsaid", "the reset of a join with an unknown token gives no reason", "src/stack/join.c",
            "        *reason = MPRST_MPTCP;\n"
            "        mib_inc(&s->env.mib, MIB_MPJ_NO_TOKEN);",
            "        *reason = MPRST_UNSPEC;\n"
