@@ -243,8 +243,9 @@ unit_help = $(filter-out $(UNIT),$(wildcard test/unit/*.c))
 sim_help = $(filter-out $(SIM),$(wildcard test/sim/*.c))
 INTEROP_ENGINE = test/interop/engine.c
 interop_help = $(filter-out $(INTEROP) $(INTEROP_ENGINE),$(wildcard test/interop/*.c))
+DIFF = $(wildcard test/diff/*.c)
 fuzz_help = $(filter-out $(FUZZ),$(wildcard test/fuzz/*.c))
-ALL_C = $(SRC) $(src_tools) $(EXAMPLES) $(BENCH) $(PARTS) $(DEMO) $(wildcard $(foreach d,unit sim interop fuzz,test/$d/*.c))
+ALL_C = $(SRC) $(src_tools) $(EXAMPLES) $(BENCH) $(PARTS) $(DEMO) $(wildcard $(foreach d,unit sim interop fuzz diff,test/$d/*.c))
 
 # ---- Flags -----------------------------------------------------------------------------------------------------------
 
@@ -316,6 +317,10 @@ $(programs): $(libs)
 	$(call say,LD,$@)
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $B/libumptcpio.a $B/libumptcp.a $(LIBS)
 
+$B/diff-fuzz: $(call lib,$(DIFF) $(src_script)) $(libs)
+	$(call say,LD,$@)
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $B/libumptcpio.a $B/libumptcp.a $(LIBS)
+
 $(adapter): $(call lib,$(ADAPTER) $(src_script)) $(libs)
 	$(call say,LD,$@)
 	$Q$(CC) -shared -Wl,-z,defs -Wl,--exclude-libs,ALL $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $B/libumptcpio.a $B/libumptcp.a $(LIBS) -lpthread
@@ -352,7 +357,7 @@ $(fuzzers): $B/fuzz/%: $B/fuzz/%.o $(call fuz,$(fuzz_help)) $B/fuzz/all.a
 run = B=$B JOBS=$(JOBS) MAKE='$(MAKE)' test/run
 
 check: deps ## everything: build with sanitizers, tests, fuzzing, lint, interop with the kernel (root)
-	$(call build,check,all $(unit) $(sim) $(tools) $(interop) $(fuzzers))
+	$(call build,check,all $B/diff-fuzz $(unit) $(sim) $(tools) $(interop) $(fuzzers))
 	+@$(run) --title check unit sim script tools fuzz layers lint interop matrix
 
 check-core: ## the tests that need neither root nor network nor lint tools
@@ -368,6 +373,10 @@ deps: ## installs the packages that are missing (as root), or says which
 
 deps-build:
 	@scripts/deps build
+
+diff-fuzz: deps-build ## random programs on the engine and on the running kernel for T=60 seconds (root); findings in $B/diff
+	$(call build,diff-fuzz,$B/diff-fuzz)
+	@$B/diff-fuzz -t $T -o $B/diff
 
 check-linux: deps-build ## the packet scripts against the running kernel, in real time (root)
 	$(call build,check-linux,$B/umptcp-pkt)
@@ -387,7 +396,7 @@ bench: deps-build ## measures against the kernel on this machine
 # ---- Lint ------------------------------------------------------------------------------------------------------------
 
 layers_checks = sources layers headers symbols
-lint_checks = selftest style format docs matrix man shell install cppcheck tidy
+lint_checks = selftest style format docs differences matrix man shell install cppcheck tidy
 LLVM_FORMAT = 14
 
 lint: ## layers, symbols, style, formatting, documents, cppcheck, clang-tidy
@@ -423,6 +432,10 @@ lint-style:
 
 lint-docs:
 	@test/lint/docs
+
+# Each rule of the differential fuzzer is explained, and each explanation is of a rule.
+lint-differences:
+	@test/lint/differences
 
 lint-matrix:
 	@test/lint/matrix --check

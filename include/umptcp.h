@@ -530,7 +530,8 @@ struct umptcp_info {
     bool fallback;               /* MPTCP was tried and given up */
     bool csum_enabled;
     uint32_t token_local, token_remote;
-    uint64_t write_seq, snd_una, rcv_nxt; /* data sequence numbers */
+    uint64_t write_seq, snd_una, rcv_nxt; /* data sequence numbers; a DATA_FIN counts below, not here */
+    bool fin_queued, fin_acked, fin_received; /* the end of our direction, and the peer's behind all its data */
     uint64_t bytes_sent, bytes_acked, bytes_received;
     uint64_t bytes_reinjected; /* sent again on another subflow */
     uint32_t subflows;         /* now */

@@ -228,8 +228,9 @@ void close_fin_rcvd(struct subflow *sf) {
     struct conn *c = sf->conn;
     if (!conn_is_mptcp(c))
         conn_receive_fin(c, conn_plain_dsn(c, sf->tcb.fin_ssn));
-    else
+    else if (!c->fin_rcvd)
         subflow_close(sf); /* the peer gave up this subflow only (RFC 8684 3.3.3) */
+    /* Else it has said everything, and ends its direction of each subflow: ours goes on until finish_in_order(). */
 }
 
 /* One that was up; attempts to open another do not keep a connection alive. */

@@ -19,7 +19,6 @@ enum {
     TCP_CC_INFO_NAME = 26,
     SOL_MPTCP_LEVEL = 284,
     MPTCP_INFO_NAME = 1,
-    MPTCP_FLAG_FALLBACK = 1,
     MPTCP_FLAG_KEY = 2,
     OPT_SYN_DATA = 32,
     OPT_TFO_CHILD = 128,
@@ -131,8 +130,13 @@ static int tcp_info(struct host *h, const struct sock *s, struct abi_tcp_info *t
                                .max_pacing_rate = UINT64_MAX};
     if (s->listening)
         t->unacked = (uint32_t)umptcp_pending(h->stack, s->sock);
-    if (!sock_info(h, s, &info) || umptcp_subflows(h->stack, s->sock, &sf, 1) < 1)
+    if (!sock_info(h, s, &info))
         return 0;
+    if (umptcp_subflows(h->stack, s->sock, &sf, 1) < 1 || (info.is_mptcp && sf.id != 1)) {
+        if (s->mptcp && info.is_mptcp) /* the first subflow answers, and it is gone */
+            t->state = UMPTCP_CLOSED;
+        return 0;
+    }
     t->state = (uint8_t)(s->mptcp && info.is_mptcp ? sf.state : info.state);
     t->options = (uint8_t)((sf.timestamps ? TCPI_OPT_TIMESTAMPS : 0) | (sf.sack ? TCPI_OPT_SACK : 0) |
                            (sf.window_scaling ? TCPI_OPT_WSCALE : 0) | (sf.syn_data ? OPT_SYN_DATA : 0) |
@@ -175,6 +179,9 @@ static void mptcp_paths(struct host *h, const struct sock *s, const char *path_m
         m->local_addr_max += (eps[i].flags & UMPTCP_EP_SUBFLOW) != 0;
     }
     for (int i = 0; i < nsf && i < SUBFLOWS_LOOK; i++) {
+        /* A join of the peer counts from its third ACK on, one of ours from its SYN on. */
+        m->subflows += sf[i].id != 1 && (sf[i].initiated || sf[i].established || sf[i].state != UMPTCP_SYN_RCVD);
+        m->subflows_total += sf[i].id == 1;
         m->local_addr_used += sf[i].initiated && sf[i].local_id != 0;
         m->add_addr_accepted += sf[i].initiated && sf[i].id != 1 && sf[i].remote_id != 0;
     }
@@ -187,20 +194,21 @@ static int mptcp_info(struct host *h, const struct sock *s, struct abi_mptcp_inf
         return -EOPNOTSUPP;
     if (!sock_info(h, s, &info))
         return 0;
+    if (info.fallback)
+        return s->domain == AF_INET6 ? -ENOPROTOOPT : -EOPNOTSUPP;
     mptcp_paths(h, s, info.path_manager, m);
-    m->subflows = (uint8_t)(info.subflows ? info.subflows - 1 : 0); /* beside the first one */
-    m->subflows_total = (uint8_t)info.subflows;
-    m->flags = (info.fallback ? MPTCP_FLAG_FALLBACK : 0) | (info.token_remote ? MPTCP_FLAG_KEY : 0);
+    m->subflows_total += m->subflows;
+    m->flags = info.token_remote ? MPTCP_FLAG_KEY : 0;
     m->token = info.token_local;
     m->add_addr_signal = (uint8_t)info.addrs_announced;
-    m->write_seq = info.write_seq;
-    m->snd_una = info.snd_una;
-    m->rcv_nxt = info.rcv_nxt;
+    m->write_seq = info.write_seq + info.fin_queued; /* Linux counts the octet of a DATA_FIN everywhere */
+    m->snd_una = info.snd_una + info.fin_acked;
+    m->rcv_nxt = info.rcv_nxt + info.fin_received;
     m->csum_enabled = info.csum_enabled;
     m->bytes_retrans = info.bytes_reinjected;
     m->bytes_sent = info.bytes_sent;
     m->bytes_received = info.bytes_received;
-    m->bytes_acked = info.bytes_acked;
+    m->bytes_acked = info.bytes_acked + info.fin_acked;
     m->last_data_sent = ago(h, s, info.last_data_sent);
     m->last_data_recv = ago(h, s, info.last_data_received);
     m->last_ack_recv = ago(h, s, info.last_progress);
