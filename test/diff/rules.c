@@ -250,8 +250,8 @@ static bool closed_with_data_beyond_a_gap(const struct runs *r, const struct dif
 }
 
 static bool subflow_that_the_peer_ended(const struct runs *r, const struct difference *d) {
-    return strcmp(d->key, "MPTCP_INFO subflows_total") == 0 && has(r->program, STEP_FIN) && d->engine && d->kernel &&
-           strcmp(d->engine, "1") == 0 && strcmp(d->kernel, "0") == 0;
+    return strcmp(d->key, "MPTCP_INFO subflows_total") == 0 && has(r->program, STEP_FIN) &&
+           facts_number(r->engine, d->key) == facts_number(r->kernel, d->key) + 1;
 }
 
 static bool any_sub_saw_mp_fail(const struct facts *f) {
@@ -277,7 +277,8 @@ static bool shutdown_before_established(const struct runs *r, const struct diffe
 static bool read_behind_the_error(const struct runs *r, const struct difference *d) {
     bool over = has(r->program, STEP_RST) || has(r->program, STEP_FASTCLOSE);
     const char *theirs = facts_get(r->kernel, "last read");
-    bool about = strcmp(d->key, "last read") == 0 || strcmp(d->key, "poll") == 0 || ends(d->key, " read");
+    bool about = strcmp(d->key, "last read") == 0 || strcmp(d->key, "poll") == 0 || ends(d->key, " read") ||
+                 ends(d->key, " shutdown");
     return over && about && theirs && strcmp(theirs, "ENOTCONN") == 0 && d->kernel &&
            (strcmp(d->kernel, "ENOTCONN") == 0 || strcmp(d->kernel, "0x14") == 0 || ends(d->kernel, "ENOTCONN"));
 }
@@ -376,6 +377,10 @@ static bool endpoint_for_a_forbidden_address(const struct runs *r, const struct 
            strcmp(d->engine, "0") == 0 && strcmp(d->kernel, "1") == 0;
 }
 
+static bool first_data_with_keys(const struct runs *r, const struct difference *d) {
+    return r->program->client && strcmp(d->key, "data") == 0 && !d->engine;
+}
+
 static bool last_data_ack(const struct runs *r, const struct difference *d) {
     return fell_back(r->engine) && fell_back(r->kernel) &&
            (strcmp(d->key, "data: acknowledged up to") == 0 || strstr(d->key, ": Data ACK of"));
@@ -415,6 +420,7 @@ const struct rule rules[] = {
     {"data-behind-a-gap-let-go", data_behind_a_gap_let_go},
     {"data-ahead-of-its-subflow", data_ahead_of_its_subflow},
     {"endpoint-for-a-forbidden-address", endpoint_for_a_forbidden_address},
+    {"first-data-with-keys", first_data_with_keys},
     {"last-data-ack", last_data_ack},
     {NULL, NULL},
 };
