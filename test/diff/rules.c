@@ -236,7 +236,8 @@ static bool hangup_without_subflow(const struct runs *r, const struct difference
         ended |= p->steps[i].op == STEP_DATA && p->steps[i].fin;
     bool hung_up = strcmp(d->key, "poll") == 0 && d->engine && d->kernel && strcmp(d->engine, "0x2005") == 0 &&
                    strcmp(d->kernel, "0x2015") == 0;
-    bool refused = ends(d->key, " send") && d->kernel && strcmp(d->kernel, "-1 EPIPE") == 0;
+    bool refused = (ends(d->key, " send") && d->kernel && strcmp(d->kernel, "-1 EPIPE") == 0) ||
+                   (ends(d->key, " shutdown") && d->kernel && strcmp(d->kernel, "-1 ENOTCONN") == 0);
     return has(p, STEP_RST) && ended && (hung_up || refused || strcmp(d->key, "MPTCP_INFO write_seq") == 0);
 }
 
