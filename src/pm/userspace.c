@@ -57,16 +57,16 @@ static int append(struct userspace *u, struct mem *mem, const struct pm_endpoint
     return 0;
 }
 
-int pm_userspace_add(void *state, struct mem *mem, const struct pm_endpoint *new) {
-    const struct pm_endpoint *e;
-    for (uint32_t i = 0; (e = entry_at(state, i)); i++) {
-        bool same_addr = sockaddr_eq(&e->addr, &new->addr), same_id = e->id == new->id;
+int pm_userspace_add(void *state, struct mem *mem, const struct pm_endpoint *e) {
+    const struct pm_endpoint *old;
+    for (uint32_t i = 0; (old = entry_at(state, i)); i++) {
+        bool same_addr = sockaddr_eq(&old->addr, &e->addr), same_id = old->id == e->id;
         if (same_addr && same_id)
             return 0;
         if (same_addr || same_id)
             return -EINVAL;
     }
-    return append(state, mem, new);
+    return append(state, mem, e);
 }
 
 void pm_userspace_del(void *state, struct mem *mem, const struct pm_endpoint *e) {
@@ -87,7 +87,9 @@ int pm_userspace_id_of(void *state, struct mem *mem, const struct umptcp_addr *a
         id++;
     if (id > ID_MAX)
         return -ERANGE;
-    int err = append(state, mem, &(struct pm_endpoint){.id = (uint8_t)id, .addr = {.addr = *addr}});
+    struct pm_endpoint learnt = {.id = (uint8_t)id};
+    learnt.addr.addr = *addr;
+    int err = append(state, mem, &learnt);
     return err ? err : (int)id;
 }
 
