@@ -161,12 +161,46 @@ static void test_conversation(void **state) {
     test_world_free(&w);
 }
 
+/* Whichever request for memory is refused, at either end: what was taken stays, and everything is given back. */
+static void test_each_allocation_fails(void **state) {
+    (void)state;
+    for (int host = 0; host < HOSTS; host++) {
+        for (uint64_t n = 1; n <= 60; n++) {
+            struct test_world w;
+            struct testmem none = {0};
+            struct umptcp_config cfg = test_config(&none);
+            umptcp_sock l, c[2] = {{0}}, s;
+            cfg.fastopen = UMPTCP_FASTOPEN_CLIENT | UMPTCP_FASTOPEN_SERVER;
+            test_world_init(&w, 1, &cfg, &cfg);
+            const struct umptcp_listen what = {.local = test_at("10.0.1.2", 80), .backlog = 4, .fastopen = 2};
+            const struct umptcp_connect to = {.remote = what.local, .fastopen = true};
+            assert_int_equal(umptcp_listen(w.host[SERVER], &what, &l), 0);
+            w.mem[host].fail_at = w.mem[host].requests + n;
+            for (int turn = 0; turn < 2; turn++) {
+                if (umptcp_connect(w.host[CLIENT], &to, &c[turn], w.now) == 0)
+                    umptcp_send(w.host[CLIENT], c[turn], "hasty", 5, w.now);
+                test_run(&w, MSEC(6));
+                if (umptcp_accept(w.host[SERVER], l, &s) == 0)
+                    umptcp_send(w.host[SERVER], s, "early", 5, w.now);
+                test_run(&w, SEC(3));
+            }
+            char got[8] = "";
+            ptrdiff_t len =
+                umptcp_accept(w.host[SERVER], l, &s) == 0 ? umptcp_recv(w.host[SERVER], s, got, 8, w.now) : 0;
+            assert_true(len <= 0 || (len == 5 && memcmp(got, "hasty", 5) == 0));
+            w.mem[host].fail_at = 0;
+            test_world_free(&w);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cookies),
         cmocka_unit_test(test_peers),
         cmocka_unit_test(test_peer_bounds),
         cmocka_unit_test(test_conversation),
+        cmocka_unit_test(test_each_allocation_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
