@@ -95,6 +95,12 @@ void conn_connect_fast(struct conn *c, bool no_cookie) {
     make_room(sf);
 }
 
+/* The next time the older form is tried, but only once. */
+static void not_understood(struct fastopen_peer *peer) {
+    peer->no_exp = peer->no_exp || peer->cookie.exp;
+    peer->cookie.exp = !peer->no_exp;
+}
+
 /* What the SYN/ACK says about the peer, for the next time. `lost`: the first SYN, which had data, did not get there. */
 static void remember(struct subflow *sf, const struct seg *seg, bool lost) {
     struct conn *c = sf->conn;
@@ -108,7 +114,7 @@ static void remember(struct subflow *sf, const struct seg *seg, bool lost) {
     if (opt->has_fastopen && opt->fastopen.len)
         peer->cookie = opt->fastopen;
     else if (c->fast->option && !c->fast->cookie.len && sf->tcb.syn_sends == 1)
-        peer->cookie.exp = !c->fast->cookie.exp; /* not understood: next time in the other form */
+        not_understood(peer);
     if (lost)
         fastopen_peer_lost(peer, env->now);
     else

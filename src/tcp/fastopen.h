@@ -40,6 +40,7 @@ struct fastopen_peer {
     struct umptcp_addr local, remote;
     struct fastopen_cookie cookie; /* none: len 0, and exp says in which form to ask */
     uint16_t mss;                  /* that it announced; 0: never */
+    bool no_exp;                   /* the older form was tried, and is not understood either */
     uint8_t losses;                /* connections in a row whose SYN with data was lost */
     utime hold;                    /* no data on a SYN before this */
     utime used;
