@@ -173,7 +173,7 @@ static void report(struct fuzz *f, struct program *p) {
     struct difference found[DIFFERENCES_MAX];
     struct text t = {0};
     uint32_t n;
-    if (!run_both(f, p, 1, true) || !(n = differences(f, p, 0, found, NULL)))
+    if (!run_both(f, p, 1, true) || !differences(f, p, 0, found, NULL))
         return;
     char key[FACT_KEY_MAX];
     snprintf(key, sizeof key, "%s", found[0].key);

@@ -51,8 +51,9 @@ static bool any_sub_saw(const struct facts *f, const char *what) {
 
 /* The subflow that a fact is about; SUBFLOWS_MAX: none. */
 static unsigned sub_of(const char *key) {
-    unsigned sub;
-    return sscanf(key, "subflow %u:", &sub) == 1 && sub < SUBFLOWS_MAX ? sub : SUBFLOWS_MAX;
+    static const char head[] = "subflow ";
+    unsigned sub = starts(key, head) ? (unsigned)key[sizeof head - 1] - '0' : SUBFLOWS_MAX;
+    return sub < SUBFLOWS_MAX ? sub : SUBFLOWS_MAX;
 }
 
 /* ---- Rules ------------------------------------------------------------------------------------------------------- */
