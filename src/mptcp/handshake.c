@@ -434,7 +434,6 @@ static void first_ack(struct subflow *sf, const struct seg *seg) {
     if (c->mode == MP_ASKED) {
         if (mpc && mpc->mpc.receiver_key == c->local_key && mpc->mpc.version == MP_VERSION &&
             take_remote_key(c, mpc->mpc.sender_key)) {
-            mib_inc(&env->mib, MIB_MPC_ACK_RX);
             c->mode = MP_PENDING;
             c->csum = c->csum || mpc->mpc.flags & MPC_CSUM;
             c->deny_join0_remote = mpc->mpc.flags & MPC_DENY_JOIN0;

@@ -278,6 +278,8 @@ int umptcp_accept(struct umptcp *s, umptcp_sock listener, umptcp_sock *sock) {
         return -ENOMEM;
     c->handle = new.v;
     listener_forget(c);
+    if (c->remote_key) /* the third ACK had it; Linux too counts that only now */
+        mib_inc(&s->env.mib, MIB_MPC_ACK_RX);
     *sock = new;
     stack_finish(s);
     return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The engine as a program that does what it is told, one line at a time: our side of the tests against the kernel. The
- * test has our packets in its own hands: each interface is a datagram socket that it gave us, one IP packet a datagram.
+ * test has our packets in its own hands: each interface is a socket that it gave us (SOCK_SEQPACKET), one IP packet a message.
  *
  *     engine [FIELD=VALUE]... NETIF...     fields of struct umptcp_config; NETIF is FD=ADDR/LEN[,ADDR/LEN]...
  *
@@ -199,6 +199,12 @@ static void do_received(char **w) {
     say("\"");
 }
 
+static void do_heard(char **w) {
+    struct sock *k = sock_of(w[1]);
+    receive(k);
+    answer((ptrdiff_t)k->received_len);
+}
+
 static void do_reading(char **w) {
     struct sock *k = sock_of(w[1]);
     k->stopped = atoi(w[2]) == 0;
@@ -360,6 +366,7 @@ static const struct command {
     {"accept", 1, do_accept},                   /* LISTENER */
     {"send", 2, do_send},                       /* SOCKET HEX: now, or when there is room */
     {"received", 1, do_received},               /* SOCKET: all that came, in hex */
+    {"heard", 1, do_heard},                     /* SOCKET: how much that is */
     {"reading", 2, do_reading},                 /* SOCKET 0|1: from now on */
     {"shutdown", 1, do_shutdown},               /* SOCKET: behind what waits to be sent */
     {"close", 1, do_close},                     /* SOCKET */

@@ -17,13 +17,13 @@ import threading
 import time
 
 from bed import Failure, Namespace, Process, counters, ip, wait_until
-from packets import JOIN, SYN, Segment
+from packets import ACK, CAPABLE, JOIN, MPTCP_KIND, SYN, Segment
 from registry import B, LOGS, PORT, register
 
 ENGINE = B / "san/test/interop/engine"
 WIRES = (1, 2)
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
-IPPROTO_MPTCP, TCP_IS_MPTCP = 262, 43
+IPPROTO_MPTCP, TCP_IS_MPTCP, SOL_MPTCP, MPTCP_INFO = 262, 43, 284, 1
 PATIENCE = 10  # seconds for an answer that is due at once
 SIGNAL, SUBFLOW, BACKUP, FULLMESH = 1, 2, 4, 8
 CLIENT_SERVER = (("-client", True), ("-server", False))
@@ -44,7 +44,7 @@ class Engine:
     """Our stack in a process; its answers and events come through the thread that carries packets."""
 
     def __init__(self, logs, wires, configuration):
-        ours, theirs = zip(*(socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in wires))
+        ours, theirs = zip(*(socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in wires))
         for s in (*ours, *theirs):
             s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         fields = [f"{name}={value if isinstance(value, str) else int(value)}" for name, value in configuration.items()]
@@ -98,16 +98,21 @@ class Ours:
     """A connection of the engine."""
 
     def __init__(self, engine, number):
-        self.engine, self.number = engine, number
+        self.engine, self.number, self.said = engine, number, b""
 
     def _call(self, command, *words):
         return self.engine.call(command, self.number, *words)
 
     def send(self, data):
+        self.said += data
         self._call("send", data.hex())
 
     def received(self):
         return bytes.fromhex(self._call("received"))
+
+    def heard(self):
+        """How many bytes that is."""
+        return self._call("heard")
 
     def reading(self, on):
         self._call("reading", int(on))
@@ -142,10 +147,11 @@ class Kernels:
     """A connection of the kernel; what comes is read when somebody asks."""
 
     def __init__(self, s):
-        self.s, self._got = s, b""
+        self.s, self._got, self.said = s, b"", b""
         s.setblocking(False)
 
     def send(self, data):
+        self.said += data
         while data:
             select.select([], [self.s], [], PATIENCE)
             data = data[self.s.send(data) :]
@@ -156,8 +162,12 @@ class Kernels:
                 self._got += got
         return self._got
 
+    def heard(self):
+        return len(self.received())
+
     def ended(self):
         """The peer's direction has ended, and all was read."""
+        self.received()
         try:
             return not self.s.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -179,6 +189,11 @@ class Kernels:
     @property
     def mptcp(self):
         return bool(self.s.getsockopt(socket.IPPROTO_TCP, TCP_IS_MPTCP))
+
+    def info(self):
+        """Some of struct mptcp_info."""
+        names = ("subflows", "announced", "accepted", "flags", "token", "csum")
+        return dict(zip(names, struct.unpack("3B5xII26xB", self.s.getsockopt(SOL_MPTCP, MPTCP_INFO, 96)[:43])))
 
 
 class Wire:
@@ -308,6 +323,23 @@ class Wire:
         want = "MPJoinSynAckRx" if self.sent(False, lambda s: s.flags == SYN and s.mp(JOIN)) else "MPJoinAckRx"
         self.until_counted(**{want: n - 1})
 
+    def keys(self):
+        """(ours, the kernel's), as the third ACK says."""
+        capable = self.sent(test=lambda s: not s.has(SYN) and s.mp(CAPABLE))[0]
+        option = capable.mp(CAPABLE)
+        pair = bytes(option[4:12]), bytes(option[12:20])
+        return pair if capable.ours else pair[::-1]
+
+    def last(self, ours, wire=1):
+        """Their newest segment on a wire."""
+        return self.sent(ours, wire=wire)[-1]
+
+    def forge(self, like, *mptcp, **changes):
+        """Sends a copy of a segment without payload and with these MPTCP options."""
+        own = [o for o in like.options if o[0] != MPTCP_KIND]
+        changes = {"seq": (like.seq + len(like.payload)) % (1 << 32), "payload": b"", "flags": ACK, **changes}
+        self.put(like.copy(options=own + list(mptcp), **changes))
+
     # Connections
 
     def start(self, **configuration):
@@ -362,17 +394,33 @@ class Wire:
             kernels.send(first)
         return self.taken(listener), kernels
 
+    def connect_joined(self, we_connect, **configuration):
+        """A connection with a second subflow, over the other wire, opened by who connected; each has said something."""
+        if not self.engine:
+            self.start(**configuration)
+        if we_connect:
+            self.engine.call("limits", 4, 4)
+            self.engine.endpoint(self.ours(2), SUBFLOW)
+        else:
+            self.kernel_endpoint("subflow")
+        ours, kernels = self.connect(we_connect)
+        self.talk(ours, kernels)
+        self.until_joined(ours)
+        return ours, kernels
+
     def taken(self, listener):
         """Our next connection of a listener."""
         self.until(lambda: self.engine.said("accept", sock=listener), "we have a connection to accept")
         return Ours(self.engine, self.engine.call("accept", listener))
 
     def say(self, sender, receiver, size=100):
-        """One says something that the other hears; all that was said before has been heard."""
-        data, before = self.random.randbytes(size), receiver.received()
-        sender.send(data)
-        self.until(lambda: len(receiver.received()) >= len(before) + size, f"{size} bytes arrive")
-        if receiver.received() != before + data:
+        """One says something, and the other has heard all that was said."""
+        sender.send(self.random.randbytes(size))
+        self.until_heard(sender, receiver)
+
+    def until_heard(self, sender, receiver):
+        self.until(lambda: receiver.heard() >= len(sender.said), f"all of {len(sender.said)} bytes arrive")
+        if receiver.received() != sender.said:
             raise Failure("other bytes arrived than were sent")
 
     def talk(self, ours, kernels, size=100):
@@ -387,6 +435,16 @@ class Wire:
         self.until(ours.closed, "we see the end")
         if error := ours.closed()[0]["error"]:
             raise Failure(f"our connection ended with error {error}")
+
+    # What they counted
+
+    def expect_ours(self, **expected):
+        """Our counters of MPTcpExt (or whole names): a number, or a range."""
+        values = self.engine.counters()
+        for name, number in expected.items():
+            got = values.get(name, values.get("MPTcpExt" + name))
+            if got is None or (got != number if isinstance(number, int) else got not in number):
+                raise Failure(f"we count {name} {got} instead of {number}")
 
     # What the kernel says
 
@@ -439,7 +497,9 @@ class Wire:
         if self.engine:
             for line in self.engine.process.said().splitlines()[-12:]:
                 yield f"engine| {line}"
-        for s in self.segments[-24:]:
+        for s in self.segments[-40:]:
             yield str(s)
+        values = self.engine.counters() if self.engine and not self.engine.process.ended() else {}
+        yield "ours| " + " ".join(f"{n.removeprefix('MPTcpExt')}={v}" for n, v in values.items() if n.startswith("MPT") and v)
         values = {n.removeprefix("MPTcpExt"): v for n, v in counters().items() if n.startswith("MPTcpExt") and v}
         yield "kernel| " + " ".join(f"{n}={v}" for n, v in values.items())
