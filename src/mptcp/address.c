@@ -326,11 +326,11 @@ static void remove_input(struct conn *c, uint8_t id, enum drop *drop) {
         tcp_probe(&sf->tcb);
         conn_ready(c);
     }
+    mib_inc(&env->mib, MIB_RM_ADDR);
     if (!known) {
         *drop = DROP_MP_ADDR;
         return;
     }
-    mib_inc(&env->mib, MIB_RM_ADDR);
     conn_arm_path(c);
     conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_ADDR_REMOVED, .addr_id = id});
     conn_pm_event(c, &(struct pm_event){.type = PM_ADDR_REMOVED, .remote_id = id});

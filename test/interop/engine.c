@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The engine as a program that does what it is told, one line at a time: our side of the tests against the kernel. The
- * test has our packets in its own hands: each interface is a socket that it gave us (SOCK_SEQPACKET), one IP packet a message.
+ * test has our packets in its own hands: each interface is a socket that it gave us (SOCK_SEQPACKET), one IP packet a
+ * message.
  *
  *     engine [FIELD=VALUE]... NETIF...     fields of struct umptcp_config; NETIF is FD=ADDR/LEN[,ADDR/LEN]...
  *
@@ -156,7 +157,7 @@ static void do_listen(char **w) {
 }
 
 static void do_connect(char **w) {
-    struct umptcp_connect c = {.remote = {addr_of(w[1]), (uint16_t)atoi(w[2])}};
+    struct umptcp_connect c = {.remote = {addr_of(w[1]), (uint16_t)atoi(w[2])}, .local.port = (uint16_t)atoi(w[3])};
     umptcp_sock handle;
     int err = umptcp_connect(engine.stack, &c, &handle, now());
     answer(err ? err : sock_new(handle));
@@ -361,7 +362,7 @@ static const struct command {
     void (*run)(char **words);
 } commands[] = {
     {"listen", 1, do_listen},                   /* PORT */
-    {"connect", 2, do_connect},                 /* ADDR PORT */
+    {"connect", 3, do_connect},                 /* ADDR PORT LOCALPORT */
     {"connect_with", 3, do_connect_with},       /* ADDR PORT HEX: by Fast Open */
     {"accept", 1, do_accept},                   /* LISTENER */
     {"send", 2, do_send},                       /* SOCKET HEX: now, or when there is room */

@@ -211,7 +211,7 @@ class Wire:
             ip("-6", "route", "add", "fd00:1::/64", "dev", "tun2", "metric", 4096)
         ip("mptcp", "limits", "set", "subflows", 4, "add_addr_accepted", 4)
         self.engine = self._thread = self._monitor = None
-        self.pass_on, self.broken = None, None
+        self.pass_on, self.broken, self.aliases = None, None, {}  # of ours, by wire: "ADDRESS/PREFIX" each
         self.segments, self._sockets = [], []
         self._start = time.monotonic()
         self._wake = os.pipe()
@@ -228,6 +228,12 @@ class Wire:
 
     def ours(self, wire):
         return f"10.0.{wire}.2" if self.family == 4 else f"fd00:{wire}::2"
+
+    def alias(self, wire, number):
+        """One more address of ours, before start()."""
+        address = self.ours(wire)[:-1] + str(number)
+        self.aliases.setdefault(wire, []).append(f"{address}/{self.prefix}")
+        return address
 
     def kernel_endpoint(self, *flags, wire=2):
         dev = ("dev", f"tun{wire}") if "subflow" in flags else ()
@@ -344,7 +350,7 @@ class Wire:
 
     def start(self, **configuration):
         """Starts our side; fields of struct umptcp_config."""
-        wires = [f"{self.ours(i)}/{self.prefix}" for i in WIRES]
+        wires = [",".join([f"{self.ours(i)}/{self.prefix}", *self.aliases.get(i, ())]) for i in WIRES]
         self.engine = Engine(self.logs, wires, configuration)
         self._thread = threading.Thread(target=self._carry, daemon=True)
         self._thread.start()
@@ -378,7 +384,7 @@ class Wire:
             self.start()
         if we_connect:
             listener = self.kernel_listener(port, tcp)
-            ours = Ours(self.engine, self.engine.call("connect", self.kernel(1), port))
+            ours = Ours(self.engine, self.engine.call("connect", self.kernel(1), port, 0))
             if first:
                 ours.send(first)
             return ours, self.accepted(listener)

@@ -300,7 +300,7 @@ def edge_28_counted_at_accept(bed, we_connect, size):
     bed.start()
     if we_connect:
         listener = bed.kernel_listener()
-        bed.engine.call("connect", bed.kernel(1), 8000)
+        bed.engine.call("connect", bed.kernel(1), 8000, 0)
         bed.until_sent(True, third_ack, "the third ACK")
         expect(MPCapableSYNRX=1, MPCapableACKRX=0)
         kernels = bed.accepted(listener)
