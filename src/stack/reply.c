@@ -98,9 +98,7 @@ void reply_rst(struct replies *r, int netif, const struct seg *seg, const enum m
     reply->v6 = ip.v6;
     reply->hdr_len = (uint8_t)w.len;
     reply->csum_offset = TCP_CSUM_OFFSET;
-    mib_inc(&r->env->mib, MIB_TCP_OUT_RSTS);
-    if (reason)
-        mib_inc(&r->env->mib, MIB_MP_RST_TX);
+    mib_inc(&r->env->mib, MIB_TCP_OUT_RSTS); /* as on Linux, MPRstTx is of subflows that there are */
 }
 
 void reply_packet(struct replies *r, const struct umptcp_out *packet) {

@@ -446,7 +446,7 @@ static void test_several_removed(void **state) { /* M-REM-03, -09, M-HEU-03 */
     mlab_in(l, 1, ". 1(0) ack 1 remove 7,5,99");
     assert_int_equal(mlab_conn(l)->paths->nremotes, 1);
     assert_int_equal(mlab_conn(l)->paths->remotes[0].id, 6);
-    assert_int_equal(mlab_mib(l, MIB_RM_ADDR), 2);
+    assert_int_equal(mlab_mib(l, MIB_RM_ADDR), 4);
     mlab_free(l);
 }
 
