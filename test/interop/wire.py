@@ -346,6 +346,14 @@ class Wire:
         changes = {"seq": (like.seq + len(like.payload)) % (1 << 32), "payload": b"", "flags": ACK, **changes}
         self.put(like.copy(options=own + list(mptcp), **changes))
 
+    def forge_end(self, by_us, flags, *mptcp, wire=1):
+        """FIN or RST in their name, where the other one expects it: behind all that they sent on a wire."""
+        sent = self.sent(by_us, wire=wire)
+        first = sent[0].seq
+        end = max((s.seq - first) % (1 << 32) + len(s.payload) + s.has(SYN) for s in sent)
+        self.put(sent[-1].copy(seq=(first + end) % (1 << 32), payload=b"", flags=flags | ACK,
+                               options=[o for o in sent[-1].options if o[0] != MPTCP_KIND] + list(mptcp)))  # fmt: skip
+
     # Connections
 
     def start(self, **configuration):

@@ -64,9 +64,7 @@ def edge_22_fin_of_one_subflow(bed, we_connect, by_us, size):
     """FIN without DATA_FIN ends one subflow; the stream goes on over the other."""
     # L-EDGE-22 L-PM-30, M-CLS-16
     ours, kernels = bed.connect_joined(we_connect, rejoin=False)
-    last = bed.sent(by_us, wire=2)[-1]
-    end = max((s.seq + len(s.payload) for s in bed.sent(by_us, wire=2)), default=last.seq)
-    bed.put(last.copy(seq=end % (1 << 32), payload=b"", flags=FIN | ACK))
+    bed.forge_end(by_us, FIN, wire=2)
     bed.until_sent(not by_us, lambda s: s.has(FIN) and s.wire == 2, "the other half ends too")
     before = len(bed.segments)
     bed.talk(ours, kernels)
@@ -103,10 +101,8 @@ def edge_23_wrong_key(bed, we_connect, size):
     """MP_FASTCLOSE with another key ends its subflow, as a reset does, and not the connection; so does a plain reset."""
     # L-EDGE-23 L-PM-31, M-FCL-09
     ours, kernels = bed.connect_joined(we_connect, rejoin=False)
-    last = bed.sent(True, wire=2)[-1]
-    end = max((s.seq + len(s.payload) for s in bed.sent(True, wire=2)), default=last.seq)
     wrong = Mp(bytes([30, 12, FASTCLOSE << 4, 0]) + b"notmykey")
-    bed.put(last.copy(seq=end % (1 << 32), payload=b"", flags=RST | ACK, options=[wrong, Mp(bytes([30, 4, TCPRST << 4, 0]))]))
+    bed.forge_end(True, RST, wrong, Mp(bytes([30, 4, TCPRST << 4, 0])), wire=2)
     bed.until_counted(MPRstRx=1)
     bed.talk(ours, kernels)
     if kernels.error() or ours.closed():
@@ -118,10 +114,8 @@ def edge_23_wrong_key_for_us(bed, we_connect, size):
     """The same from the kernel's side: we keep the connection."""
     # L-EDGE-23, M-FCL-09
     ours, kernels = bed.connect_joined(we_connect, rejoin=False)
-    last = bed.sent(False, wire=2)[-1]
-    end = max((s.seq + len(s.payload) for s in bed.sent(False, wire=2)), default=last.seq)
     wrong = Mp(bytes([30, 12, FASTCLOSE << 4, 0]) + b"notmykey")
-    bed.put(last.copy(seq=end % (1 << 32), payload=b"", flags=RST | ACK, options=[wrong, Mp(bytes([30, 4, TCPRST << 4, 0]))]))
+    bed.forge_end(False, RST, wrong, Mp(bytes([30, 4, TCPRST << 4, 0])), wire=2)
     bed.until(lambda: bed.engine.said("subflow-down"), "the subflow ends")
     bed.talk(ours, kernels)
     bed.expect_ours(MPFastcloseRx=0, MPRstRx=1)

@@ -3,7 +3,7 @@
 stand in edges_paths.py, refusals of joins in fallbacks.py."""
 
 import keys
-from bed import Failure, ip, sysctl
+from bed import Failure, counters, ip, sysctl
 from cases.edges_paths import allow, announces, echoes, join_ack, join_syn, join_synack
 from packets import ACK, ADD_ADDR, DSS, FIN, JOIN, PRIO, REMOVE_ADDR, RST, SYN, Mp
 from registry import SOME
@@ -17,6 +17,12 @@ def removes(s):
 
 def established(ours):
     return [f for f in ours.subflows() if f["established"] and f["state"] == 1]
+
+
+def cut_off(bed):
+    """A reset came before the FINs of both. One behind them answers a copy, for which there is no connection any more."""
+    fins = bed.sent(test=lambda s: s.has(FIN))
+    return bed.sent(test=lambda s: s.has(RST) and s.time < fins[1].time)
 
 
 @both_roles
@@ -128,7 +134,7 @@ def pm_signal_endpoint_removed(bed, by_kernel, size):
         raise Failure(f"{sent}")
     bed.until_sent(None, lambda s: s.has(FIN) and s.wire == 2, "FINs of both", 2)
     bed.talk(ours, kernels)
-    if bed.sent(test=lambda s: s.has(RST)) or len(established(ours)) != 1:
+    if cut_off(bed) or len(established(ours)) != 1:
         raise Failure(f"{ours.subflows()}")
     if not by_kernel:
         bed.until_counted(RmAddr=1)
@@ -150,7 +156,7 @@ def pm_subflow_endpoint_removed(bed, we_connect, size):
         raise Failure(f"{sent}")
     bed.until_sent(None, lambda s: s.has(FIN) and s.wire == 2, "FINs of both", 2)
     bed.talk(ours, kernels)
-    if len(established(ours)) != 1 or bed.sent(test=lambda s: s.has(RST)):
+    if cut_off(bed) or len(established(ours)) != 1:
         raise Failure(f"{ours.subflows()}")
     bed.until_counted(**({"RmAddr": 1} if we_connect else {"RmAddrTx": 1, "RmSubflow": 1}))
 
@@ -164,7 +170,7 @@ def pm_endpoint_comes_back(bed, we_connect, size):
         bed.engine.call("endpoint_del", 1)
     else:
         ip("mptcp", "endpoint", "delete", "id", 12)
-    bed.until(lambda: len(ours.subflows()) == 1, "the subflow is gone")
+    bed.until(lambda: len(established(ours)) == 1, "the subflow is gone")
     bed.talk(ours, kernels)
     if we_connect:
         bed.engine.endpoint(bed.ours(2), SUBFLOW)
@@ -230,8 +236,9 @@ def pm_fullmesh(bed, _, size):
 def pm_next_endpoint(bed, we_connect, size):
     """A join that is refused is not tried again; the next endpoint is."""
     # L-PM-04 L-PM-29, M-RST-05
-    second = bed.alias(2, 7)
-    if not we_connect:
+    if we_connect:
+        second = bed.alias(2, 7)
+    else:
         ip("address", "add", f"{bed.kernel(2)[:-1]}7/{bed.prefix}", "dev", "tun2", *(["nodad"] if bed.family == 6 else []))
         second = f"{bed.kernel(2)[:-1]}7"
     first = bed.ours(2) if we_connect else bed.kernel(2)
@@ -257,8 +264,9 @@ def pm_next_endpoint(bed, we_connect, size):
 def pm_all_endpoints_at_once(bed, we_connect, size):
     """The joins from several endpoints do not wait for each other, and stop at the limit."""
     # L-PM-04, M-PTH-01
-    addresses = [bed.alias(2, n) for n in (7, 8, 9)]
-    if not we_connect:
+    if we_connect:
+        addresses = [bed.alias(2, n) for n in (7, 8, 9)]
+    else:
         addresses = [f"{bed.kernel(2)[:-1]}{n}" for n in (7, 8, 9)]
         for address in addresses:
             ip("address", "add", f"{address}/{bed.prefix}", "dev", "tun2", *(["nodad"] if bed.family == 6 else []))
@@ -360,10 +368,8 @@ def pm_back_up_from_a_dead_end(bed, by_us, size):
     ours, kernels = bed.connect(by_us)
     bed.talk(ours, kernels)
     bed.talk(ours, kernels)
-    for way in (True, False):
-        s = bed.sent(not way, lambda s: s.pure_ack or s.payload, wire=1)[-1]
-        bed.put(s.copy(src=s.dst, dst=s.src, sport=s.dport, dport=s.sport, seq=s.ack, ack=(s.seq + len(s.payload)) % (1 << 32),
-                       flags=RST | ACK, payload=b"", options=[], ours=way))  # fmt: skip
+    bed.forge_end(True, RST)
+    bed.forge_end(False, RST)
     bed.until(lambda: not established(ours), "no subflow is left")
     if kernels.error() or ours.closed():
         raise Failure("the connection ends")
@@ -384,16 +390,11 @@ def pm_close_timeout(bed, by_us, size):
     ours, kernels = bed.connect(by_us)
     bed.talk(ours, kernels)
     bed.talk(ours, kernels)
-    way = not by_us  # who hears of the reset
-    s = bed.sent(not by_us, lambda s: s.pure_ack or s.payload, wire=1)[-1] if way else bed.last(False)
-    target_ours = by_us
-    s = bed.sent(target_ours, lambda s: s.pure_ack or s.payload, wire=1)[-1]
-    bed.put(s.copy(src=s.dst, dst=s.src, sport=s.dport, dport=s.sport, seq=s.ack, ack=(s.seq + len(s.payload)) % (1 << 32),
-                   flags=RST | ACK, payload=b"", options=[], ours=not target_ours))  # fmt: skip
+    bed.forge_end(not by_us, RST)
     if by_us:
         bed.until(ours.closed, "it is over")
     else:
-        bed.until(lambda: kernels.ended() or kernels.error(), "it is over")
+        bed.until(lambda: not counters()["MPTcpExtMPCurrEstab"], "it is over")
 
 
 @scene(("", None), families=(6,))
