@@ -89,7 +89,9 @@
     X(INFINITE_MAP_RX, MPTcpExtInfiniteMapRx)                                                                          \
     X(DSS_NO_MATCH_TCP, MPTcpExtDSSNoMatchTCP)                                                                         \
     X(DATA_CSUM_ERR, MPTcpExtDataCsumErr)                                                                              \
+    X(OFO_QUEUE_TAIL, MPTcpExtOFOQueueTail)                                                                            \
     X(OFO_QUEUE, MPTcpExtOFOQueue)                                                                                     \
+    X(OFO_MERGE, MPTcpExtOFOMerge)                                                                                     \
     X(NO_DSS_IN_WINDOW, MPTcpExtNoDSSInWindow)                                                                         \
     X(DUPLICATE_DATA, MPTcpExtDuplicateData)                                                                           \
     X(ADD_ADDR, MPTcpExtAddAddr)                                                                                       \
@@ -120,9 +122,14 @@
     X(MP_RST_RX, MPTcpExtMPRstRx)                                                                                      \
     X(SUBFLOW_STALE, MPTcpExtSubflowStale)                                                                             \
     X(SUBFLOW_RECOVER, MPTcpExtSubflowRecover)                                                                         \
+    X(SND_WND_SHARED, MPTcpExtSndWndShared)                                                                            \
+    X(RCV_WND_SHARED, MPTcpExtRcvWndShared)                                                                            \
+    X(RCV_WND_CONFLICT_UPDATE, MPTcpExtRcvWndConflictUpdate)                                                           \
+    X(RCV_WND_CONFLICT, MPTcpExtRcvWndConflict)                                                                        \
     X(MP_CURR_ESTAB, MPTcpExtMPCurrEstab)                                                                              \
     X(BLACKHOLE, MPTcpExtBlackhole)                                                                                    \
     X(MPC_DATA_FALLBACK, MPTcpExtMPCapableDataFallback)                                                                \
+    X(MD5_SIG_FALLBACK, MPTcpExtMD5SigFallback)                                                                        \
     X(DSS_FALLBACK, MPTcpExtDssFallback)                                                                               \
     X(SIMULT_CONNECT_FALLBACK, MPTcpExtSimultConnectFallback)                                                          \
     X(FALLBACK_FAILED, MPTcpExtFallbackFailed)                                                                         \

@@ -39,6 +39,13 @@ static int stream_store(struct conn *c, struct dsn at, struct dsn end, const uin
  */
 static bool memory_is_tight(const struct mem *mem) { return mem->limit && mem->used > mem->limit - mem->limit / 4; }
 
+/* As what Linux counts bytes that came before others: next to such bytes, behind them all, or else. */
+static enum mib ofo_place(const struct ranges *ofo, struct dsn at, struct dsn end) {
+    if (ranges_touch(ofo, at.v, end.v))
+        return MIB_OFO_MERGE;
+    return ranges_empty(ofo) || ranges_next(ofo, at.v) ? MIB_OFO_QUEUE : MIB_OFO_QUEUE_TAIL;
+}
+
 int conn_receive(struct conn *c, struct dsn dsn, const uint8_t *data, uint32_t len, enum drop *drop) {
     struct env *env = c->mp->env;
     struct dsn end = dsn_add(dsn, len);
@@ -69,6 +76,7 @@ int conn_receive(struct conn *c, struct dsn dsn, const uint8_t *data, uint32_t l
         *drop = DROP_NO_MEMORY;
         return -ENOMEM;
     }
+    enum mib place = ofo_place(&c->rcv_ofo, at, end);
     if (stream_store(c, at, end, data + dsn_sub(at, dsn)) ||
         (!in_order && ranges_add(&c->rcv_ofo, &env->mem, at.v, end.v))) {
         *drop = DROP_NO_MEMORY;
@@ -78,7 +86,7 @@ int conn_receive(struct conn *c, struct dsn dsn, const uint8_t *data, uint32_t l
     if (in_order)
         stream_advance(c, end);
     else
-        mib_inc(&env->mib, MIB_OFO_QUEUE);
+        mib_inc(&env->mib, place);
     return 0;
 }
 

@@ -53,6 +53,8 @@ class Engine:
                                keep=[s.fileno() for s in ours])  # fmt: skip
         for s in ours:
             s.close()
+        for s in theirs:
+            s.setblocking(False)
         self.wires, self.events, self._rest = theirs, [], b""
         self._answers, self._answered = collections.deque(), threading.Condition()
 
@@ -196,17 +198,26 @@ class Kernels:
         return dict(zip(names, struct.unpack("3B5xII26xB", self.s.getsockopt(SOL_MPTCP, MPTCP_INFO, 96)[:43])))
 
 
+def open_tun(wire, address, prefix):
+    """Makes a TUN interface, which lives until the descriptor is closed."""
+    fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", f"tun{wire}".encode(), IFF_TUN | IFF_NO_PI))
+    ip("address", "add", f"{address}/{prefix}", "dev", f"tun{wire}", *(["nodad"] if ":" in address else []))
+    ip("link", "set", f"tun{wire}", "up")
+    return fd
+
+
 class Wire:
     """Two wires between the engine and the kernel. `pass_on`, when a test sets it, is called with each segment and returns what
     goes on in its place: None, a segment, or a list of them."""
 
     def __init__(self, name, family, data):
-        self.family, self.seed = family, data.seed
+        self.family, self.data = family, data
         self.logs = LOGS / name
         shutil.rmtree(self.logs, ignore_errors=True)
         self.logs.mkdir(parents=True)
         Namespace()
-        self._tuns = [self._open_tun(i) for i in WIRES]
+        self._tuns = [open_tun(i, self.kernel(i), self.prefix) for i in WIRES]
         if family == 6:  # towards us through a wire that is asked for; IPv4 does that by itself
             ip("-6", "route", "add", "fd00:1::/64", "dev", "tun2", "metric", 4096)
         ip("mptcp", "limits", "set", "subflows", 4, "add_addr_accepted", 4)
@@ -241,21 +252,13 @@ class Wire:
 
     # Packets
 
-    def _open_tun(self, wire):
-        fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", f"tun{wire}".encode(), IFF_TUN | IFF_NO_PI))
-        nodad = ["nodad"] if self.family == 6 else []
-        ip("address", "add", f"{self.kernel(wire)}/{self.prefix}", "dev", f"tun{wire}", *nodad)
-        ip("link", "set", f"tun{wire}", "up")
-        return fd
-
     def _carry(self):
         """The thread."""
         from_us = {s.fileno(): i for i, s in enumerate(self.engine.wires)}
         from_kernel = {fd: i for i, fd in enumerate(self._tuns)}
-        says = self.engine.process.stdout.fileno()
+        says = self.engine.process.stdout.fileno() if self.engine.process else None
         poll = select.poll()
-        for fd in (*from_us, *from_kernel, says, self._wake[0]):
+        for fd in (*from_us, *from_kernel, self._wake[0], *([says] if says else [])):
             poll.register(fd, select.POLLIN)
         try:
             while True:
@@ -292,7 +295,7 @@ class Wire:
             if ours:
                 os.write(self._tuns[wire], packet)
             else:
-                self.engine.wires[wire].send(packet, socket.MSG_DONTWAIT)
+                os.write(self.engine.wires[wire].fileno(), packet)
 
     def put(self, segment):
         """Sends a segment that nobody sent: to the kernel when it is to look like ours."""
@@ -308,7 +311,7 @@ class Wire:
         def looked():
             if self.broken:
                 raise self.broken
-            if self.engine and self.engine.process.ended():
+            if self.engine and self.engine.process and self.engine.process.ended():
                 raise Failure(f"the engine ended: {self.engine.process.said()[-2000:]}")
             return condition()
 
@@ -508,12 +511,12 @@ class Wire:
         (self.logs / "segments").write_text("".join(f"{s}\n" for s in self.segments))
 
     def explain(self):
-        if self.engine:
+        if self.engine and self.engine.process:
             for line in self.engine.process.said().splitlines()[-12:]:
                 yield f"engine| {line}"
         for s in self.segments[-40:]:
             yield str(s)
-        values = self.engine.counters() if self.engine and not self.engine.process.ended() else {}
+        values = self.engine.counters() if self.engine and self.engine.process and not self.engine.process.ended() else {}
         yield "ours| " + " ".join(f"{n.removeprefix('MPTcpExt')}={v}" for n, v in values.items() if n.startswith("MPT") and v)
         values = {n.removeprefix("MPTcpExt"): v for n, v in counters().items() if n.startswith("MPTcpExt") and v}
         yield "kernel| " + " ".join(f"{n}={v}" for n, v in values.items())

@@ -26,6 +26,7 @@ import tree
 LISTS = {
     "docs/requirements/rfc8684.tsv": "docs/RFC8684.md",
     "docs/requirements/tcp.tsv": "docs/TCP.md",
+    "docs/requirements/linux.tsv": "docs/INTEROP.md",
 }
 # Lists in which every row is proven or has its reason.
 STRICT = ()
@@ -34,7 +35,7 @@ COLUMNS = 7
 REQUIREMENT_MAX = 120
 UNTESTED = "no named test"
 DEVIATION = "deviation: "
-ROW = r"(?:[MT]-[A-Z]+-\d+|T-X\d+)"
+ROW = r"(?:[MTL]-[A-Z]+-\d+|T-X\d+)"
 # A row, or a number alone, which is of the same kind as the row before it.
 MENTION = re.compile(rf"\b(?P<row>{ROW})\b|(?<![\w.*-])-(?P<number>\d+)\b")
 BETWEEN = re.compile(r"[\s,]*((?:and|to)\s+)?")

@@ -45,7 +45,7 @@ def edge_04_options_vanish(bed, we_connect, size):
 @each_direction
 def edge_04_options_vanish_after_a_join(bed, we_connect, by_us, size):
     """With two subflows, data without mapping resets its subflow with reason 6, and comes over the other."""
-    # L-EDGE-04 L-FBK-10 L-FBK-20 L-RST-05, M-FBK-08
+    # L-EDGE-04 L-FBK-10 L-FBK-20 L-RST-06, M-FBK-08
     ours, kernels = bed.connect_joined(we_connect)
     stripped = []
 
@@ -134,7 +134,7 @@ def edge_06_answer_to_mp_fail(bed, we_connect, by_us, size):
 @each_direction
 def edge_05_checksum_after_a_join(bed, we_connect, by_us, size):
     """With two subflows a bad checksum resets its own: MP_FAIL and MP_TCPRST with reason 6; the data comes over the other."""
-    # L-EDGE-05 L-FBK-17 L-RST-05, M-FBK-11 M-FBK-13
+    # L-EDGE-05 L-FBK-17 L-RST-06, M-FBK-11 M-FBK-13
     sysctl("net.mptcp.checksum_enabled", 1)
     ours, kernels = bed.connect_joined(we_connect)
     hit = []
@@ -276,7 +276,7 @@ def right_edges(bed, by_us):
 def edge_20_windows(bed, we_connect, by_us, size):
     """The window counts from the DATA_ACK and is that of the connection: on no subflow its right edge moves back, and the sender
     uses it on each."""
-    # L-EDGE-20 L-CTR-02, M-RCV-01 M-RCV-02 M-RCV-03
+    # L-EDGE-20, M-RCV-01 M-RCV-02 M-RCV-03
     ours, kernels = bed.connect_joined(we_connect)
     sender, receiver = (ours, kernels) if by_us else (kernels, ours)
     for _ in range(6):
