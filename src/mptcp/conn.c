@@ -142,12 +142,22 @@ void conn_pm_event(struct conn *c, const struct pm_event *ev) {
     conn_work(c);
 }
 
+/* Who asks for MPTCP and gets TCP has still a socket of MPTCP, on Linux; who answers in TCP has one of TCP. */
+static bool counts_as_mptcp(const struct conn *c) {
+    if (conn_is_mptcp(c))
+        return true;
+    list_for_each (n, &c->subflows)
+        if (subflow_of(n)->initiator)
+            return c->local_key != 0;
+    return false;
+}
+
 void conn_set_state(struct conn *c, enum umptcp_tcp_state state) {
     struct mib_table *mib = &c->mp->env->mib;
     bool was = c->state == UMPTCP_ESTABLISHED || c->state == UMPTCP_CLOSE_WAIT;
     bool is = state == UMPTCP_ESTABLISHED || state == UMPTCP_CLOSE_WAIT;
     if (is && !was)
-        c->counted = conn_is_mptcp(c); /* Linux counts it also when it falls back later */
+        c->counted = counts_as_mptcp(c); /* Linux counts it also when it falls back later */
     if (is != was && c->counted)
         mib_add(mib, MIB_MP_CURR_ESTAB, is ? 1 : (uint64_t)-1);
     c->state = (uint8_t)state;

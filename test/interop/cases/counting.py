@@ -111,6 +111,11 @@ def options_vanish(bed, we_connect):
         bed.talk(ours, kernels)
 
 
+# Where we do something else on purpose, or two resets may cross.
+OTHERWISE = {
+    options_vanish: {"InfiniteMapTx"},  # RFC 8684 3.7: who falls back says so with an infinite mapping; Linux does not
+    abort: {"MPFastcloseRx", "MPRstTx", "MPRstRx"},  # the other subflow's reset meets the one that answers the first
+}
 SCENARIOS = (whole_life, backup_subflow, priority, withdrawal, announcement, abort, no_option, options_vanish)
 
 
@@ -139,6 +144,6 @@ def counts_alike(bed, we_connect, scenario, size):
         theirs = settled(other)
     finally:
         other.stop()
-    different = {n: (ours[n], v) for n, v in theirs.items() if ours[n] != v}
+    different = {n: (ours[n], v) for n, v in theirs.items() if ours[n] != v and n not in OTHERWISE.get(scenario, ())}
     if different:
         raise Failure("(ours, the kernel's): " + ", ".join(f"{n} {v}" for n, v in different.items()))
