@@ -131,8 +131,18 @@ static struct umptcp_addr addr_of(const char *text) {
     return a;
 }
 
+static long number_of(const char *text) {
+    char *end;
+    long n = strtol(text, &end, 0);
+    if (end == text || *end) {
+        fprintf(stderr, "engine: no number: %s\n", text);
+        exit(2);
+    }
+    return n;
+}
+
 static struct sock *sock_of(const char *text) {
-    int n = atoi(text);
+    long n = number_of(text);
     if (n < 1 || n > engine.nsocks) {
         fprintf(stderr, "engine: no socket: %s\n", text);
         exit(2);
@@ -150,14 +160,15 @@ static int sock_new(umptcp_sock handle) {
 }
 
 static void do_listen(char **w) {
-    struct umptcp_listen l = {.local = {.port = (uint16_t)atoi(w[1])}, .backlog = 4};
+    struct umptcp_listen l = {.local = {.port = (uint16_t)number_of(w[1])}, .backlog = 4};
     umptcp_sock handle;
     int err = umptcp_listen(engine.stack, &l, &handle);
     answer(err ? err : sock_new(handle));
 }
 
 static void do_connect(char **w) {
-    struct umptcp_connect c = {.remote = {addr_of(w[1]), (uint16_t)atoi(w[2])}, .local.port = (uint16_t)atoi(w[3])};
+    struct umptcp_connect c = {.remote = {addr_of(w[1]), (uint16_t)number_of(w[2])},
+                               .local.port = (uint16_t)number_of(w[3])};
     umptcp_sock handle;
     int err = umptcp_connect(engine.stack, &c, &handle, now());
     answer(err ? err : sock_new(handle));
@@ -208,7 +219,7 @@ static void do_heard(char **w) {
 
 static void do_reading(char **w) {
     struct sock *k = sock_of(w[1]);
-    k->stopped = atoi(w[2]) == 0;
+    k->stopped = number_of(w[2]) == 0;
     receive(k);
     answer(0);
 }
@@ -224,27 +235,30 @@ static void do_close(char **w) { answer(umptcp_close(engine.stack, sock_of(w[1])
 static void do_abort(char **w) { answer(umptcp_abort(engine.stack, sock_of(w[1])->handle, now())); }
 
 static void do_rcvbuf(char **w) {
-    answer(umptcp_setopt(engine.stack, sock_of(w[1])->handle, UMPTCP_OPT_RCVBUF, atoi(w[2]), now()));
+    answer(umptcp_setopt(engine.stack, sock_of(w[1])->handle, UMPTCP_OPT_RCVBUF, number_of(w[2]), now()));
 }
 
 static void do_endpoint(char **w) {
     struct umptcp_endpoint ep = {.addr.addr = addr_of(w[1]),
-                                 .flags = (uint32_t)strtoul(w[2], NULL, 0),
-                                 .id = (uint8_t)atoi(w[3]),
-                                 .addr.port = (uint16_t)atoi(w[4])};
+                                 .flags = (uint32_t)number_of(w[2]),
+                                 .id = (uint8_t)number_of(w[3]),
+                                 .addr.port = (uint16_t)number_of(w[4])};
     answer(umptcp_endpoint_add(engine.stack, &ep, now()));
 }
 
-static void do_endpoint_del(char **w) { answer(umptcp_endpoint_del(engine.stack, (uint8_t)atoi(w[1]), now())); }
+static void do_endpoint_del(char **w) { answer(umptcp_endpoint_del(engine.stack, (uint8_t)number_of(w[1]), now())); }
 
 static void do_endpoint_backup(char **w) {
-    answer(umptcp_endpoint_set_backup(engine.stack, (uint8_t)atoi(w[1]), atoi(w[2]), now()));
+    answer(umptcp_endpoint_set_backup(engine.stack, (uint8_t)number_of(w[1]), number_of(w[2]) != 0, now()));
 }
 
-static void do_limits(char **w) { answer(umptcp_limits_set(engine.stack, (uint8_t)atoi(w[1]), (uint8_t)atoi(w[2]))); }
+static void do_limits(char **w) {
+    answer(umptcp_limits_set(engine.stack, (uint8_t)number_of(w[1]), (uint8_t)number_of(w[2])));
+}
 
 static void do_backup(char **w) {
-    answer(umptcp_subflow_set_backup(engine.stack, sock_of(w[1])->handle, (uint32_t)atoi(w[2]), atoi(w[3]), now()));
+    answer(umptcp_subflow_set_backup(engine.stack, sock_of(w[1])->handle, (uint32_t)number_of(w[2]),
+                                     number_of(w[3]) != 0, now()));
 }
 
 /* ---- Paths managed from outside ---------------------------------------------------------------------------------- */
@@ -257,11 +271,11 @@ static uint32_t token_of(const char *number) {
 
 static struct umptcp_endpoint end_of(const char *addr, const char *port, const char *id, uint32_t flags) {
     return (struct umptcp_endpoint){
-        .addr = {addr_of(addr), (uint16_t)atoi(port)}, .id = (uint8_t)atoi(id), .flags = flags};
+        .addr = {addr_of(addr), (uint16_t)number_of(port)}, .id = (uint8_t)number_of(id), .flags = flags};
 }
 
 static void do_pm_listen(char **w) {
-    umptcp_pm_listen(engine.stack, atoi(w[1]));
+    umptcp_pm_listen(engine.stack, number_of(w[1]) != 0);
     answer(0);
 }
 
@@ -271,7 +285,7 @@ static void do_pm_announce(char **w) {
 }
 
 static void do_pm_remove(char **w) {
-    answer(umptcp_pm_remove(engine.stack, token_of(w[1]), (uint8_t)atoi(w[2]), now()));
+    answer(umptcp_pm_remove(engine.stack, token_of(w[1]), (uint8_t)number_of(w[2]), now()));
 }
 
 static void do_pm_create(char **w) {
@@ -284,7 +298,7 @@ static struct umptcp_subflow_info subflow_of(const char *sock, const char *numbe
     struct umptcp_subflow_info f[1 + UMPTCP_SUBFLOWS_MAX];
     int n = umptcp_subflows(engine.stack, sock_of(sock)->handle, f, 1 + UMPTCP_SUBFLOWS_MAX);
     for (int i = 0; i < n && i < 1 + UMPTCP_SUBFLOWS_MAX; i++)
-        if (f[i].id == (uint32_t)atoi(number))
+        if (f[i].id == (uint32_t)number_of(number))
             return f[i];
     return (struct umptcp_subflow_info){0};
 }
@@ -296,7 +310,7 @@ static void do_pm_destroy(char **w) {
 
 static void do_pm_backup(char **w) {
     const struct umptcp_subflow_info f = subflow_of(w[1], w[2]);
-    answer(umptcp_pm_set_backup(engine.stack, token_of(w[1]), &f.local, &f.remote, atoi(w[3]), now()));
+    answer(umptcp_pm_set_backup(engine.stack, token_of(w[1]), &f.local, &f.remote, number_of(w[3]) != 0, now()));
 }
 
 /* All that were told since the last time. */
@@ -311,7 +325,9 @@ static void do_pm_events(char **w) {
     say("]");
 }
 
-static void do_netif(char **w) { answer(umptcp_netif_set_up(engine.stack, atoi(w[1]), atoi(w[2]), now())); }
+static void do_netif(char **w) {
+    answer(umptcp_netif_set_up(engine.stack, (int)number_of(w[1]), number_of(w[2]) != 0, now()));
+}
 
 static void do_info(char **w) {
     struct umptcp_info i;
@@ -504,7 +520,7 @@ static void configure(struct umptcp_config *cfg, const char *name, const char *v
     }
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         char *field = (char *)cfg + fields[i].at;
-        if (strcmp(name, fields[i].name))
+        if (strcmp(name, fields[i].name) != 0)
             continue;
         if (fields[i].size == 1)
             *(uint8_t *)field = (uint8_t)v;
@@ -527,7 +543,7 @@ static void add_netif(int fd, char *text) {
         char *len = strchr(word, '/');
         *len++ = '\0';
         struct umptcp_addr a = addr_of(word), any = addr_of(umptcp_addr_is_v4(&a) ? "0.0.0.0" : "::");
-        if (umptcp_addr_add(engine.stack, netif, &a, (uint8_t)atoi(len), now()) ||
+        if (umptcp_addr_add(engine.stack, netif, &a, (uint8_t)number_of(len), now()) ||
             (netif == 1 && umptcp_route_add(engine.stack, &any, 0, netif))) {
             fprintf(stderr, "engine: cannot have %s\n", word);
             exit(2);
@@ -550,9 +566,8 @@ static void set_up(int argc, char **argv) {
     if (!engine.stack)
         die("a stack");
     for (; i < argc && engine.nnetifs < NETIFS_MAX; i++) {
-        char *addresses = strchr(argv[i], '=');
-        *addresses++ = '\0';
-        add_netif(atoi(argv[i]), addresses);
+        char *addresses = argv[i], *fd = strsep(&addresses, "=");
+        add_netif((int)number_of(fd), addresses);
     }
 }
 
