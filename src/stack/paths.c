@@ -155,8 +155,10 @@ static void obey(struct umptcp *s, struct conn *c, struct pm_command *cmd) {
         conn_withdraw(c, cmd->local_id);
         break;
     case PM_CMD_CLOSE:
-        if (sf)
+        if (sf) {
+            mib_inc(&s->env.mib, MIB_RM_SUBFLOW);
             subflow_close(sf);
+        }
         break;
     case PM_CMD_PRIO:
         if (sf)

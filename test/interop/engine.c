@@ -176,7 +176,7 @@ static void do_connect(char **w) {
 
 /* Fast Open: what is to be sent is there before the SYN leaves. */
 static void do_connect_with(char **w) {
-    struct umptcp_connect c = {.remote = {addr_of(w[1]), (uint16_t)atoi(w[2])}, .fastopen = true};
+    struct umptcp_connect c = {.remote = {addr_of(w[1]), (uint16_t)number_of(w[2])}, .fastopen = true};
     umptcp_sock handle;
     int err = umptcp_connect(engine.stack, &c, &handle, now());
     if (err) {

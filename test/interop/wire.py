@@ -97,10 +97,10 @@ class Engine:
 
 
 class Ours:
-    """A connection of the engine."""
+    """A connection of the engine; `said` was sent when it was opened."""
 
-    def __init__(self, engine, number):
-        self.engine, self.number, self.said = engine, number, b""
+    def __init__(self, engine, number, said=b""):
+        self.engine, self.number, self.said = engine, number, said
 
     def _call(self, command, *words):
         return self.engine.call(command, self.number, *words)
@@ -148,8 +148,8 @@ class Ours:
 class Kernels:
     """A connection of the kernel; what comes is read when somebody asks."""
 
-    def __init__(self, s):
-        self.s, self._got, self.said = s, b"", b""
+    def __init__(self, s, said=b""):
+        self.s, self._got, self.said = s, b"", said
         s.setblocking(False)
 
     def send(self, data):

@@ -279,8 +279,7 @@ def edge_20_windows(bed, we_connect, by_us, size):
     # L-EDGE-20, M-RCV-01 M-RCV-02 M-RCV-03
     ours, kernels = bed.connect_joined(we_connect)
     sender, receiver = (ours, kernels) if by_us else (kernels, ours)
-    for _ in range(6):
-        bed.say(sender, receiver, 150000)
+    bed.say(sender, receiver, 700000)
     edges = sorted(right_edges(bed, not by_us), key=lambda e: e[0].dss.ack)  # two wires have no common order
     unit = 1 << max(next(o[2] for o in s.options if o[0] == 3) for s in bed.sent(not by_us, lambda s: s.has(SYN)))
     before = last = 0  # the farthest edge of those with older acknowledgments, and of all up to here

@@ -127,6 +127,7 @@ def edge_13_announced_until_echoed(bed, we_connect, size):
     if not all(1.2 < b / a < 3.5 for a, b in zip(waits, waits[1:])):
         raise Failure(f"announced at {times}")
     bed.talk(ours, kernels)
+    bed.until_counted(**({"EchoAdd": 4} if we_connect else {"EchoAddTx": 4}))
     expect_handshake(we_connect, **({"AddAddrTx": 4, "EchoAdd": 4} if we_connect else {"AddAddr": 4, "EchoAddTx": 4}))
 
 

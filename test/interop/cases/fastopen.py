@@ -40,7 +40,7 @@ def fast_open_to_the_kernel(bed, tcp, size):
     for turn in range(2):
         before, data = counters(), bed.random.randbytes(300)
         seen = [len(bed.sent(who, lambda s: s.mp(DSS))) for who in (True, False)]
-        ours = Ours(engine, engine.call("connect_with", bed.kernel(1), PORT, data.hex()))
+        ours = Ours(engine, engine.call("connect_with", bed.kernel(1), PORT, data.hex()), data)
         kernels = bed.accepted(listener)
         bed.until(lambda k=kernels: len(k.received()) >= len(data), "the data arrives")
         check("what arrived", kernels.received(), data)
@@ -71,7 +71,7 @@ def fast_open_from_the_kernel(bed, tcp, size):
         seen = [len(bed.sent(who, lambda s: s.mp(DSS))) for who in (True, False)]
         s = bed.kernel_socket(tcp)
         check("bytes taken", s.sendto(data, MSG_FASTOPEN, (bed.ours(1), PORT)), 300)
-        from_kernel = Kernels(s)
+        from_kernel = Kernels(s, data)
         bed.until(lambda t=turn: len(engine.said("accept", sock=listener)) > t, "we have a connection to accept")
         ours = Ours(engine, engine.call("accept", listener))
         bed.until(lambda o=ours: len(o.received()) >= len(data), "the data arrives")

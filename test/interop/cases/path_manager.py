@@ -170,7 +170,7 @@ def pm_endpoint_comes_back(bed, we_connect, size):
         bed.engine.call("endpoint_del", 1)
     else:
         ip("mptcp", "endpoint", "delete", "id", 12)
-    bed.until_sent(we_connect, removes, "REMOVE_ADDR")
+    bed.until_counted(**({"RmAddr": 1} if we_connect else {"RmAddrTx": 1}))
     bed.until(lambda: len(established(ours)) == 1, "the subflow is gone")
     bed.talk(ours, kernels)
     if we_connect:
