@@ -602,8 +602,9 @@ struct umptcp_subflow_info {
 /* Copies at most `max` subflows in the order they came; returns how many there are, or -EBADF, -ENOTCONN. */
 UMPTCP_API int umptcp_subflows(struct umptcp *s, umptcp_sock sock, struct umptcp_subflow_info *info, int max);
 
-/* Counters under the names of Linux (nstat) and our own (Umptcp*, and one per drop reason, UmptcpDrop*). Calls with
- * index 0, 1, ... until NULL; `value` may be NULL. */
+/* Counters under the names of Linux (nstat) and our own (Umptcp*, and one per drop reason, UmptcpDrop*): all of the
+ * group MPTcpExt, in Linux's order, and of other groups those that are counted here. Calls with index 0, 1, ... until
+ * NULL; `value` may be NULL. */
 UMPTCP_API const char *umptcp_counter(const struct umptcp *s, unsigned index, uint64_t *value);
 /* One counter by name; 0 when there is no such name. */
 UMPTCP_API uint64_t umptcp_counter_get(const struct umptcp *s, const char *name);

@@ -30,7 +30,8 @@ static void test_interleaved(void **state) { /* M-DAK-01, M-RCV-02, -06, -07, M-
     mlab_in(l, 1, "P. 11(5) ack 1 dss ack 1 map 16:11+5");
     mlab_want(l, 1, ". 1(0) ack 16 dss ack 26");
     mlab_recv(l, 20);
-    assert_int_equal(mlab_mib(l, MIB_OFO_QUEUE), 2);
+    assert_int_equal(mlab_mib(l, MIB_OFO_QUEUE), 1);
+    assert_int_equal(mlab_mib(l, MIB_OFO_QUEUE_TAIL), 1);
     assert_int_equal(bytebuf_chunks(&mlab_conn(l)->rcvbuf), 0);
     mlab_free(l);
 }
