@@ -321,14 +321,6 @@ static struct join_entry join_of_syn(const struct conn *c, const struct seg *syn
                                .remote_backup = mpj->mpj.backup};
 }
 
-static void count_join_syn(struct conn *c, const struct join_entry *j) {
-    struct mib_table *mib = &c->mp->env->mib;
-    mib_inc(mib, MIB_MPJ_SYN_RX);
-    if (j->remote_backup)
-        mib_inc(mib, MIB_MPJ_SYN_BACKUP_RX);
-    conn_withdraw_not(c, j->local_id);
-}
-
 static bool refuses_joins(const struct conn *c, enum mp_rst_reason *reason) {
     if (conn_takes_joins(c))
         return false;
@@ -343,7 +335,7 @@ enum drop conn_accept_join(struct conn *c, const struct path *path, const struct
     struct subflow *sf = refuses_joins(c, reason) ? NULL : join_new(c, path, &j, reason);
     if (!sf)
         return DROP_MP_JOIN_REFUSED;
-    count_join_syn(c, &j);
+    conn_withdraw_not(c, j.local_id);
     sf->local_nonce = rng_u32(&c->mp->env->rng);
     tcp_open(&sf->tcb, syn);
     return DROP_NONE;
@@ -369,7 +361,7 @@ struct subflow *conn_answer_join(struct conn *c, const struct path *path, const 
         subflow_free(sf);
         return NULL;
     }
-    count_join_syn(c, &j);
+    conn_withdraw_not(c, j.local_id);
     sf->local_nonce = cookie_nonce(cs, &path->flow, &ck, j.remote_nonce);
     cookie_open(&sf->tcb, syn, &ck);
     c->subflow_counter--; /* it is not to be known by a number */

@@ -29,10 +29,14 @@ static enum drop answer(struct umptcp *s, struct conn *c, const struct path *pat
 
 /* A half-open subflow of the connection that is named, or why not and what the RST says of it. */
 static enum drop open_join(struct umptcp *s, int netif, const struct seg *syn, enum mp_rst_reason *reason) {
-    struct conn *c = stack_conn_by_token(s, mpopts_find(&syn->mp, MPJ_SYN)->mpj.token);
+    const struct mpopt *mpj = mpopts_find(&syn->mp, MPJ_SYN);
+    struct conn *c = stack_conn_by_token(s, mpj->mpj.token);
     const struct path path = path_back(s, netif, &syn->flow);
     uint8_t local_id;
     bool backup;
+    mib_inc(&s->env.mib, MIB_MPJ_SYN_RX);
+    if (mpj->mpj.backup)
+        mib_inc(&s->env.mib, MIB_MPJ_SYN_BACKUP_RX);
     if (!c) {
         *reason = MPRST_MPTCP;
         mib_inc(&s->env.mib, MIB_MPJ_NO_TOKEN);
