@@ -224,12 +224,22 @@ void close_fast(struct conn *c) {
     reset_all(c, 0, ECONNRESET);
 }
 
-void close_fin_rcvd(struct subflow *sf) {
+/*
+ * In MPTCP the peer gave up this subflow only (RFC 8684 3.3.3), and we do the same. But when something took its options
+ * away the peer may be plain TCP by now (3.7), for which our FIN would be the end of our stream, wherever that is:
+ * bytes that nothing will map any more decide it, and where there are none a reset says that it was no end.
+ */
+void close_fin_rcvd(struct subflow *sf, bool bare) {
     struct conn *c = sf->conn;
+    struct ssn ssn;
     if (!conn_is_mptcp(c))
         conn_receive_fin(c, conn_plain_dsn(c, sf->tcb.fin_ssn));
+    else if (hold_unmapped(sf, &ssn))
+        fallback_unmapped(sf, ssn, true);
+    else if (bare && c->state != UMPTCP_CLOSED && !c->fin_rcvd && fallback_possible(c))
+        subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);
     else if (!c->fin_rcvd)
-        subflow_close(sf); /* the peer gave up this subflow only (RFC 8684 3.3.3) */
+        subflow_close(sf);
     /* Else it has said everything, and ends its direction of each subflow: ours goes on until finish_in_order(). */
 }
 

@@ -612,8 +612,8 @@ void conn_abort(struct conn *c, int error);
 void close_ack_end(struct conn *c);
 /* Something about the end changed: move the connection's state machine (RFC 8684 appendix D) as far as it goes. */
 void close_advance(struct conn *c);
-/* TCP's FIN is in order on a subflow. */
-void close_fin_rcvd(struct subflow *sf);
+/* TCP's FIN is in order on a subflow; `bare`: without any MPTCP option. */
+void close_fin_rcvd(struct subflow *sf, bool bare);
 /* A subflow is gone: what that means for the connection. */
 void close_subflow_gone(struct conn *c, int error);
 /* MP_FASTCLOSE on an ACK was not answered in time. */

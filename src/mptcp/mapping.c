@@ -92,7 +92,7 @@ enum drop rx_map_add(struct subflow *sf, const struct rx_map *map) {
 bool rx_map_checked(const struct conn *c, const struct rx_map *map) { return map->has_csum && !c->unchecked; }
 
 void rx_map_placed(struct conn *c, struct rx_map *map) {
-    map->placed = map->has_csum;
+    map->placed = rx_map_checked(c, map); /* else it may have been a piece of it only */
     if (map->has_csum && map->data_fin)
         conn_receive_fin(c, dsn_add(map->dsn, map->len));
 }

@@ -331,7 +331,7 @@ static enum drop payload_input(struct subflow *sf, const struct seg *seg, const 
     if (!plain && rx->len)
         payload_done(sf, &drop);
     if (eof && sf->state != SF_DEAD && drop != DROP_TCP_RECV_CLOSED)
-        close_fin_rcvd(sf);
+        close_fin_rcvd(sf, !seg->mp.n);
     return drop;
 }
 

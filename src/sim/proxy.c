@@ -13,7 +13,7 @@ static struct packet *answer_to(const struct packet *p) {
 
 /* ---- pep --------------------------------------------------------------------------------------------------------- */
 
-enum { PEP_RTO_MS = 300, PEP_TRIES = 10 };
+enum { PEP_RTO_MS = 300, PEP_TRIES = 10, DSS = 2 };
 
 /* It acknowledges what comes in order, keeps it, and sends it again until the receiver has it. */
 struct pep { /* of the data of one direction, and of the answers to it */
@@ -45,6 +45,8 @@ static uint32_t timestamp_of(const struct packet *p) {
     return 0;
 }
 
+static bool with_dss(const struct box *b) { return b->given[SET_OPTIONS] && b->set[SET_OPTIONS] == KEEP_EVERY; }
+
 static void pep_acknowledge(struct box *b, const struct pep *s, const struct packet *data) {
     struct packet *ack = answer_to(data);
     if (!ack)
@@ -54,7 +56,7 @@ static void pep_acknowledge(struct box *b, const struct pep *s, const struct pac
         struct raw_option o = s->answer_opts.o[i];
         if (o.kind == OPT_TS && o.len == 10)
             store_be32(o.data + 4, timestamp_of(data));
-        if (o.kind == OPT_TS || (o.kind == MPOPT_KIND && b->set[SET_OPTIONS] == KEEP_EVERY))
+        if (o.kind == OPT_TS || (box_is(&o, OPT_SUBTYPE + DSS) && with_dss(b)))
             raw_options_add(&opts, &o);
     }
     packet_set_flags(ack, TCP_ACK);
@@ -72,7 +74,7 @@ static void pep_data(struct box *b, struct box_flow *f, struct packet *p) {
         s->has_edge = true;
         s->edge = s->una = f->isn[p->dir] + 1;
     }
-    if (seq32_le(start, s->edge) && seq32_lt(s->edge, end) && s->has_answer && !(packet_flags(p) & TCP_FIN)) {
+    if (seq32_le(start, s->edge) && seq32_lt(s->edge, end) && !(packet_flags(p) & TCP_FIN)) {
         struct packet *copy = packet_copy(p);
         if (copy) {
             s->edge = end;
@@ -84,8 +86,8 @@ static void pep_data(struct box *b, struct box_flow *f, struct packet *p) {
     box_pass(b, p);
 }
 
-static void pep_answer(struct pep *s, const struct packet *p) {
-    s->has_answer = true;
+static void pep_answer(const struct box *b, struct pep *s, const struct packet *p) {
+    s->has_answer = s->has_answer || !with_dss(b) || box_has(p, OPT_SUBTYPE + DSS);
     s->answer_seq = packet_end(p);
     s->window = packet_window(p);
     if (packet_flags(p) & TCP_ACK && (!s->has_edge || seq32_lt(s->una, packet_ack(p)))) {
@@ -106,8 +108,8 @@ static void pep_input(struct box *b, struct box_flow *f, struct packet *p) {
         pep_data(b, f, p);
         return;
     }
-    if (theirs && !syn && !(packet_flags(p) & TCP_RST))
-        pep_answer(s, p);
+    if (theirs && !(packet_flags(p) & TCP_RST))
+        pep_answer(b, s, p);
     box_pass(b, p);
 }
 

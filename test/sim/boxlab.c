@@ -3,11 +3,11 @@
 
 #include <stdio.h>
 
-enum { SEED = 7, PIECE = 20000, LONG_S = 1200 };
+enum { SEED = 7, PIECE = 20000, LONG_S = 1200, BOXLAB_RATE = 50000000 };
 
 static uint64_t bytes(uint64_t wanted) { return wanted == BOXLAB_NOTHING ? 0 : wanted ? wanted : BOXLAB_BYTES; }
 
-static void endpoints(struct boxlab *l) {
+void boxlab_endpoints(struct boxlab *l) {
     for (int h = 0; h < 2; h++)
         umptcp_limits_set(l->w.host[h].s, 4, 4);
     for (int i = 1; i < l->w.paths; i++) {
@@ -32,8 +32,10 @@ void boxlab_start(struct boxlab *l, const struct boxlab_options *o) {
     world_init(&l->w, &cfg);
     for (int i = 0; i < l->w.paths; i++)
         for (int h = 0; h < 2; h++)
-            world_link(&l->w, h, i, &(struct fault_link){.delay = BOXLAB_DELAY_MS * MS, .rate = 50000000});
-    endpoints(l);
+            world_link(&l->w, h, i,
+                       &(struct fault_link){.delay = BOXLAB_DELAY_MS * MS, .rate = BOXLAB_RATE, .loss = o->loss});
+    if (!o->alone)
+        boxlab_endpoints(l);
     l->t.open = true;
     memcpy(l->t.edit, o->edit, sizeof l->t.edit);
     l->t.may_differ = o->may_differ;

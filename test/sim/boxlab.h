@@ -28,6 +28,8 @@ struct boxlab_options {
     bool announce;                    /* no, the server announces its address there */
     bool v6, csum;
     uint64_t to_server, to_client; /* bytes; 0: BOXLAB_BYTES, but BOXLAB_NOTHING */
+    bool alone;                    /* no endpoints yet: boxlab_endpoints() comes later */
+    uint32_t loss;                 /* of each link, in millionths */
     bool idle_box;                 /* a middlebox need not have acted */
     struct transfer_edit edit[2];
     uint32_t may_differ;
@@ -35,6 +37,8 @@ struct boxlab_options {
     void (*configure)(struct world_config *cfg);
 };
 #define BOXLAB_NOTHING UINT64_MAX
+
+#define BOXLAB_FAMILIES for (int v6 = 0; v6 < 2; v6++)
 
 struct boxlab {
     struct world w;
@@ -47,6 +51,8 @@ struct boxlab {
 
 /* Opens it. */
 void boxlab_start(struct boxlab *l, const struct boxlab_options *o);
+/* Tells the further paths to whose they are. */
+void boxlab_endpoints(struct boxlab *l);
 /* Runs until all that was to be sent is received, and notes how things are then. */
 void boxlab_deliver(struct boxlab *l);
 /* Has more to send. */

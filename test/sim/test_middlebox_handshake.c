@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define FAMILIES for (int v6 = 0; v6 < 2; v6++)
-
 static struct boxlab l;
 
 /* Everything arrives by plain TCP. What has an option of MPTCP behind the SYNs would be noted by the second middlebox.
@@ -22,7 +20,7 @@ static void open_plain(const char *box, bool v6) {
 
 static void test_syn_stripped(void **state) { /* M-MBX-01 */
     (void)state;
-    FAMILIES {
+    BOXLAB_FAMILIES {
         open_plain("strip:option=mptcp,on=syn", v6);
         assert_int_equal(server_counts(&l, "MPTcpExtMPCapableSYNRX"), 0);
         assert_int_equal(client_counts(&l, "MPTcpExtMPCapableFallbackSYNACK"), 1);
@@ -32,7 +30,7 @@ static void test_syn_stripped(void **state) { /* M-MBX-01 */
 
 static void test_synack_stripped(void **state) { /* M-MBX-02 */
     (void)state;
-    FAMILIES {
+    BOXLAB_FAMILIES {
         open_plain("strip:option=mptcp,on=synack", v6);
         assert_int_equal(server_counts(&l, "MPTcpExtMPCapableSYNRX"), 1);
         assert_int_equal(client_counts(&l, "MPTcpExtMPCapableFallbackSYNACK"), 1);
@@ -43,7 +41,7 @@ static void test_synack_stripped(void **state) { /* M-MBX-02 */
 
 static void test_third_ack_and_first_data_stripped(void **state) { /* M-MBX-03 */
     (void)state;
-    FAMILIES {
+    BOXLAB_FAMILIES {
         /* The third ACK goes with the first data; once more by itself. */
         for (int count = 1; count <= 2; count++) {
             char box[80];
@@ -59,7 +57,7 @@ static void test_third_ack_and_first_data_stripped(void **state) { /* M-MBX-03 *
 static void test_stripped_towards_the_server(void **state) { /* M-MBX-04 */
     (void)state;
     static const uint64_t sizes[][2] = {{0, 0}, {BOXLAB_NOTHING, 0}, {0, BOXLAB_NOTHING}};
-    FAMILIES for (int i = 0; i < 3; i++) {
+    BOXLAB_FAMILIES for (int i = 0; i < 3; i++) {
         boxlab_open(&l, &(struct boxlab_options){.box = {"strip:option=mptcp,dir=fwd,on=nonsyn"},
                                                  .v6 = v6,
                                                  .to_server = sizes[i][0],
@@ -74,7 +72,7 @@ static void test_stripped_towards_the_server(void **state) { /* M-MBX-04 */
 static void test_stripped_towards_the_client(void **state) { /* M-MBX-05 */
     (void)state;
     static const uint64_t sizes[][2] = {{0, BOXLAB_NOTHING}, {BOXLAB_NOTHING, 0}, {0, 0}};
-    FAMILIES for (int i = 0; i < 3; i++) {
+    BOXLAB_FAMILIES for (int i = 0; i < 3; i++) {
         boxlab_open(&l, &(struct boxlab_options){.box = {"strip:option=mptcp,dir=rev,on=nonsyn"},
                                                  .v6 = v6,
                                                  .to_server = sizes[i][0],
@@ -95,7 +93,7 @@ static void test_stripped_towards_the_client(void **state) { /* M-MBX-05 */
 /* The second connection to the same server does not even try. */
 static void test_syn_vanishes(void **state) { /* M-MBX-06 */
     (void)state;
-    FAMILIES {
+    BOXLAB_FAMILIES {
         boxlab_open(&l, &(struct boxlab_options){.box = {"drop:on=syn,having=mptcp"}, .v6 = v6});
         boxlab_is_tcp(&l);
         assert_int_equal(client_counts(&l, "MPTcpExtMPCapableSYNTXDrop"), 1);
@@ -120,7 +118,7 @@ static void test_syn_vanishes(void **state) { /* M-MBX-06 */
 /* As Linux has it, a RST is an answer: the caller learns of it at once. */
 static void test_syn_answered_by_rst(void **state) { /* M-MBX-07 */
     (void)state;
-    FAMILIES {
+    BOXLAB_FAMILIES {
         int errors[2];
         boxlab_start(&l, &(struct boxlab_options){.box = {"reject:on=syn,having=mptcp"}, .v6 = v6, .fails = true});
         boxlab_wait(&l, S);
@@ -134,7 +132,7 @@ static void test_syn_answered_by_rst(void **state) { /* M-MBX-07 */
 /* Not one byte gets through beside an option. Both ends are told, and neither gets a wrong byte. */
 static void test_segments_with_options_vanish(void **state) { /* M-MBX-08 */
     (void)state;
-    FAMILIES {
+    BOXLAB_FAMILIES {
         int errors[2];
         boxlab_start(&l, &(struct boxlab_options){.box = {"drop:on=nonsyn,having=mptcp"}, .v6 = v6, .fails = true});
         boxlab_fail(&l, errors);
@@ -146,7 +144,7 @@ static void test_segments_with_options_vanish(void **state) { /* M-MBX-08 */
 /* The third packet decides which of the two SYNs counts: here the one with the option came second, too late. */
 static void test_syns_overtake_each_other(void **state) { /* M-MBX-40 */
     (void)state;
-    FAMILIES {
+    BOXLAB_FAMILIES {
         boxlab_open(&l, &(struct boxlab_options){.box = {"delay:on=syn,having=mptcp,time=20s"}, .v6 = v6});
         boxlab_is_tcp(&l);
         boxlab_wait(&l, 30 * S);
@@ -163,7 +161,7 @@ static void test_syns_overtake_each_other(void **state) { /* M-MBX-40 */
 
 static void test_syn_proxy(void **state) { /* M-MBX-45 */
     (void)state;
-    FAMILIES {
+    BOXLAB_FAMILIES {
         open_plain("syn-proxy", v6);
         assert_int_equal(server_counts(&l, "MPTcpExtMPCapableSYNRX"), 0);
         assert_int_equal(client_counts(&l, "MPTcpExtMPCapableFallbackSYNACK"), 1);
@@ -174,7 +172,7 @@ static void test_syn_proxy(void **state) { /* M-MBX-45 */
 /* The server takes it for MPTCP, whose SYN/ACK this was; without the keys in the third ACK it is TCP too. */
 static void test_capable_echoed(void **state) { /* M-MBX-46 */
     (void)state;
-    FAMILIES {
+    BOXLAB_FAMILIES {
         open_plain("echo", v6);
         assert_int_equal(client_counts(&l, "MPTcpExtMPCapableFallbackSYNACK"), 1);
         assert_int_equal(client_counts(&l, "UmptcpDropMpOption"), 1);
@@ -187,7 +185,7 @@ static void test_capable_echoed(void **state) { /* M-MBX-46 */
 
 static void test_options_copied(void **state) { /* M-MBX-47 */
     (void)state;
-    FAMILIES {
+    BOXLAB_FAMILIES {
         boxlab_open(&l, &(struct boxlab_options){.box = {"copy"}, .v6 = v6});
         boxlab_is_mptcp(&l, 1); /* they mean nothing there */
         assert_true(server_counts(&l, "UmptcpDropMpOption") > 0);
