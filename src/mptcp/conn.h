@@ -562,8 +562,8 @@ void conn_try_again(struct conn *c);
 void conn_arm_rtx(struct conn *c);
 /* There was progress, or a round is over: sets DUE_RTX anew, or takes it off. */
 void conn_restart_rtx(struct conn *c);
-/* The peer said something: its probes are answered. */
-void conn_answered(struct conn *c);
+/* The peer said something: its probes are answered. `bare`: without an option of MPTCP, which answers no DATA_FIN. */
+void conn_answered(struct conn *c, bool bare);
 /* As long as the slowest living path may take for an answer, without backoff. */
 dur conn_longest_rto(const struct conn *c);
 

@@ -263,7 +263,7 @@ enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_r
         sf->probes = 0;
         sf->signal_acks = 0;
         sf->withdrawn = false;
-        conn_answered(c);
+        conn_answered(c, !seg->mp.n);
         if (sf->stale && rx.alive)
             subflow_set_stale(sf, false);
         if (handshake_input(sf, seg, &rx, &drop) && signal_input(sf, seg, &drop)) {

@@ -160,8 +160,9 @@ static void rtx_timeout(struct conn *c) {
     conn_restart_rtx(c);
 }
 
-void conn_answered(struct conn *c) {
-    if (!c->orphan)
+void conn_answered(struct conn *c, bool bare) {
+    bool heard_nothing = bare && conn_is_mptcp(c) && c->data_fin_sent && !c->data_fin_acked;
+    if (!c->orphan && !heard_nothing)
         c->rtx_rounds = 0;
 }
 

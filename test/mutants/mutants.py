@@ -248,8 +248,12 @@ MUTANTS = (
            "bool got_end = c->fin_rcvd && dsn_eq(c->rcv_nxt, c->fin_dsn);",
            "bool got_end = c->fin_rcvd;", rows=("M-CLS-06",)),
     Mutant("subflow-fin-ends-all", "the FIN of a subflow ends the stream", "src/mptcp/close.c",
-           "        subflow_close(sf); /* the peer gave up",
-           "        conn_receive_fin(c, c->rcv_nxt); /* the peer gave up", rows=("M-CLS-01",)),
+           "        subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);\n"
+           "    else\n"
+           "        subflow_close(sf);",
+           "        subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);\n"
+           "    else\n"
+           "        conn_receive_fin(c, c->rcv_nxt);", rows=("M-CLS-01",)),
     Mutant("subflows-reset-at-end", "subflows are reset after the DATA_FINs", "src/mptcp/close.c",
            "            sf->state = SF_CLOSING; /* plain TCP: its FIN went already */\n"
            "        subflow_close(sf);",
