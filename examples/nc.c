@@ -36,6 +36,7 @@
 #include "io/pcapng.h"
 #include "io/tun.h"
 #include "nc_options.h"
+#include "sim/middlebox.h"
 
 enum { READ_MAX = 1 << 18, TXQUEUELEN = 4000, NS_PER_MS = 1000000 };
 #define LEAVE_MAX 5000000000u /* ns to see the last packets off */
@@ -321,6 +322,9 @@ static struct driver *open_driver(struct nc *nc, const struct tun_options *t) {
         err = fault_wrap(d, nc->started.ns, &d);
     for (int dir = 0; dir < FAULT_DIRS && t->has_fault && !err; dir++)
         fault_set(d, (enum fault_dir)dir, &t->fault[dir], loop_now(nc->loop));
+    char error[MIDDLEBOX_ERROR_MAX];
+    if (t->middlebox && !err)
+        err = middlebox_wrap(d, t->middlebox, nc->started.ns, &d, error);
     if (!err && nc->pcap)
         err = pcapng_wrap(nc->pcap, d, &d);
     if (!err)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/middlebox.h"
+
 static const char usage[] =
     "usage: nc [OPTION]... --tun IF=ADDR/LEN... ADDR PORT      connect\n"
     "       nc [OPTION]... --tun IF=ADDR/LEN... -l [ADDR] PORT accept one connection\n"
@@ -24,6 +26,9 @@ static const char usage[] =
     "  --fault IF:SETTINGS\n"
     "                    make the wire worse, e.g. tun0:rate=20M,delay=10ms,in.loss=1%\n"
     "                    (src/io/fault.h lists the settings)\n"
+    "  --middlebox IF:CHAIN\n"
+    "                    put middleboxes on the wire, e.g. 'tun0:strip:option=mptcp,on=syn | split:size=500'\n"
+    "                    (src/sim/middlebox.h says more)\n"
     "  --pcap FILE       record packets (pcapng)\n"
     "  --spin US         look for packets for so long before sleeping\n"
     "  -l, --listen      wait for a connection\n"
@@ -140,6 +145,18 @@ static bool parse_fault(struct options *o, char *text) {
     return true;
 }
 
+static bool parse_middlebox(struct options *o, char *text) {
+    char error[MIDDLEBOX_ERROR_MAX], *chain = strchr(text, ':');
+    if (!chain)
+        return false;
+    *chain++ = '\0';
+    struct tun_options *t = tun_of(o, text);
+    if (!t || middlebox_parse(chain, error))
+        return false;
+    t->middlebox = chain;
+    return true;
+}
+
 /* [ADDR] PORT; without an address any of ours, to listen on. */
 static bool parse_address(struct options *o, int argc, char **argv) {
     unsigned long port;
@@ -161,6 +178,8 @@ static bool parse_option(struct options *o, int option, char *text) {
         return parse_limits(o, text);
     case 'f':
         return parse_fault(o, text);
+    case 'm':
+        return parse_middlebox(o, text);
     case 'p':
         o->pcap = text;
         return true;
@@ -180,7 +199,7 @@ static const char *check(struct options *o) {
         return "at least one --tun is needed";
     for (int i = 0; i < o->ntuns; i++)
         if (o->tuns[i].nours == 0)
-            return "--fault names an interface that no --tun gives an address";
+            return "--fault or --middlebox names an interface that no --tun gives an address";
     if (o->nendpoints || o->listen || o->no_mptcp)
         return NULL;
     for (int i = 0; i < o->ntuns; i++)
@@ -196,6 +215,7 @@ bool options_parse(struct options *o, int argc, char **argv, int *status) {
         {"endpoint", required_argument, NULL, 'e'},
         {"limits", required_argument, NULL, 'L'},
         {"fault", required_argument, NULL, 'f'},
+        {"middlebox", required_argument, NULL, 'm'},
         {"pcap", required_argument, NULL, 'p'},
         {"spin", required_argument, NULL, 's'},
         {"no-mptcp", no_argument, NULL, 'n'},

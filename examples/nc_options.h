@@ -20,6 +20,7 @@ struct tun_options {
     uint32_t mtu; /* 0: as it is */
     bool has_fault;
     struct fault_link fault[FAULT_DIRS];
+    const char *middlebox; /* NULL: none */
 };
 
 struct options {

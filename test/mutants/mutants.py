@@ -249,10 +249,10 @@ MUTANTS = (
            "bool got_end = c->fin_rcvd;", rows=("M-CLS-06",)),
     Mutant("subflow-fin-ends-all", "the FIN of a subflow ends the stream", "src/mptcp/close.c",
            "        subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);\n"
-           "    else\n"
+           "    else if (!c->fin_rcvd)\n"
            "        subflow_close(sf);",
            "        subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);\n"
-           "    else\n"
+           "    else if (!c->fin_rcvd)\n"
            "        conn_receive_fin(c, c->rcv_nxt);", rows=("M-CLS-01",)),
     Mutant("subflows-reset-at-end", "subflows are reset after the DATA_FINs", "src/mptcp/close.c",
            "            sf->state = SF_CLOSING; /* plain TCP: its FIN went already */\n"
