@@ -148,7 +148,7 @@ struct subflow {
     bool keys_said : 1;  /* the third ACK with both keys left */
     bool dss_seen : 1;   /* a DSS came on it, or MP_CAPABLE with data, which stands for one */
     bool registered : 1; /* in mp->flows */
-    bool bare : 1;       /* the last acknowledgment of data came without any MPTCP option */
+    bool bare : 1;       /* the last segment came without any MPTCP option */
     bool refused : 1;    /* MP_TCPRST without T came: not to be tried again (RFC 8684 3.6) */
     bool withdrawn : 1;  /* the peer removed its address: it must prove that it lives */
     bool reset_seen : 1; /* an MP_TCPRST came: peer_reason, and whether the condition is transient (T flag) */

@@ -10,7 +10,12 @@
 
 #include "mptcp/conn.h"
 
-#define UNMAPPED_PATIENCE MSEC(200)
+/*
+ * How long bytes wait for their mapping. Where the end of it is plain TCP, that is less than a sender waits for a
+ * DATA_ACK: what it sends again on the only subflow would be new bytes to an end that is TCP by then.
+ */
+#define PATIENCE_ALONE MSEC(100)
+#define PATIENCE       MSEC(200)
 
 static uint32_t living(const struct conn *c) {
     uint32_t n = 0;
@@ -127,11 +132,12 @@ void fallback_unmapped(struct subflow *sf, struct ssn ssn, bool late) {
     bool full = ssn_sub(sf->tcb.rcv_nxt, ssn) >= c->rcvbuf_size;
     if (first || late || full) {
         env->mib.drops[DROP_MP_UNMAPPED]++;
-        fallback_now(sf, first ? MIB_MPC_DATA_FALLBACK : MIB_DSS_FALLBACK, MPRST_MIDDLEBOX);
+        if (fallback_now(sf, first ? MIB_MPC_DATA_FALLBACK : MIB_DSS_FALLBACK, MPRST_MIDDLEBOX) && late)
+            tcp_ack_now(&sf->tcb); /* without an option: the peer sees it before it misses a DATA_ACK */
         return;
     }
     if (time_is_never(sf->hold->unmapped_at)) {
-        sf->hold->unmapped_at = time_add(env->now, UNMAPPED_PATIENCE);
+        sf->hold->unmapped_at = time_add(env->now, fallback_possible(c) ? PATIENCE_ALONE : PATIENCE);
         conn_arm_path(c);
     }
 }

@@ -195,7 +195,7 @@ void subflow_refuse(struct subflow *sf, enum mp_rst_reason reason) {
  */
 static void acknowledged(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx) {
     struct conn *c = sf->conn;
-    sf->bare = !seg->mp.n && (rx->acked || sf->bare);
+    sf->bare = !seg->mp.n;
     if (rx->acked) {
         tx_map_acked(sf, sf->tcb.snd_una);
         sf->timeouts = 0;

@@ -230,7 +230,8 @@ static void test_alone_it_is_tcp(void **state) { /* M-FBK-10, M-MBX-16 */
     mlab_in(l, 1, "P. 6(5) ack 1");
     mlab_skip(l);
     mlab_recv(l, 0);
-    mlab_wait(l, MSEC(201));
+    mlab_wait(l, MSEC(101));
+    mlab_want(l, 1, ". 1(0) ack 11"); /* the peer sees that no DATA_ACK will come */
     mlab_recv(l, 5);
     mlab_event(l, UMPTCP_EV_FALLBACK);
     assert_int_equal(mlab_mib(l, MIB_DSS_FALLBACK), 1);
