@@ -7,6 +7,8 @@
 #include "io/raw.h"
 #include "script/host_internal.h"
 
+enum { LINUX_WMEM_DEFAULT = 87040, LINUX_WMEM_MAX = 4 << 20 }; /* as scripts expect them */
+
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
 
 static int complain(char *error, size_t size, const char *what, int err) {
@@ -49,6 +51,8 @@ int host_open(const struct settings *settings, const struct host_options *option
     h->notsent_lowat = UINT32_MAX;
     umptcp_config_init(&h->config);
     h->config.rmem_default /= 2; /* Linux counts memory, of which the window is a half */
+    h->config.wmem_default = LINUX_WMEM_DEFAULT;
+    h->config.wmem_max = LINUX_WMEM_MAX;
     memcpy(h->config.seed, options->seed, sizeof h->config.seed);
     h->stack = umptcp_new(&h->config, h->now);
     int err = h->stack ? add_network(h, settings, error, size) : complain(error, size, "the stack", -ENOMEM);

@@ -13,8 +13,8 @@ void umptcp_config_init(struct umptcp_config *cfg) {
         .congestion_control = "cubic",
         .rmem_default = 131072,
         .rmem_max = 6 * 1024 * 1024,
-        .wmem_default = 87040,
-        .wmem_max = 4 * 1024 * 1024,
+        .wmem_default = 131072, /* no smaller than what the peer takes (RFC 8684 3.3.5) */
+        .wmem_max = 6 * 1024 * 1024,
         .syn_retries = 7, /* 255 s; Linux gives up after 127 s, RFC 9293 3.8.3 wants at least 180 s */
         .synack_retries = 5,
         .syncookies = 1,

@@ -233,7 +233,7 @@ static void test_inherits_options(void **state) {
     assert_int_equal(umptcp_getopt(w.host[SERVER], a, UMPTCP_OPT_RCVBUF, &v), 0);
     assert_int_equal(v, 50000);
     assert_int_equal(umptcp_getopt(w.host[SERVER], a, UMPTCP_OPT_SNDBUF, &v), 0);
-    assert_int_equal(v, 87040);
+    assert_int_equal(v, 131072);
     test_world_free(&w);
 }
 

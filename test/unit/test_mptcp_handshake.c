@@ -75,7 +75,7 @@ static void test_client_opens(void **state) { /* M-INI-01, -02, -13, -18, -24, M
     mlab_free(l);
 }
 
-static void test_client_asks_for_checksums(void **state) { /* M-INI-08, -09, -10 */
+static void test_client_asks_for_checksums(void **state) { /* M-INI-08, -09, -10, M-MAP-08 */
     struct umptcp_config cfg = with_csum();
     struct mlab *l = mlab_new(&(struct mlab_options){.cfg = &cfg});
     (void)state;

@@ -331,13 +331,15 @@ static void test_replayed_join(void **state) {
 
 /* ---- The stack joins --------------------------------------------------------------------------------------------- */
 
-static void test_stack_joins(void **state) { /* M-JON-02, -05, -08, -14, -17, -18, -19, M-PTH-02, M-HEU-04 */
+/* M-JON-02, -05, -08, -14, -17, -18, -19, M-PTH-02, M-HEU-04, -05, -11: at once, to the port of the first, from another */
+static void test_stack_joins(void **state) {
     struct mlab *l = mlab_new_full(NULL);
     (void)state;
     mlab_random(l, "\0\0\0\x80\x67\x45\x23\x01", 8); /* its port, its nonce */
     endpoint(l, "10.0.2.1", UMPTCP_EP_SUBFLOW);
     mlab_wait(l, MSEC(1));
     assert_int_equal(l->flow[2].flow.remote.port, MLAB_PORT);
+    assert_int_not_equal(l->flow[2].flow.local.port, l->flow[1].flow.local.port);
     assert_int_equal(l->flow[2].nonce, 0x01234567);
     assert_tail(l, 2, "1e0c10017b981f5b01234567");
     mlab_want(l, 2, "S 0(0) mpj id 1");

@@ -79,7 +79,7 @@ static void test_retransmission_beside_sack(void **state) { /* shortened to fit,
     mlab_free(l);
 }
 
-static void test_every_ack_has_a_data_ack(void **state) { /* as Linux */
+static void test_every_ack_has_a_data_ack(void **state) { /* M-DAK-10: as Linux */
     struct mlab *l = talked(&server);
     (void)state;
     mlab_join_in(l, 2, 2, 7);

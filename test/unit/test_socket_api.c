@@ -410,7 +410,7 @@ static void test_options(void **state) {
         {UMPTCP_OPT_KEEPINTVL, (int64_t)SEC(75), (int64_t)SEC(1), 0, INT64_MAX},
         {UMPTCP_OPT_KEEPCNT, 9, 3, 0, 128},
         {UMPTCP_OPT_RCVBUF, 131072, 200000, 0, INT64_MAX},
-        {UMPTCP_OPT_SNDBUF, 87040, 300000, 0, INT64_MAX},
+        {UMPTCP_OPT_SNDBUF, 131072, 300000, 0, INT64_MAX},
         {UMPTCP_OPT_USER_TIMEOUT, 0, (int64_t)SEC(30), -1, INT64_MIN},
         {UMPTCP_OPT_MAXSEG, 1460, 1000, 87, 32768},
         {UMPTCP_OPT_SYNCNT, 7, 3, 0, 128},
@@ -562,7 +562,7 @@ static void test_congestion(void **state) {
     test_world_init(&w, 1, NULL, NULL);
     struct umptcp *s = w.host[CLIENT];
     umptcp_sock l = test_pair(&w, pair);
-    assert_int_equal(umptcp_send(s, pair[CLIENT], buf, sizeof buf, w.now), 87040);
+    assert_int_equal(umptcp_send(s, pair[CLIENT], buf, sizeof buf, w.now), sizeof buf);
     test_run(&w, MSEC(12));
     assert_int_equal(umptcp_subflows(s, pair[CLIENT], &before, 1), 1);
     assert_true(before.cwnd > 10 * (uint32_t)before.snd_mss);
@@ -633,6 +633,27 @@ static void test_details(void **state) {
 }
 
 /* A larger send buffer tells a writer that waits. */
+/* M-SND-05: unless it is configured otherwise, all that a peer of our kind takes finds room in our buffer. */
+static void test_sndbuf_is_no_smaller_than_rcvbuf(void **state) {
+    (void)state;
+    static uint8_t buf[200000];
+    struct test_world w;
+    struct umptcp_config cfg;
+    umptcp_sock pair[HOSTS];
+    struct umptcp_info info;
+    umptcp_config_init(&cfg);
+    assert_true(cfg.wmem_default >= cfg.rmem_default);
+    assert_true(cfg.wmem_max >= cfg.rmem_max);
+    test_world_init(&w, 1, NULL, NULL);
+    test_pair(&w, pair);
+    assert_int_equal(umptcp_info(w.host[SERVER], pair[SERVER], &info), 0);
+    assert_int_equal(umptcp_send(w.host[CLIENT], pair[CLIENT], buf, info.rcvbuf, w.now), info.rcvbuf);
+    test_run(&w, SEC(2)); /* nobody reads */
+    assert_int_equal(umptcp_info(w.host[SERVER], pair[SERVER], &info), 0);
+    assert_int_equal(info.bytes_received, info.rcvbuf);
+    test_world_free(&w);
+}
+
 static void test_sndbuf_grows(void **state) {
     (void)state;
     static uint8_t buf[200000];
@@ -640,11 +661,11 @@ static void test_sndbuf_grows(void **state) {
     struct umptcp_event ev;
     test_world_init(&w, 1, NULL, NULL);
     umptcp_sock c = test_connect(&w, "10.0.1.2", 80);
-    assert_int_equal(umptcp_send(w.host[CLIENT], c, buf, sizeof buf, w.now), 87040);
-    assert_int_equal(umptcp_setopt(w.host[CLIENT], c, UMPTCP_OPT_SNDBUF, 100000, w.now), 0);
+    assert_int_equal(umptcp_send(w.host[CLIENT], c, buf, sizeof buf, w.now), 131072);
+    assert_int_equal(umptcp_setopt(w.host[CLIENT], c, UMPTCP_OPT_SNDBUF, 150000, w.now), 0);
     assert_true(umptcp_event(w.host[CLIENT], &ev));
     assert_int_equal(ev.type, UMPTCP_EV_WRITABLE);
-    assert_int_equal(umptcp_send(w.host[CLIENT], c, buf, sizeof buf, w.now), 100000 - 87040);
+    assert_int_equal(umptcp_send(w.host[CLIENT], c, buf, sizeof buf, w.now), 150000 - 131072);
     test_world_free(&w);
 }
 
@@ -740,6 +761,7 @@ int main(void) {
         cmocka_unit_test(test_pending),
         cmocka_unit_test(test_congestion),
         cmocka_unit_test(test_details),
+        cmocka_unit_test(test_sndbuf_is_no_smaller_than_rcvbuf),
         cmocka_unit_test(test_sndbuf_grows),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_memory_limit),
