@@ -68,6 +68,7 @@ src_sched = \
 
 src_pm = \
 	src/pm/kernel.c \
+	src/pm/kernel_retry.c \
 	src/pm/pm.c \
 	src/pm/userspace.c
 

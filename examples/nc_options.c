@@ -16,7 +16,7 @@ static const char usage[] =
     "\n"
     "  --tun IF=ADDR/LEN[,ADDR/LEN...][,kernel=ADDR/LEN...][,mtu=N]\n"
     "                    open interface IF and have these addresses on it; give the kernel's end addresses and an MTU\n"
-    "  --endpoint ADDR[,subflow][,signal][,backup]\n"
+    "  --endpoint ADDR[,subflow][,signal][,backup][,fullmesh][,laminar]\n"
     "                    use this address of ours for more subflows, announce it, only when nothing else works\n"
     "                    (when connecting, without any: all addresses but the first, as subflow)\n"
     "  --limits S,A      at most S subflows beyond the first and A accepted announcements per connection\n"
@@ -115,6 +115,10 @@ static bool parse_endpoint(struct options *o, char *text) {
             ep->flags |= UMPTCP_EP_SIGNAL;
         else if (strcmp(item, "backup") == 0)
             ep->flags |= UMPTCP_EP_BACKUP;
+        else if (strcmp(item, "fullmesh") == 0)
+            ep->flags |= UMPTCP_EP_FULLMESH;
+        else if (strcmp(item, "laminar") == 0)
+            ep->flags |= UMPTCP_EP_LAMINAR;
         else
             return false;
     }

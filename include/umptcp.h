@@ -142,6 +142,16 @@ struct umptcp_config {
     bool rejoin;        /* a subflow that died is tried again while data moves and its endpoint stands */
     uint64_t probe_interval; /* silence on a path, while others speak, before it is probed; 0: never */
     uint8_t probe_count;     /* unanswered probes before such a path is dropped */
+    bool reannounce;         /* an address that went is announced again when it is back; else only withdrawn */
+    bool remove_addr_probe;  /* subflows to an address that the peer removed are asked whether they live (RFC 8684
+                                3.4.2); else they end at once, as Linux has it */
+    bool join_any_port;      /* the peer may join at any port of ours (RFC 8684 3.2); else at that of its first subflow
+                                and those announced, as Linux has it */
+    uint8_t signal_repeats;  /* how often MP_PRIO and REMOVE_ADDR, which nobody acknowledges, are said again */
+    bool bound_only;     /* a socket that is bound to an address uses no other (RFC 6897 4.2); else it uses endpoints
+                            as well, as Linux has it */
+    uint64_t join_delay; /* longest random time before endpoints get their subflows, so that joins of both ends
+                            seldom cross (RFC 8684 3.9.2); 0: at once */
 };
 
 /* Fills in the defaults. The seed stays zero: the caller sets it. */
@@ -400,28 +410,46 @@ UMPTCP_API int umptcp_getname(struct umptcp *s, umptcp_sock sock, struct umptcp_
 
 /* ---- Path management --------------------------------------------------------------------------------------------- */
 
-enum umptcp_endpoint_flag { /* values and meaning of Linux's MPTCP_PM_ADDR_FLAG_* */
-                            UMPTCP_EP_SIGNAL = 0x01,
-                            UMPTCP_EP_SUBFLOW = 0x02,
+enum umptcp_endpoint_flag { /* values and meaning of Linux's MPTCP_PM_ADDR_FLAG_*; none: only gives the address its id
+                             */
+                            UMPTCP_EP_SIGNAL = 0x01,  /* announced to the peer */
+                            UMPTCP_EP_SUBFLOW = 0x02, /* one subflow from it, to the peer's first address */
                             UMPTCP_EP_BACKUP = 0x04,
+                            UMPTCP_EP_FULLMESH = 0x08, /* one subflow from it to each address of the peer */
+                            UMPTCP_EP_IMPLICIT = 0x10, /* made by the stack, for an address that needed an id */
+                            UMPTCP_EP_LAMINAR = 0x20,  /* where subflows to announced addresses come from */
 };
 
 struct umptcp_endpoint {
     uint8_t id; /* 0 when adding: the next free one */
     uint32_t flags;
-    int netif;                   /* 0: the interface that has the address */
-    struct umptcp_sockaddr addr; /* the port only with SIGNAL and without SUBFLOW */
+    int netif; /* 0: the interface that has the address */
+    struct umptcp_sockaddr
+        addr; /* the port only with SIGNAL and without SUBFLOW: joins are taken there, nothing else */
 };
 
 enum { UMPTCP_ENDPOINTS_MAX = 8, UMPTCP_SUBFLOWS_MAX = 8 };
 
-/* Adds an endpoint for present and future connections. Returns its id, or -EBUSY (id in use), -EEXIST, -ERANGE (full),
- * -EINVAL. */
+/*
+ * Adds an endpoint for present and future connections. Takes the place of an implicit one of that address when `id` is
+ * 0, and keeps its id. Returns the id, or -EBUSY (id in use), -EEXIST, -ERANGE (full), -EADDRINUSE (a listener has that
+ * port), -EINVAL (IMPLICIT, SIGNAL with FULLMESH, a port without SIGNAL or with SUBFLOW, an id for an implicit one).
+ */
 UMPTCP_API int umptcp_endpoint_add(struct umptcp *s, const struct umptcp_endpoint *ep, struct umptcp_time now);
 /* Removes it: REMOVE_ADDR, and its subflows end. 0 or -EINVAL (no such id). */
 UMPTCP_API int umptcp_endpoint_del(struct umptcp *s, uint8_t id, struct umptcp_time now);
-/* Sets or clears BACKUP: MP_PRIO on its subflows. 0 or -EINVAL. */
-UMPTCP_API int umptcp_endpoint_set_backup(struct umptcp *s, uint8_t id, bool backup, struct umptcp_time now);
+/* Connections whose first subflow has this address of ours withdraw it (REMOVE_ADDR of id 0) and end their subflows
+ * from it; no endpoint goes. Linux: deleting id 0. */
+UMPTCP_API void umptcp_endpoint_del_initial(struct umptcp *s, const struct umptcp_addr *addr, struct umptcp_time now);
+/* Removes all, and begins with id 1 again: REMOVE_ADDR of those that were announced, and their subflows end. */
+UMPTCP_API void umptcp_endpoint_flush(struct umptcp *s, struct umptcp_time now);
+/*
+ * BACKUP and FULLMESH shall be as in `flags`; other flags do not change. Another BACKUP: MP_PRIO on its subflows.
+ * Another FULLMESH: its subflows end and are made anew. 0 or -EINVAL (no such id, FULLMESH with SIGNAL or IMPLICIT).
+ */
+UMPTCP_API int umptcp_endpoint_set_flags(struct umptcp *s, uint8_t id, uint32_t flags, struct umptcp_time now);
+/* The id of the endpoint with this address and port (0: none), or -EINVAL. */
+UMPTCP_API int umptcp_endpoint_find(const struct umptcp *s, const struct umptcp_sockaddr *addr);
 /* Copies at most `max` endpoints by id; returns how many there are. */
 UMPTCP_API int umptcp_endpoints(const struct umptcp *s, struct umptcp_endpoint *eps, int max);
 /* Extra subflows per connection, and accepted ADD_ADDRs (Linux: 2 and 0). Returns 0 or -EINVAL (above 8). */
@@ -530,7 +558,7 @@ struct umptcp_info {
     bool fallback;               /* MPTCP was tried and given up */
     bool csum_enabled;
     uint32_t token_local, token_remote;
-    uint64_t write_seq, snd_una, rcv_nxt; /* data sequence numbers; a DATA_FIN counts below, not here */
+    uint64_t write_seq, snd_una, rcv_nxt;     /* data sequence numbers; a DATA_FIN counts below, not here */
     bool fin_queued, fin_acked, fin_received; /* the end of our direction, and the peer's behind all its data */
     uint64_t bytes_sent, bytes_acked, bytes_received;
     uint64_t bytes_reinjected; /* sent again on another subflow */

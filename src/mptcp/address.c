@@ -56,17 +56,26 @@ struct announcement *conn_announced(const struct conn *c, uint8_t id) {
     return NULL;
 }
 
-bool conn_announcing(const struct conn *c) {
-    for (uint32_t i = 0; i < c->paths->announced.count; i++)
-        if (!announcement_at(c, i)->over)
-            return true;
-    return false;
-}
-
 /* An ADD_ADDR waits to leave on a subflow that still can. */
 static bool announcement_waits(const struct conn *c) {
     list_for_each (n, &c->subflows)
         if (subflow_of(n)->state != SF_DEAD && subflow_of(n)->signals & SIG_ADD_ADDR)
+            return true;
+    return false;
+}
+
+bool conn_announcing(const struct conn *c) {
+    bool due = announcement_waits(c);
+    for (uint32_t i = 0; i < c->paths->announced.count; i++)
+        due = due || announcement_at(c, i)->due;
+    return due;
+}
+
+bool conn_port_welcome(const struct conn *c, const struct umptcp_sockaddr *local) {
+    if (local->port == c->name.local.port || c->mp->env->cfg.join_any_port)
+        return true;
+    for (uint32_t i = 0; c->paths && i < c->paths->announced.count; i++)
+        if (sockaddr_eq(&announcement_at(c, i)->addr, local))
             return true;
     return false;
 }
@@ -127,6 +136,7 @@ static void announce_again(struct conn *c, struct announcement *a) {
 static void withdrawals_end(struct conn *c) {
     c->paths->remove_said = false;
     c->paths->nremove = 0;
+    c->paths->remove_at = UMPTCP_NEVER;
     list_for_each (n, &c->subflows)
         subflow_of(n)->signals &= (uint16_t)~SIG_REMOVE_ADDR;
 }
@@ -166,33 +176,83 @@ static void announcement_forget(struct conn *c, uint8_t id) {
     announcement_stop(c, id);
 }
 
+static bool withdrawing(const struct conn *c, uint8_t id) {
+    for (uint32_t i = 0; i < c->paths->nremove; i++)
+        if (c->paths->remove_ids[i] == id)
+            return true;
+    return false;
+}
+
+/* On each subflow that works and goes on, else on any that works. */
+static void say_withdrawals(struct conn *c) {
+    struct subflow *any = signal_carrier(c, 0, true);
+    bool said = false;
+    list_for_each (n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        if (!subflow_usable(sf) || withdrawing(c, sf->local_id))
+            continue;
+        say(sf, SIG_REMOVE_ADDR);
+        said = true;
+    }
+    if (any && !said)
+        say(any, SIG_REMOVE_ADDR);
+}
+
+/* When a signal is said again that is to be said `repeats` times more. */
+static utime repeat_at(const struct conn *c, uint8_t repeats) {
+    return repeats ? time_add(c->mp->env->now, conn_longest_rto(c)) : UMPTCP_NEVER;
+}
+
 /*
  * REMOVE_ADDR is not acknowledged: it is said once on each subflow that works (3.4.2). The list of ids starts anew when
  * the last one was said: copies of that which are late are dropped.
  */
 void conn_withdraw(struct conn *c, uint8_t id) {
     struct conn_paths *p = c->paths;
-    const struct subflow *best = signal_carrier(c, id, false);
     announcement_forget(c, id);
     if (p->remove_said)
         withdrawals_end(c);
     conn_withdraw_not(c, id);
-    if (!best || p->nremove == MP_REMOVE_IDS_MAX) {
+    if (!signal_carrier(c, 0, true) || p->nremove == MP_REMOVE_IDS_MAX) {
         mib_inc(&c->mp->env->mib, MIB_RM_ADDR_TX_DROP);
         return;
     }
     p->remove_ids[p->nremove++] = id;
-    list_for_each (n, &c->subflows) {
-        struct subflow *sf = subflow_of(n);
-        if (sf == best || (subflow_usable(sf) && sf->local_id != id))
-            say(sf, SIG_REMOVE_ADDR);
-    }
+    say_withdrawals(c);
+    p->remove_repeats = c->mp->env->cfg.signal_repeats;
+    p->remove_at = repeat_at(c, p->remove_repeats);
+    conn_arm_path(c);
 }
 
 void subflow_prio(struct subflow *sf, bool backup) {
+    struct conn *c = sf->conn;
     sf->local_backup = backup;
-    if (conn_is_mptcp(sf->conn) && sf->state == SF_ACTIVE)
+    if (!conn_is_mptcp(c) || sf->state != SF_ACTIVE)
+        return;
+    say(sf, SIG_PRIO);
+    sf->prio_repeats = c->mp->env->cfg.signal_repeats;
+    c->paths->prio_at = time_min(c->paths->prio_at, repeat_at(c, sf->prio_repeats));
+    conn_arm_path(c);
+}
+
+/* What nobody acknowledges is said again, in case it was lost. */
+static void signals_again(struct conn *c) {
+    struct conn_paths *p = c->paths;
+    const utime now = c->mp->env->now;
+    if (!time_before(now, p->remove_at)) {
+        say_withdrawals(c);
+        p->remove_at = repeat_at(c, --p->remove_repeats);
+    }
+    if (time_before(now, p->prio_at))
+        return;
+    p->prio_at = UMPTCP_NEVER;
+    list_for_each (n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        if (!sf->prio_repeats || sf->state != SF_ACTIVE)
+            continue;
         say(sf, SIG_PRIO);
+        p->prio_at = time_min(p->prio_at, repeat_at(c, --sf->prio_repeats));
+    }
 }
 
 /* ---- Heard ---------------------------------------------------------------------------------------------------------
@@ -212,23 +272,44 @@ static bool remotes_resize(struct conn *c, uint32_t n) {
     return true;
 }
 
+/* A place for one more; one that is only observed gives way to one that is announced. NULL: there is none. */
+static struct pm_remote *remote_place(struct conn *c, bool observed) {
+    struct conn_paths *p = c->paths;
+    if (p->nremotes < REMOTE_ADDRS_MAX)
+        return remotes_resize(c, p->nremotes + 1u) ? &p->remotes[p->nremotes - 1] : NULL;
+    for (uint32_t i = 0; i < p->nremotes && !observed; i++)
+        if (p->remotes[i].observed)
+            return &p->remotes[i];
+    return NULL;
+}
+
+static struct pm_remote *remote_find(const struct conn *c, uint8_t id) {
+    for (uint32_t i = 0; i < c->paths->nremotes; i++)
+        if (c->paths->remotes[i].id == id)
+            return &c->paths->remotes[i];
+    return NULL;
+}
+
+void conn_observe_remote(struct conn *c, uint8_t id, const struct umptcp_addr *addr) {
+    struct pm_remote *r = id ? remote_find(c, id) : NULL;
+    if (id == 0 || (r && !r->observed))
+        return;
+    r = r ? r : remote_place(c, true);
+    if (r)
+        *r = (struct pm_remote){.id = id, .observed = true, .addr = {.addr = *addr}};
+}
+
 /* Remembers an address under its id. False: it contradicts what is known, or there is no room. */
 static bool learn_remote(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr) {
-    struct conn_paths *p = c->paths;
+    struct pm_remote *r = id ? remote_find(c, id) : NULL;
     if (id == 0)
         return addr_eq(&addr->addr, &c->name.remote.addr);
-    for (uint32_t i = 0; i < p->nremotes; i++) {
-        if (p->remotes[i].id != id)
-            continue;
-        if (!addr_eq(&p->remotes[i].addr.addr, &addr->addr))
-            return false; /* an id gets another address only after it was removed */
-        p->remotes[i].addr.port = addr->port;
-        return true;
-    }
-    if (p->nremotes == REMOTE_ADDRS_MAX || !remotes_resize(c, p->nremotes + 1u))
-        return false;
-    p->remotes[p->nremotes - 1] = (struct pm_remote){id, *addr};
-    return true;
+    if (r && !r->observed && !addr_eq(&r->addr.addr, &addr->addr))
+        return false;                   /* an id gets another address only after it was removed */
+    r = r ? r : remote_place(c, false); /* what a NAT made of it gives way to what the peer calls it */
+    if (r)
+        *r = (struct pm_remote){.id = id, .addr = *addr};
+    return r;
 }
 
 static void echo_input(struct conn *c, const struct mpopt *o) {
@@ -293,7 +374,7 @@ static void add_addr_input(struct subflow *sf, const struct mpopt *o, enum drop 
         mib_inc(&env->mib, MIB_ADD_ADDR_DROP);
         return;
     }
-    echo(sf, &(struct pm_remote){o->add_addr.addr_id, {o->add_addr.addr, port}});
+    echo(sf, &(struct pm_remote){.id = o->add_addr.addr_id, .addr = {o->add_addr.addr, port}});
     conn_path_event(
         c, &(struct conn_path_event){.type = UMPTCP_EV_ADDR_ANNOUNCED, .addr_id = o->add_addr.addr_id, .addr = addr});
     conn_pm_event(c, &(struct pm_event){.type = PM_ADDR_ANNOUNCED, .remote_id = o->add_addr.addr_id, .addr = addr});
@@ -321,6 +402,10 @@ static void remove_input(struct conn *c, uint8_t id, enum drop *drop) {
         if (sf->remote_id != id || sf->state != SF_ACTIVE)
             continue;
         known = true;
+        if (!env->cfg.remove_addr_probe) {
+            subflow_close(sf);
+            continue;
+        }
         sf->withdrawn = true;
         sf->probes = 1;
         tcp_probe(&sf->tcb);
@@ -469,7 +554,9 @@ void conn_arm_path(struct conn *c) {
         return;
     if (time_is_never(p->probe_at) && conn_watched(c))
         p->probe_at = time_add(env->now, probe_interval(c));
-    utime at = time_min(p->probe_at, p->pm_at);
+    utime at = time_min(time_min(p->probe_at, p->pm_at), time_min(p->remove_at, p->prio_at));
+    if (p->join_at.ns)
+        at = time_min(at, p->join_at);
     for (uint32_t i = 0; i < p->announced.count; i++)
         at = time_min(at, announcement_at(c, i)->at);
     list_for_each (n, &c->subflows) {
@@ -486,6 +573,11 @@ void conn_path_timeout(struct conn *c) {
     for (uint32_t i = 0; i < p->announced.count; i++)
         if (!time_before(now, announcement_at(c, i)->at))
             announce_again(c, announcement_at(c, i));
+    signals_again(c);
+    if (p->join_at.ns && !time_before(now, p->join_at)) {
+        p->join_at.ns = 0;
+        conn_pm_event(c, &(struct pm_event){.type = PM_ESTABLISHED});
+    }
     if (!time_before(now, p->pm_at)) {
         p->pm_at = UMPTCP_NEVER;
         conn_pm_event(c, &(struct pm_event){.type = PM_TIMER});

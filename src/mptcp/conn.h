@@ -153,18 +153,20 @@ struct subflow {
     bool withdrawn : 1;  /* the peer removed its address: it must prove that it lives */
     bool reset_seen : 1; /* an MP_TCPRST came: peer_reason, and whether the condition is transient (T flag) */
     bool reset_transient : 1;
-    bool bound : 1;     /* to its interface, by who opened it */
-    bool down_told : 1; /* UMPTCP_PM_SUB_CLOSED was said of it, or never will be */
-    bool half_open : 1; /* counted in mp->half_open: a join of the peer that waits for its third ACK */
-    bool unwelcome : 1; /* the path manager takes no more joins than there are */
+    bool bound : 1;         /* to its interface, by who opened it */
+    bool down_told : 1;     /* UMPTCP_PM_SUB_CLOSED was said of it, or never will be */
+    bool half_open : 1;     /* counted in mp->half_open: a join of the peer that waits for its third ACK */
+    bool unwelcome : 1;     /* the path manager takes no more joins than there are */
+    bool rst_transient : 1; /* T flag of the MP_TCPRST to send: the path may work again */
     uint8_t local_id, remote_id;
-    uint8_t rst_reason;  /* MP_TCPRST to send with a RST */
-    uint8_t peer_reason; /* that came */
-    uint8_t join_acks;   /* third ACKs sent */
-    uint8_t probes;      /* path probes without answer */
-    uint8_t signal_acks; /* duplicate ACKs in a row that only carried signals */
-    uint8_t timeouts;    /* RTOs in a row */
-    uint16_t signals;    /* enum subflow_signal */
+    uint8_t rst_reason;   /* MP_TCPRST to send with a RST */
+    uint8_t peer_reason;  /* that came */
+    uint8_t join_acks;    /* third ACKs sent */
+    uint8_t probes;       /* path probes without answer */
+    uint8_t signal_acks;  /* duplicate ACKs in a row that only carried signals */
+    uint8_t timeouts;     /* RTOs in a row */
+    uint8_t prio_repeats; /* how often MP_PRIO is still to be said again */
+    uint16_t signals;     /* enum subflow_signal */
     uint32_t local_nonce, remote_nonce;
     struct deque tx_maps; /* struct tx_map, in order of ssn, from the first not yet acknowledged */
     struct deque rx_maps; /* struct rx_map, in order of ssn */
@@ -217,6 +219,10 @@ struct conn_paths {
     struct deque echoes;            /* struct pm_remote, as it was announced: to be echoed */
     bool remove_said;               /* one copy of them left */
     uint8_t remove_ids[8], nremove; /* to be withdrawn */
+    uint8_t remove_repeats;         /* how often they are still to be said again, */
+    utime remove_at;                /* and when */
+    utime prio_at;                  /* when the next MP_PRIO is said again */
+    utime join_at;                  /* when endpoints may get their subflows */
     struct add_addr add;
     struct deque announced; /* struct announcement */
     utime pm_at;            /* PM_CMD_TIMER */
@@ -254,6 +260,7 @@ struct conn {
     uint8_t mode;  /* enum mp_mode */
     int16_t error; /* positive errno */
     bool server : 1;
+    bool bound : 1;             /* the application chose the local address */
     bool csum : 1;              /* DSS checksums */
     bool csum_wanted : 1;       /* by our configuration */
     bool deny_join0_remote : 1; /* the peer's C flag */
@@ -648,7 +655,9 @@ bool signal_input(struct subflow *sf, const struct seg *seg, enum drop *drop);
 int conn_announce(struct conn *c, uint8_t id, const struct umptcp_sockaddr *addr);
 /* What was announced under this id; NULL: nothing. */
 struct announcement *conn_announced(const struct conn *c, uint8_t id);
-/* One of them is neither echoed nor given up. */
+/* A join at this address and port is welcome: it is the first subflow's, or it was announced, or any port is. */
+bool conn_port_welcome(const struct conn *c, const struct umptcp_sockaddr *local);
+/* One of them waits to leave. */
 bool conn_announcing(const struct conn *c);
 /* The one in paths->add left. */
 void conn_announce_sent(struct conn *c);
@@ -658,6 +667,9 @@ void conn_echo_sent(struct conn *c);
 void conn_withdraw(struct conn *c, uint8_t id);
 /* An id is in use (again): a copy of its withdrawal that did not leave yet must not. */
 void conn_withdraw_not(struct conn *c, uint8_t id);
+/* A join came from this address, under this id: remembered until the peer announces or removes the id (RFC 8684 3.4.1).
+ */
+void conn_observe_remote(struct conn *c, uint8_t id, const struct umptcp_addr *addr);
 void subflow_prio(struct subflow *sf, bool backup);
 /* DUE_PATH came up: retransmit ADD_ADDR, probe silent paths, give up on unmapped data. */
 void conn_path_timeout(struct conn *c);

@@ -69,7 +69,7 @@ static bool take_remote_key(struct conn *c, uint64_t key) {
         deque_init(&c->paths->events, sizeof(struct pm_event));
         deque_init(&c->paths->announced, sizeof(struct announcement));
         deque_init(&c->paths->echoes, sizeof(struct pm_remote));
-        c->paths->pm_at = c->paths->probe_at = UMPTCP_NEVER;
+        c->paths->pm_at = c->paths->probe_at = c->paths->remove_at = c->paths->prio_at = UMPTCP_NEVER;
     }
     c->remote_key = key;
     mp_key_derive(key, &c->remote_token, &idsn);
@@ -485,6 +485,8 @@ static bool join_synack(struct subflow *sf, const struct seg *seg, enum drop *dr
     mib_inc(&env->mib, MIB_MPJ_SYNACK_RX);
     if (mpj->mpj.backup)
         mib_inc(&env->mib, MIB_MPJ_SYNACK_BACKUP_RX);
+    if (sf->flow.remote.port != c->name.remote.port)
+        mib_inc(&env->mib, MIB_MPJ_PORT_SYNACK_RX);
     sf->remote_backup = mpj->mpj.backup;
     sf->remote_nonce = mpj->mpj.nonce;
     if (!sf->remote_id)
@@ -517,6 +519,15 @@ static bool join_ack(struct subflow *sf, const struct seg *seg, enum drop *drop)
         subflow_refuse(sf, MPRST_PROHIBITED);
         return false;
     }
+    if (!conn_port_welcome(c, &sf->flow.local)) { /* it was withdrawn meanwhile */
+        mib_inc(&env->mib, MIB_MISMATCH_PORT_ACK_RX);
+        *drop = DROP_MP_JOIN_REFUSED;
+        subflow_refuse(sf, MPRST_PROHIBITED);
+        return false;
+    }
+    if (sf->flow.local.port != c->name.local.port)
+        mib_inc(&env->mib, MIB_MPJ_PORT_ACK_RX);
+    conn_observe_remote(c, sf->remote_id, &sf->flow.remote.addr);
     mib_inc(&env->mib, MIB_MPJ_ACK_RX);
     conn_fully_established(c);
     subflow_tell(sf, UMPTCP_PM_SUB_ESTABLISHED);
@@ -570,11 +581,21 @@ void handshake_syn_timeout(struct subflow *sf) {
     stay_tcp(c);
 }
 
+/* When endpoints get their subflows (RFC 8684 3.9.2): zero is at once. */
+static utime joins_begin(struct env *env) {
+    dur longest = env->cfg.join_delay;
+    if (!longest)
+        return (utime){0};
+    return time_add(env->now, (dur)((double)longest * rng_u32(&env->rng) / UINT32_MAX));
+}
+
 void conn_fully_established(struct conn *c) {
     if (c->mode != MP_PENDING)
         return;
     c->mode = MP_FULL;
     conn_tell(c, UMPTCP_PM_ESTABLISHED);
+    c->paths->join_at = joins_begin(c->mp->env);
     conn_arm_path(c);
-    conn_pm_event(c, &(struct pm_event){.type = PM_ESTABLISHED});
+    if (!c->paths->join_at.ns)
+        conn_pm_event(c, &(struct pm_event){.type = PM_ESTABLISHED});
 }

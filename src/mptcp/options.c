@@ -141,7 +141,7 @@ static void put_echo(struct ledger *l, const struct conn *c) {
 static void put_add_addr(struct ledger *l, const struct conn *c) {
     const struct add_addr *a = &c->paths->add;
     struct mpopt o = {.type = MP_ADD_ADDR};
-    add_addr_fields(&o, &(struct pm_remote){a->id, a->addr}, a->addr.port != 0);
+    add_addr_fields(&o, &(struct pm_remote){.id = a->id, .addr = a->addr}, a->addr.port != 0);
     o.add_addr.hmac = mp_add_addr_hmac(c->local_key, c->remote_key, a->id, &a->addr.addr, a->addr.port);
     ledger_put(l, &o);
 }
@@ -179,6 +179,7 @@ static void fill_rst(struct ledger *l, const struct subflow *sf) {
     }
     struct mpopt o = {.type = MP_TCPRST};
     o.rst.reason = sf->rst_reason;
+    o.rst.transient = sf->rst_transient;
     ledger_put(l, &o);
 }
 

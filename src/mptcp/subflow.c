@@ -117,10 +117,19 @@ void subflow_up(struct subflow *sf) {
     conn_ready(c);
 }
 
-/* Whether a dead subflow is worth another try soon: data was moving, and it was not refused for good (RFC 8684 3.6). */
+/*
+ * Whether a dead subflow is worth another try: it was up or nothing answered, and it was not refused for good (RFC 8684
+ * 3.6: MP_TCPRST without the T flag, or for a reason that will not change).
+ */
 static bool worth_retry(const struct subflow *sf, int error) {
     return sf->initiator && !sf->refused && sf->peer_reason != MPRST_PROHIBITED && error != 0 &&
            (error == ETIMEDOUT || sf->state == SF_ACTIVE || error == ENETDOWN);
+}
+
+/* The peer's reason says that there is no hurry. */
+static bool retry_later(const struct subflow *sf) {
+    return sf->peer_reason == MPRST_RESOURCES || sf->peer_reason == MPRST_OUTSTANDING ||
+           sf->peer_reason == MPRST_PERFORMANCE;
 }
 
 void subflow_gone(struct subflow *sf, int error) {
@@ -148,6 +157,7 @@ void subflow_gone(struct subflow *sf, int error) {
                                         .error = error,
                                         .initiated = sf->initiator,
                                         .retry = retry,
+                                        .later = retry && retry_later(sf),
                                         .addr = sf->flow.local});
     close_subflow_gone(c, error);
     conn_work(c);
@@ -176,6 +186,7 @@ void subflow_reset(struct subflow *sf, enum mp_rst_reason reason, int error) {
     if (sf->state == SF_DEAD)
         return;
     sf->rst_reason = (uint8_t)reason;
+    sf->rst_transient = error == ETIMEDOUT || error == ENETDOWN;
     tcp_abort(&sf->tcb, error);
     subflow_gone(sf, error);
 }

@@ -21,7 +21,7 @@ const char *pm_name(unsigned index) { return index < COUNT ? all[index]->name : 
 
 /* ---- Endpoints --------------------------------------------------------------------------------------------------- */
 
-void pm_endpoints_init(struct pm_endpoints *t) { *t = (struct pm_endpoints){.limits = {.subflows = 2}}; }
+void pm_endpoints_init(struct pm_endpoints *t) { *t = (struct pm_endpoints){.next_id = 1, .limits = {.subflows = 2}}; }
 
 struct pm_endpoint *pm_endpoints_find(struct pm_endpoints *t, uint8_t id) {
     for (uint32_t i = 0; i < t->count; i++)
@@ -37,50 +37,32 @@ struct pm_endpoint *pm_endpoints_by_addr(struct pm_endpoints *t, const struct um
     return NULL;
 }
 
-static struct pm_implicit *implicit_by_addr(struct pm_endpoints *t, const struct umptcp_addr *addr) {
-    for (uint32_t i = 0; i < t->nimplicit; i++)
-        if (addr_eq(&t->implicit[i].addr, addr))
-            return &t->implicit[i];
-    return NULL;
-}
-
-static bool id_taken(struct pm_endpoints *t, uint8_t id) {
-    for (uint32_t i = 0; i < t->nimplicit; i++)
-        if (t->implicit[i].id == id)
-            return true;
-    return pm_endpoints_find(t, id) != NULL;
-}
-
-/* The first free id after the highest one given, from 1 again behind the last. There are far more ids than addresses.
- */
+/* The first free id from the highest one given on, then from 1. There are far more ids than endpoints. */
 static uint8_t free_id(struct pm_endpoints *t) {
-    unsigned id = t->last_id;
-    do
+    unsigned id = t->next_id;
+    while (pm_endpoints_find(t, (uint8_t)id))
         id = id == ID_MAX ? 1 : id + 1;
-    while (id_taken(t, (uint8_t)id));
+    t->next_id = (uint8_t)id;
     return (uint8_t)id;
 }
 
-static void note_id(struct pm_endpoints *t, uint8_t id, bool chosen) {
-    if (chosen || id > t->last_id)
-        t->last_id = id;
-}
-
 static bool valid(const struct umptcp_endpoint *ep) {
-    const uint32_t known = UMPTCP_EP_SIGNAL | UMPTCP_EP_SUBFLOW | UMPTCP_EP_BACKUP;
-    bool announced_only = (ep->flags & (UMPTCP_EP_SIGNAL | UMPTCP_EP_SUBFLOW)) == UMPTCP_EP_SIGNAL;
-    return !(ep->flags & ~known) && addr_is_usable(&ep->addr.addr) && (!ep->addr.port || announced_only);
+    const uint32_t settable =
+        UMPTCP_EP_SIGNAL | UMPTCP_EP_SUBFLOW | UMPTCP_EP_BACKUP | UMPTCP_EP_FULLMESH | UMPTCP_EP_LAMINAR;
+    bool signal = ep->flags & UMPTCP_EP_SIGNAL, announced_only = signal && !(ep->flags & UMPTCP_EP_SUBFLOW);
+    return !(ep->flags & ~settable) && addr_is_usable(&ep->addr.addr) && (!ep->addr.port || announced_only) &&
+           !(signal && ep->flags & UMPTCP_EP_FULLMESH);
 }
 
 /* An address may stand there twice with different ports. */
-static bool duplicate(const struct pm_endpoints *t, const struct umptcp_sockaddr *addr) {
+static struct pm_endpoint *same(struct pm_endpoints *t, const struct umptcp_sockaddr *addr) {
     for (uint32_t i = 0; i < t->count; i++)
         if (sockaddr_eq(&t->list[i].addr, addr))
-            return true;
-    return false;
+            return &t->list[i];
+    return NULL;
 }
 
-static void forget_implicit(struct pm_endpoints *t, struct pm_implicit *imp) { *imp = t->implicit[--t->nimplicit]; }
+static bool is_implicit(const struct pm_endpoint *e) { return e->flags & UMPTCP_EP_IMPLICIT; }
 
 static void insert(struct pm_endpoints *t, const struct pm_endpoint *e) {
     uint32_t at = e->addr.port ? 0 : t->count;
@@ -89,21 +71,32 @@ static void insert(struct pm_endpoints *t, const struct pm_endpoint *e) {
     t->count++;
 }
 
+static void cut(struct pm_endpoints *t, struct pm_endpoint *e) {
+    t->count--;
+    memmove(e, e + 1, (size_t)(&t->list[t->count] - e) * sizeof *e);
+}
+
 int pm_endpoints_add(struct pm_endpoints *t, const struct umptcp_endpoint *ep, int netif, bool usable) {
-    struct pm_implicit *imp = implicit_by_addr(t, &ep->addr.addr);
-    if (!valid(ep) || (imp && ep->id && ep->id != imp->id))
+    struct pm_endpoint *there = same(t, &ep->addr);
+    uint8_t id = ep->id;
+    if (!valid(ep))
         return -EINVAL;
-    if (duplicate(t, &ep->addr))
-        return -EEXIST;
-    if (ep->id && !imp && id_taken(t, ep->id))
-        return -EBUSY;
-    if (t->count == UMPTCP_ENDPOINTS_MAX)
-        return -ERANGE;
-    uint8_t id = imp ? imp->id : ep->id ? ep->id : free_id(t);
-    if (imp)
-        forget_implicit(t, imp);
-    else
-        note_id(t, id, !ep->id);
+    if (there && is_implicit(there)) { /* becomes an explicit one, and keeps its id */
+        if (id)
+            return -EINVAL;
+        id = there->id;
+        cut(t, there);
+    } else {
+        if (t->count == UMPTCP_ENDPOINTS_MAX)
+            return -ERANGE;
+        if (id && pm_endpoints_find(t, id))
+            return -EBUSY;
+        if (there)
+            return -EEXIST;
+        id = id ? id : free_id(t);
+    }
+    if (id > t->next_id)
+        t->next_id = id;
     insert(t, &(struct pm_endpoint){.id = id, .flags = ep->flags, .netif = netif, .usable = usable, .addr = ep->addr});
     return id;
 }
@@ -114,29 +107,39 @@ int pm_endpoints_del(struct pm_endpoints *t, uint8_t id, struct pm_endpoint *rem
         return -EINVAL;
     if (removed)
         *removed = *e;
-    uint32_t at = (uint32_t)(e - t->list);
-    t->count--;
-    memmove(e, e + 1, (t->count - at) * sizeof *e);
+    cut(t, e);
     return 0;
+}
+
+void pm_endpoints_flush(struct pm_endpoints *t) {
+    t->count = 0;
+    t->next_id = 1;
+}
+
+int pm_endpoints_set_flags(struct pm_endpoints *t, uint8_t id, uint32_t flags) {
+    const uint32_t changeable = UMPTCP_EP_BACKUP | UMPTCP_EP_FULLMESH;
+    struct pm_endpoint *e = pm_endpoints_find(t, id);
+    if (!e || (flags & UMPTCP_EP_FULLMESH && e->flags & (UMPTCP_EP_SIGNAL | UMPTCP_EP_IMPLICIT)))
+        return -EINVAL;
+    uint32_t changed = (flags ^ e->flags) & changeable;
+    e->flags ^= changed;
+    return (int)changed;
 }
 
 int pm_endpoints_id_of(struct pm_endpoints *t, const struct umptcp_addr *addr) {
     const struct pm_endpoint *e = pm_endpoints_by_addr(t, addr);
     if (e)
         return e->id;
-    struct pm_implicit *imp = implicit_by_addr(t, addr);
-    if (imp)
-        return imp->id;
-    if (t->nimplicit == UMPTCP_ENDPOINTS_MAX)
+    if (t->count == UMPTCP_ENDPOINTS_MAX)
         return -ERANGE;
-    uint8_t id = free_id(t);
-    note_id(t, id, true);
-    t->implicit[t->nimplicit++] = (struct pm_implicit){id, *addr};
-    return id;
+    const struct pm_endpoint made = {
+        .id = free_id(t), .flags = UMPTCP_EP_IMPLICIT, .usable = true, .addr = {.addr = *addr}};
+    insert(t, &made);
+    return made.id;
 }
 
 void pm_endpoints_forget(struct pm_endpoints *t, const struct umptcp_addr *addr) {
-    struct pm_implicit *imp = implicit_by_addr(t, addr);
-    if (imp)
-        forget_implicit(t, imp);
+    struct pm_endpoint *e = same(t, &(struct umptcp_sockaddr){.addr = *addr});
+    if (e && is_implicit(e))
+        cut(t, e);
 }

@@ -21,11 +21,13 @@ enum pm_event_type {
     PM_ANNOUNCE_ECHOED,  /* local_id: our ADD_ADDR arrived */
     PM_ANNOUNCE_FAILED,  /* local_id: given up */
     PM_ENDPOINT_ADDED,   /* local_id */
-    PM_ENDPOINT_REMOVED, /* local_id, addr: it is in the table no more */
+    PM_ENDPOINT_REMOVED, /* local_id, addr, flags: it is in the table no more. 0: the initial address is not to be used
+                          */
     PM_ENDPOINT_CHANGED, /* local_id: its backup flag, or its address became usable or unusable. 0: the initial address
                           */
-    PM_TIMER,            /* the timer of PM_CMD_TIMER */
-    PM_CONNECTED,        /* server: it has both keys; addresses may be announced, but nothing joined yet */
+    PM_ENDPOINT_REMESHED, /* local_id: its fullmesh flag changed */
+    PM_TIMER,             /* the timer of PM_CMD_TIMER */
+    PM_CONNECTED,         /* server: it has both keys; addresses may be announced, but nothing joined yet */
 };
 
 struct pm_event {
@@ -35,6 +37,9 @@ struct pm_event {
     int error;
     bool initiated; /* SUBFLOW_*: by us */
     bool retry;
+    bool later;     /* retry: but there is no hurry */
+    bool flush;     /* ENDPOINT_REMOVED: all of them went */
+    uint32_t flags; /* ENDPOINT_REMOVED: enum umptcp_endpoint_flag */
     struct umptcp_sockaddr addr;
 };
 
@@ -57,8 +62,9 @@ struct pm_subflow {
     struct umptcp_sockaddr local, remote;
 };
 
-struct pm_remote { /* an address the peer told us */
+struct pm_remote { /* an address of the peer */
     uint8_t id;
+    bool observed; /* a join came from there; it was not announced, and its port is unknown (0) */
     struct umptcp_sockaddr addr;
 };
 
@@ -70,7 +76,8 @@ struct pm_view {
     bool active;              /* data moved in the last few seconds */
     bool rejoin;              /* configuration: try dead subflows again */
     uint8_t extra_subflows;   /* all but the first one of the connection, also those being opened */
-    bool announce_pending;    /* an ADD_ADDR waits to be sent or echoed */
+    bool reannounce;          /* configuration: addresses that come back are announced again */
+    bool announce_pending;    /* an ADD_ADDR waits to be sent */
     bool listening;           /* somebody hears the path events of the stack (umptcp_pm_listen()) */
     uint8_t initial_local_id; /* id of the endpoint whose address the first subflow has; 0: none */
     struct umptcp_sockaddr initial_local, initial_remote;
@@ -98,7 +105,7 @@ struct pm_command {
     uint32_t subflow;
     uint8_t local_id, remote_id;
     bool backup;
-    bool again; /* JOIN: a subflow that died is tried again */
+    bool again; /* JOIN: a subflow that died is tried again. CLOSE: an attempt that makes room for another */
     int netif;
     struct umptcp_sockaddr local, remote;
     utime at;
@@ -120,19 +127,12 @@ const char *pm_name(unsigned index);
 
 extern const struct pm_ops pm_kernel, pm_userspace;
 
-struct pm_implicit { /* an address that is no endpoint, but needs an id because a subflow has it */
-    uint8_t id;
-    struct umptcp_addr addr;
-};
-
 /* The table of endpoints and the limits, which the stack owns (at most UMPTCP_ENDPOINTS_MAX). */
 struct pm_endpoints {
     struct pm_endpoint list[UMPTCP_ENDPOINTS_MAX]; /* those with a port first, then in order of insertion */
     uint32_t count;
-    uint8_t last_id; /* the one given last */
+    uint8_t next_id; /* where the search for a free one starts: the highest given */
     struct pm_limits limits;
-    struct pm_implicit implicit[UMPTCP_ENDPOINTS_MAX];
-    uint32_t nimplicit;
 };
 
 void pm_endpoints_init(struct pm_endpoints *t);
@@ -140,12 +140,17 @@ void pm_endpoints_init(struct pm_endpoints *t);
 int pm_endpoints_add(struct pm_endpoints *t, const struct umptcp_endpoint *ep, int netif, bool usable);
 /* 0 or -EINVAL; stores what was removed when `removed` is not NULL. */
 int pm_endpoints_del(struct pm_endpoints *t, uint8_t id, struct pm_endpoint *removed);
+/* All of them: ids begin anew. The limits stay. */
+void pm_endpoints_flush(struct pm_endpoints *t);
+/* As umptcp_endpoint_set_flags(): the flags that changed, or -EINVAL. */
+int pm_endpoints_set_flags(struct pm_endpoints *t, uint8_t id, uint32_t flags);
 struct pm_endpoint *pm_endpoints_find(struct pm_endpoints *t, uint8_t id);
+/* With whatever port. */
 struct pm_endpoint *pm_endpoints_by_addr(struct pm_endpoints *t, const struct umptcp_addr *addr);
-/* The id of a local address that is not the initial one: its endpoint's, or one that is made for it and then stays;
- * -ERANGE when there are too many such addresses. */
+/* The id of a local address that is not the initial one: its endpoint's, or that of an implicit one
+ * (UMPTCP_EP_IMPLICIT) which is made for it and then stays; -ERANGE when the table is full. */
 int pm_endpoints_id_of(struct pm_endpoints *t, const struct umptcp_addr *addr);
-/* The address is no longer ours: its id may be made again for another. */
+/* The address is no longer ours: its implicit endpoint goes. */
 void pm_endpoints_forget(struct pm_endpoints *t, const struct umptcp_addr *addr);
 
 #endif

@@ -27,11 +27,15 @@ struct command_sink {
     /* `name` with dots. -ENOENT: there is no such sysctl; -EINVAL: not with this value. */
     int (*sysctl)(void *ctx, const char *name, const char *value);
     int (*endpoint_add)(void *ctx, const struct umptcp_endpoint *ep);
-    int (*endpoint_del)(void *ctx, uint8_t id);
-    int (*endpoint_change)(void *ctx, uint8_t id, const struct umptcp_addr *addr, bool backup); /* id 0: by address */
+    int (*endpoint_del)(void *ctx, uint8_t id, const struct umptcp_addr *initial); /* id 0: of this address */
+    /* UMPTCP_EP_BACKUP and UMPTCP_EP_FULLMESH shall be as in `ep`; its id 0: by its address. */
+    int (*endpoint_change)(void *ctx, const struct umptcp_endpoint *ep);
     int (*endpoint_flush)(void *ctx);
-    void (*metrics_flush)(void *ctx);                              /* what is remembered of other hosts */
+    void (*metrics_flush)(void *ctx); /* what is remembered of other hosts */
+    /* At most `max`, by id; how many there are. */
+    int (*endpoints)(void *ctx, struct umptcp_endpoint *eps, int max);
     int (*limits)(void *ctx, int subflows, int add_addr_accepted); /* -1: as it is */
+    void (*limits_get)(void *ctx, uint8_t *subflows, uint8_t *add_addr_accepted);
     int (*addr)(void *ctx, bool add, const struct umptcp_addr *addr, uint8_t prefix_len);
     int (*link_up)(void *ctx, bool up);
     int (*link_mtu)(void *ctx, uint32_t mtu);

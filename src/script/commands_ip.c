@@ -19,10 +19,39 @@ static int result(struct command *c, int err) {
     return err ? command_fail(c, "ip %s %s: %s", c->word[1], c->n > 2 ? c->word[2] : "", strerror(-err)) : 0;
 }
 
+static bool addr_is_set(const struct umptcp_addr *addr) {
+    return memcmp(addr, &(struct umptcp_addr){{0}}, sizeof *addr) != 0;
+}
+
 /* ---- mptcp ------------------------------------------------------------------------------------------------------- */
 
+static const struct flag_word {
+    const char *word;
+    uint32_t flag;
+} flag_words[] = {
+    /* in the order in which ip shows them */
+    {"signal", UMPTCP_EP_SIGNAL},   {"subflow", UMPTCP_EP_SUBFLOW},     {"laminar", UMPTCP_EP_LAMINAR},
+    {"backup", UMPTCP_EP_BACKUP},   {"fullmesh", UMPTCP_EP_FULLMESH},   {"implicit", UMPTCP_EP_IMPLICIT},
+    {"nobackup", UMPTCP_EP_BACKUP}, {"nofullmesh", UMPTCP_EP_FULLMESH},
+};
+
+enum { FLAG_WORDS = sizeof flag_words / sizeof *flag_words, FLAGS_SHOWN = 6, FLAGS_SET = 5 };
+
+/* `change` takes what can be changed and its opposite, `add` what can be set. */
+static bool flag_word(const char *word, bool change, uint32_t *flags) {
+    for (int i = 0; i < FLAG_WORDS; i++) {
+        const struct flag_word *f = &flag_words[i];
+        bool changeable = f->flag & (UMPTCP_EP_BACKUP | UMPTCP_EP_FULLMESH), no = i >= FLAGS_SHOWN;
+        if (strcmp(word, f->word) != 0 || (change ? !changeable : i >= FLAGS_SET))
+            continue;
+        *flags = no ? *flags & ~f->flag : *flags | f->flag;
+        return true;
+    }
+    return false;
+}
+
 /* The words behind "ip mptcp endpoint VERB [ADDRESS]". */
-static int endpoint_words(struct command *c, int i, struct umptcp_endpoint *ep, bool *nobackup) {
+static int endpoint_words(struct command *c, int i, bool change, struct umptcp_endpoint *ep) {
     unsigned long n;
     for (const char *w; (w = c->word[i]); i++) {
         const char *next = c->word[i + 1];
@@ -33,49 +62,75 @@ static int endpoint_words(struct command *c, int i, struct umptcp_endpoint *ep, 
             ep->addr.port = (uint16_t)n;
             i++;
         } else if (!strcmp(w, "dev") && next) {
-            i++; /* there is one */
-        } else if (!strcmp(w, "signal")) {
-            ep->flags |= UMPTCP_EP_SIGNAL;
-        } else if (!strcmp(w, "subflow")) {
-            ep->flags |= UMPTCP_EP_SUBFLOW;
-        } else if (!strcmp(w, "backup")) {
-            ep->flags |= UMPTCP_EP_BACKUP;
-        } else if (!strcmp(w, "nobackup")) {
-            *nobackup = true;
-        } else {
+            ep->netif = 1; /* there is one */
+            i++;
+        } else if (umptcp_addr_parse(w, &ep->addr.addr) && !flag_word(w, change, &ep->flags)) {
             return unknown(c, i);
         }
     }
     return 0;
 }
 
+static void endpoint_print(struct text *t, const struct umptcp_endpoint *ep) {
+    char a[UMPTCP_ADDRSTRLEN];
+    text_add(t, "%s ", umptcp_addr_format(&ep->addr.addr, a));
+    if (ep->addr.port)
+        text_add(t, "port %u ", (unsigned)ep->addr.port);
+    text_add(t, "id %u ", (unsigned)ep->id);
+    for (int i = 0; i < FLAGS_SHOWN; i++)
+        if (ep->flags & flag_words[i].flag)
+            text_add(t, "%s ", flag_words[i].word);
+    text_add(t, "%s\n", ep->netif ? "dev tun0 " : "");
+}
+
+/* All, or the one with this id. */
+static int endpoint_show(struct command *c, uint8_t id) {
+    struct umptcp_endpoint eps[UMPTCP_ENDPOINTS_MAX];
+    int n = c->sink->endpoints(c->sink->ctx, eps, UMPTCP_ENDPOINTS_MAX), shown = 0;
+    for (int i = 0; i < n; i++) {
+        if (id && eps[i].id != id)
+            continue;
+        endpoint_print(&c->printed, &eps[i]);
+        shown++;
+    }
+    return id && !shown ? result(c, -EINVAL) : 0;
+}
+
+static int endpoint_del(struct command *c, const struct umptcp_endpoint *ep) {
+    if (addr_is_set(&ep->addr.addr) != (ep->id == 0))
+        return command_fail(c, "ip mptcp endpoint delete: an address goes with id 0, and only with it");
+    return result(c, c->sink->endpoint_del(c->sink->ctx, ep->id, &ep->addr.addr));
+}
+
 static int endpoint(struct command *c, int at) {
     const struct command_sink *sink = c->sink;
     struct umptcp_endpoint ep = {0};
-    const char *verb = c->word[at];
-    bool nobackup = false, has_addr = c->n > at + 1 && !umptcp_addr_parse(c->word[at + 1], &ep.addr.addr);
+    const char *verb = c->word[at] ? c->word[at] : "show";
+    bool add = means(verb, "add"), change = means(verb, "change");
+    bool show = means(verb, "show") || means(verb, "list");
     if (means(verb, "flush"))
         return result(c, sink->endpoint_flush(sink->ctx));
-    if (means(verb, "show") || means(verb, "list"))
-        return 0;
-    if (!means(verb, "add") && !means(verb, "delete") && !means(verb, "del") && !means(verb, "change"))
+    if (!add && !change && !show && !means(verb, "delete"))
         return unknown(c, at);
-    int err = endpoint_words(c, at + 1 + has_addr, &ep, &nobackup);
+    int err = c->word[at] ? endpoint_words(c, at + 1, change, &ep) : 0;
     if (err)
         return err;
-    if (means(verb, "add"))
-        return has_addr ? result(c, sink->endpoint_add(sink->ctx, &ep)) : unknown(c, at + 1);
-    if (means(verb, "change"))
-        return result(
-            c, sink->endpoint_change(sink->ctx, ep.id, &ep.addr.addr, (ep.flags & UMPTCP_EP_BACKUP) && !nobackup));
-    return result(c, sink->endpoint_del(sink->ctx, ep.id));
+    if (show)
+        return endpoint_show(c, ep.id);
+    if (add)
+        return addr_is_set(&ep.addr.addr) ? result(c, sink->endpoint_add(sink->ctx, &ep)) : unknown(c, at + 1);
+    return change ? result(c, sink->endpoint_change(sink->ctx, &ep)) : endpoint_del(c, &ep);
 }
 
 static int limits(struct command *c, int at) {
     unsigned long n;
     int subflows = -1, accepted = -1;
-    if (means(c->word[at], "show"))
+    if (!c->word[at] || means(c->word[at], "show")) {
+        uint8_t s, a;
+        c->sink->limits_get(c->sink->ctx, &s, &a);
+        text_add(&c->printed, "add_addr_accepted %u subflows %u \n", (unsigned)a, (unsigned)s);
         return 0;
+    }
     if (!means(c->word[at], "set"))
         return unknown(c, at);
     for (int i = at + 1; i < c->n; i += 2) {
@@ -91,9 +146,9 @@ static int limits(struct command *c, int at) {
 }
 
 static int mptcp(struct command *c, int at) {
-    if (means(c->word[at], "endpoint") && c->n > at + 1)
+    if (means(c->word[at], "endpoint"))
         return endpoint(c, at + 1);
-    if (means(c->word[at], "limits") && c->n > at + 1)
+    if (means(c->word[at], "limits"))
         return limits(c, at + 1);
     return means(c->word[at], "monitor") ? 0 : unknown(c, at);
 }

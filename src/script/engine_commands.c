@@ -94,26 +94,29 @@ static int run_route(void *ctx, const char *what, const char *value) {
 
 static int run_endpoint_add(void *ctx, const struct umptcp_endpoint *ep) {
     struct run *r = ctx;
-    int id = umptcp_endpoint_add(host_stack(r->h), ep, host_now(r->h));
+    struct umptcp_endpoint what = *ep;
+    what.netif = ep->netif ? host_netif(r->h) : 0;
+    int id = umptcp_endpoint_add(host_stack(r->h), &what, host_now(r->h));
     host_settle(r->h);
     return id < 0 ? id : 0;
 }
 
-static int run_endpoint_del(void *ctx, uint8_t id) {
+static int run_endpoint_del(void *ctx, uint8_t id, const struct umptcp_addr *initial) {
     struct run *r = ctx;
-    int err = umptcp_endpoint_del(host_stack(r->h), id, host_now(r->h));
+    int err = 0;
+    if (id)
+        err = umptcp_endpoint_del(host_stack(r->h), id, host_now(r->h));
+    else
+        umptcp_endpoint_del_initial(host_stack(r->h), initial, host_now(r->h));
     host_settle(r->h);
     return err;
 }
 
-static int run_endpoint_change(void *ctx, uint8_t id, const struct umptcp_addr *addr, bool backup) {
+static int run_endpoint_change(void *ctx, const struct umptcp_endpoint *ep) {
     struct run *r = ctx;
-    struct umptcp_endpoint eps[UMPTCP_ENDPOINTS_MAX];
-    int n = umptcp_endpoints(host_stack(r->h), eps, UMPTCP_ENDPOINTS_MAX);
-    for (int i = 0; !id && i < n && i < UMPTCP_ENDPOINTS_MAX; i++)
-        if (memcmp(&eps[i].addr.addr, addr, sizeof *addr) == 0)
-            id = eps[i].id;
-    int err = umptcp_endpoint_set_backup(host_stack(r->h), id, backup, host_now(r->h));
+    struct umptcp *s = host_stack(r->h);
+    int id = ep->id ? ep->id : umptcp_endpoint_find(s, &ep->addr);
+    int err = id < 0 ? id : umptcp_endpoint_set_flags(s, (uint8_t)id, ep->flags, host_now(r->h));
     host_settle(r->h);
     return err;
 }
@@ -125,12 +128,14 @@ static void run_metrics_flush(void *ctx) {
 
 static int run_endpoint_flush(void *ctx) {
     struct run *r = ctx;
-    struct umptcp_endpoint eps[UMPTCP_ENDPOINTS_MAX];
-    int n = umptcp_endpoints(host_stack(r->h), eps, UMPTCP_ENDPOINTS_MAX);
-    for (int i = 0; i < n && i < UMPTCP_ENDPOINTS_MAX; i++)
-        umptcp_endpoint_del(host_stack(r->h), eps[i].id, host_now(r->h));
+    umptcp_endpoint_flush(host_stack(r->h), host_now(r->h));
     host_settle(r->h);
     return 0;
+}
+
+static int run_endpoints(void *ctx, struct umptcp_endpoint *eps, int max) {
+    const struct run *r = ctx;
+    return umptcp_endpoints(host_stack(r->h), eps, max);
 }
 
 static int run_limits(void *ctx, int subflows, int add_addr_accepted) {
@@ -139,6 +144,11 @@ static int run_limits(void *ctx, int subflows, int add_addr_accepted) {
     umptcp_limits_get(host_stack(r->h), &s, &a);
     return umptcp_limits_set(host_stack(r->h), subflows < 0 ? s : (uint8_t)subflows,
                              add_addr_accepted < 0 ? a : (uint8_t)add_addr_accepted);
+}
+
+static void run_limits_get(void *ctx, uint8_t *subflows, uint8_t *add_addr_accepted) {
+    const struct run *r = ctx;
+    umptcp_limits_get(host_stack(r->h), subflows, add_addr_accepted);
 }
 
 /* ---- Network ----------------------------------------------------------------------------------------------------- */
@@ -223,7 +233,9 @@ int engine_command_run(struct host *h, const struct settings *settings, const ch
         .endpoint_change = run_endpoint_change,
         .endpoint_flush = run_endpoint_flush,
         .metrics_flush = run_metrics_flush,
+        .endpoints = run_endpoints,
         .limits = run_limits,
+        .limits_get = run_limits_get,
         .addr = run_addr,
         .link_up = run_link_up,
         .link_mtu = run_link_mtu,

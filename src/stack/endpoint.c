@@ -6,10 +6,18 @@
 
 enum { LIMIT_MAX = 8 };
 
+static void gone(struct umptcp *s, const struct pm_endpoint *e, bool flush) {
+    paths_event(
+        s, &(struct pm_event){
+               .type = PM_ENDPOINT_REMOVED, .local_id = e->id, .flags = e->flags, .flush = flush, .addr = e->addr});
+}
+
 int umptcp_endpoint_add(struct umptcp *s, const struct umptcp_endpoint *ep, struct umptcp_time now) {
     stack_enter(s, now);
     if (ep->netif && !net_find(&s->net, ep->netif))
         return -EINVAL;
+    if (ep->addr.port && listener_in_use(s, &ep->addr))
+        return -EADDRINUSE;
     int id = pm_endpoints_add(&s->endpoints, ep, ep->netif, paths_endpoint_usable(s, &ep->addr.addr, ep->netif));
     if (id > 0)
         paths_event(s, &(struct pm_event){.type = PM_ENDPOINT_ADDED, .local_id = (uint8_t)id, .addr = ep->addr});
@@ -18,25 +26,53 @@ int umptcp_endpoint_add(struct umptcp *s, const struct umptcp_endpoint *ep, stru
 }
 
 int umptcp_endpoint_del(struct umptcp *s, uint8_t id, struct umptcp_time now) {
-    struct pm_endpoint gone;
+    struct pm_endpoint removed;
     stack_enter(s, now);
-    int err = pm_endpoints_del(&s->endpoints, id, &gone);
+    int err = pm_endpoints_del(&s->endpoints, id, &removed);
     if (err)
         return err;
-    paths_event(s, &(struct pm_event){.type = PM_ENDPOINT_REMOVED, .local_id = id, .addr = gone.addr});
+    gone(s, &removed, false);
     stack_finish(s);
     return 0;
 }
 
-int umptcp_endpoint_set_backup(struct umptcp *s, uint8_t id, bool backup, struct umptcp_time now) {
-    struct pm_endpoint *e = pm_endpoints_find(&s->endpoints, id);
+void umptcp_endpoint_del_initial(struct umptcp *s, const struct umptcp_addr *addr, struct umptcp_time now) {
     stack_enter(s, now);
-    if (!e)
-        return -EINVAL;
-    e->flags = backup ? e->flags | UMPTCP_EP_BACKUP : e->flags & ~(uint32_t)UMPTCP_EP_BACKUP;
-    paths_event(s, &(struct pm_event){.type = PM_ENDPOINT_CHANGED, .local_id = id, .addr = e->addr});
+    gone(s, &(struct pm_endpoint){.addr.addr = *addr}, false);
+    stack_finish(s);
+}
+
+void umptcp_endpoint_flush(struct umptcp *s, struct umptcp_time now) {
+    const struct pm_endpoints all = s->endpoints;
+    stack_enter(s, now);
+    pm_endpoints_flush(&s->endpoints);
+    for (uint32_t i = 0; i < all.count; i++)
+        gone(s, &all.list[i], true);
+    stack_finish(s);
+}
+
+int umptcp_endpoint_set_flags(struct umptcp *s, uint8_t id, uint32_t flags, struct umptcp_time now) {
+    stack_enter(s, now);
+    int changed = pm_endpoints_set_flags(&s->endpoints, id, flags);
+    if (changed < 0)
+        return changed;
+    if (changed & UMPTCP_EP_BACKUP)
+        paths_event(s, &(struct pm_event){.type = PM_ENDPOINT_CHANGED, .local_id = id});
+    if (changed & UMPTCP_EP_FULLMESH)
+        paths_event(s, &(struct pm_event){.type = PM_ENDPOINT_REMESHED, .local_id = id});
     stack_finish(s);
     return 0;
+}
+
+bool endpoint_listens(const struct umptcp *s, const struct umptcp_sockaddr *local) {
+    return local->port && umptcp_endpoint_find(s, local) > 0;
+}
+
+int umptcp_endpoint_find(const struct umptcp *s, const struct umptcp_sockaddr *addr) {
+    for (uint32_t i = 0; i < s->endpoints.count; i++)
+        if (sockaddr_eq(&s->endpoints.list[i].addr, addr))
+            return s->endpoints.list[i].id;
+    return -EINVAL;
 }
 
 /* The endpoint with the lowest id above `id`; NULL when there is none. */

@@ -11,6 +11,14 @@ static bool is_join(const struct umptcp *s, const struct seg *syn) {
     return s->env.cfg.mptcp_enabled && mpopts_find(&syn->mp, MPJ_SYN) && !mpopts_find(&syn->mp, MPC_SYN);
 }
 
+/* A connection shall begin where only joins are welcome: at the port of an endpoint. */
+static enum drop endpoint_syn(struct umptcp *s, int netif, const struct seg *syn) {
+    const enum mp_rst_reason reason = MPRST_PROHIBITED;
+    mib_inc(&s->env.mib, MIB_MPC_ENDP_ATTEMPT);
+    reply_rst(&s->replies, netif, syn, &reason);
+    return DROP_TCP_NO_SOCKET;
+}
+
 /* RFC 9293 3.10.7.1 and 3.10.7.2. */
 static enum drop unconnected(struct umptcp *s, int netif, const struct seg *seg) {
     if (seg->flags & TCP_RST)
@@ -18,6 +26,8 @@ static enum drop unconnected(struct umptcp *s, int netif, const struct seg *seg)
     bool syn = (seg->flags & (TCP_SYN | TCP_ACK | TCP_FIN)) == TCP_SYN;
     if (syn && is_join(s, seg))
         return join_syn(s, netif, seg);
+    if (syn && endpoint_listens(s, &seg->flow.local))
+        return endpoint_syn(s, netif, seg);
     struct listener *l = listener_find(s, &seg->flow.local);
     if (l && syn)
         return listener_syn(s, l, netif, seg);

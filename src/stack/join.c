@@ -47,6 +47,13 @@ static enum drop open_join(struct umptcp *s, int netif, const struct seg *syn, e
         mib_inc(&s->env.mib, MIB_MPJ_REJECTED);
         return DROP_MP_JOIN_REFUSED;
     }
+    if (!conn_port_welcome(c, &syn->flow.local)) {
+        *reason = MPRST_PROHIBITED;
+        mib_inc(&s->env.mib, MIB_MISMATCH_PORT_SYN_RX);
+        return DROP_MP_JOIN_REFUSED;
+    }
+    if (syn->flow.local.port != c->name.local.port)
+        mib_inc(&s->env.mib, MIB_MPJ_PORT_SYN_RX);
     if (!is_pressed(s, c))
         return conn_accept_join(c, &path, syn, local_id, backup, reason);
     if (s->env.cfg.syncookies) {

@@ -43,11 +43,15 @@ struct listener *listener_find(const struct umptcp *s, const struct umptcp_socka
     return best;
 }
 
-/* There is a listener whose addresses overlap these. */
-static bool in_use(const struct umptcp *s, const struct umptcp_sockaddr *local) {
+bool listener_in_use(const struct umptcp *s, const struct umptcp_sockaddr *local) {
     for (struct hash_node *n = hash_table_first(&s->listeners, port_hash(s, local->port)); n; n = hash_node_next(n)) {
         const struct listener *l = container_of(n, struct listener, node);
         if (l->local.port == local->port && (fit(&l->local.addr, &local->addr) || fit(&local->addr, &l->local.addr)))
+            return true;
+    }
+    for (uint32_t i = 0; i < s->endpoints.count; i++) {
+        const struct umptcp_sockaddr *e = &s->endpoints.list[i].addr;
+        if (e->port == local->port && fit(&local->addr, &e->addr))
             return true;
     }
     return false;
@@ -89,7 +93,7 @@ int umptcp_listen(struct umptcp *s, const struct umptcp_listen *what, umptcp_soc
         return -EINVAL;
     if (!addr_is_any(addr) && !net_owner(&s->net, addr))
         return -EADDRNOTAVAIL;
-    if (in_use(s, &what->local))
+    if (listener_in_use(s, &what->local))
         return -EADDRINUSE;
     struct listener *l = listener_new(s, what);
     if (!l)
@@ -138,6 +142,7 @@ static bool nearly_full(const struct umptcp *s, const struct listener *l) {
 
 static void adopt(struct listener *l, struct conn *c) {
     c->listener = l;
+    c->bound = !addr_is_any(&l->local.addr);
     l->pending++;
     if (l->pm)
         c->pm = l->pm;

@@ -48,6 +48,9 @@ static uint8_t initial_id(const struct umptcp *s, const struct conn *c) {
     return 0;
 }
 
+/* It uses no address but its first. */
+static bool confined(const struct umptcp *s, const struct conn *c) { return c->bound && s->env.cfg.bound_only; }
+
 static void look(const struct umptcp *s, const struct conn *c, struct snapshot *snap) {
     uint32_t n = 0, extra = 0, carrying = 0;
     list_for_each (node, &c->subflows) {
@@ -62,10 +65,11 @@ static void look(const struct umptcp *s, const struct conn *c, struct snapshot *
     snap->view = (struct pm_view){
         .now = now,
         .server = c->server,
-        .may_join = c->mode == MP_FULL,
+        .may_join = c->mode == MP_FULL && !time_before(now, c->paths->join_at),
         .remote_denies_id0 = c->deny_join0_remote,
         .active = !carrying || time_since(now, last_moved(c)) < ACTIVE_TIME,
         .rejoin = s->env.cfg.rejoin,
+        .reannounce = s->env.cfg.reannounce,
         .extra_subflows = (uint8_t)extra,
         .announce_pending = conn_announcing(c),
         .listening = s->mp.pm_listening,
@@ -74,7 +78,7 @@ static void look(const struct umptcp *s, const struct conn *c, struct snapshot *
         .initial_remote = c->name.remote,
         .initial_usable = net_usable(&s->net, &c->name.local.addr),
         .endpoints = s->endpoints.list,
-        .nendpoints = s->endpoints.count,
+        .nendpoints = confined(s, c) ? 0 : s->endpoints.count,
         .limits = s->endpoints.limits,
         .subflows = snap->subflows,
         .nsubflows = n,
@@ -101,8 +105,12 @@ static bool is_backup(struct umptcp *s, const struct conn *c, const struct umptc
 }
 
 int paths_join(struct umptcp *s, struct conn *c, struct pm_command *cmd) {
-    const struct way way = {.remote = cmd->remote, .local = cmd->local, .netif = cmd->netif};
+    struct way way = {.remote = cmd->remote, .local = cmd->local, .netif = cmd->netif};
     struct path path;
+    if (addr_is_any(&way.local.addr) && confined(s, c))
+        way.local.addr = c->name.local.addr;
+    if (!addr_is_any(&way.local.addr) && addr_is_v4(&way.local.addr) != addr_is_v4(&way.remote.addr))
+        return -EADDRNOTAVAIL;
     int err = path_make(s, &way, &path);
     if (err) {
         mib_inc(&s->env.mib, err == -EADDRNOTAVAIL ? MIB_MPJ_SYN_TX_BIND_ERR : MIB_MPJ_SYN_TX_CONNECT_ERR);
@@ -156,7 +164,8 @@ static void obey(struct umptcp *s, struct conn *c, struct pm_command *cmd) {
         break;
     case PM_CMD_CLOSE:
         if (sf) {
-            mib_inc(&s->env.mib, MIB_RM_SUBFLOW);
+            if (!cmd->again)
+                mib_inc(&s->env.mib, MIB_RM_SUBFLOW);
             subflow_close(sf);
         }
         break;
@@ -193,7 +202,8 @@ bool paths_accept(struct umptcp *s, struct conn *c, const struct umptcp_addr *lo
         return false;
     look(s, c, &snap);
     snap.view.extra_subflows -= (uint8_t)conn_half_open(c); /* who may never prove anything takes nobody's place */
-    int its_id = c->pm->accept(c->paths->pm_state, &snap.view) ? local_id(s, c, local) : -EPERM;
+    bool elsewhere = confined(s, c) && !addr_eq(local, &c->name.local.addr);
+    int its_id = !elsewhere && c->pm->accept(c->paths->pm_state, &snap.view) ? local_id(s, c, local) : -EPERM;
     if (its_id < 0)
         return false;
     *id = (uint8_t)its_id;

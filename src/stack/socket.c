@@ -31,6 +31,7 @@ int umptcp_connect(struct umptcp *s, const struct umptcp_connect *what, umptcp_s
         return -ENOMEM;
     }
     c->handle = new.v;
+    c->bound = !addr_is_any(&what->local.addr);
     *sock = new;
     if (what->fastopen)
         conn_connect_fast(c, what->fastopen_no_cookie);

@@ -47,6 +47,9 @@ void umptcp_config_init(struct umptcp_config *cfg) {
         .rejoin = true,
         .probe_interval = SEC(1),
         .probe_count = 3,
+        .reannounce = true,
+        .remove_addr_probe = true,
+        .join_any_port = true,
     };
 }
 

@@ -93,6 +93,8 @@ enum drop icmp_input(struct umptcp *s, int netif, const struct ip_hdr *ip, bool 
 
 /* The listener for a local address and port: the most specific one; NULL when there is none. */
 struct listener *listener_find(const struct umptcp *s, const struct umptcp_sockaddr *local);
+/* There is a listener, or an endpoint with that port, whose addresses overlap these. */
+bool listener_in_use(const struct umptcp *s, const struct umptcp_sockaddr *local);
 /* A SYN came for it. */
 enum drop listener_syn(struct umptcp *s, struct listener *l, int netif, const struct seg *syn);
 /* The third packet of a handshake, when there is no room for it in the backlog: true, and it is not to be used. */
@@ -119,6 +121,11 @@ enum drop join_syn(struct umptcp *s, int netif, const struct seg *syn);
 struct subflow *join_ack(struct umptcp *s, int netif, const struct seg *ack, enum drop *drop);
 /* `seg` is about to be its input: when it completes a join of the peer, would that one be too many by now? */
 void join_judge(struct umptcp *s, struct subflow *sf, const struct seg *seg);
+
+/* ---- Endpoints (endpoint.c) -------------------------------------------------------------------------------------- */
+
+/* An endpoint has this address and port: joins are welcome there, and nothing else is. */
+bool endpoint_listens(const struct umptcp *s, const struct umptcp_sockaddr *local);
 
 /* ---- Options (sockopt.c) ----------------------------------------------------------------------------------------- */
 

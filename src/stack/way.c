@@ -5,7 +5,7 @@
 #include "stack/stack.h"
 
 static bool port_free(const struct umptcp *s, const struct flow *flow) {
-    return !subflow_find(&s->mp, flow) && !listener_find(s, &flow->local);
+    return !subflow_find(&s->mp, flow) && !listener_find(s, &flow->local) && !endpoint_listens(s, &flow->local);
 }
 
 /* RFC 6056 3.3.1: from a random port on, the first that is free to this peer. */

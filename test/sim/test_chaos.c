@@ -159,7 +159,7 @@ static void do_option(struct chaos *x, const struct target *t) {
 }
 
 static void do_endpoint_add(struct chaos *x, const struct target *t) {
-    const struct umptcp_endpoint ep = {.flags = below(x, 8), .addr = world_addr(&x->w, t->host, t->path, 0)};
+    const struct umptcp_endpoint ep = {.flags = below(x, 64), .addr = world_addr(&x->w, t->host, t->path, 0)};
     umptcp_endpoint_add(t->s, &ep, x->w.now);
 }
 
@@ -167,8 +167,16 @@ static void do_endpoint_del(struct chaos *x, const struct target *t) {
     umptcp_endpoint_del(t->s, 1 + (int)below(x, 8), x->w.now);
 }
 
-static void do_endpoint_backup(struct chaos *x, const struct target *t) {
-    umptcp_endpoint_set_backup(t->s, 1 + (int)below(x, 8), one_in(x, 2), x->w.now);
+static void do_endpoint_flush(struct chaos *x, const struct target *t) {
+    const struct umptcp_sockaddr first = world_addr(&x->w, t->host, t->path, 0);
+    if (one_in(x, 2))
+        umptcp_endpoint_flush(t->s, x->w.now);
+    else
+        umptcp_endpoint_del_initial(t->s, &first.addr, x->w.now);
+}
+
+static void do_endpoint_flags(struct chaos *x, const struct target *t) {
+    umptcp_endpoint_set_flags(t->s, 1 + (int)below(x, 8), below(x, 2 * UMPTCP_EP_FULLMESH), x->w.now);
 }
 
 static void do_subflow_backup(struct chaos *x, const struct target *t) {
@@ -252,12 +260,10 @@ static const struct {
     action_fn *act;
     uint32_t weight;
 } actions[] = {
-    {do_manage, 2},       {do_connect, 2},         {do_accept, 3},
-    {do_send, 6},         {do_receive, 6},         {do_send_in_place, 1},
-    {do_shutdown, 1},     {do_close, 1},           {do_option, 1},
-    {do_link, 1},         {do_netif, 1},           {do_endpoint_add, 1},
-    {do_endpoint_del, 1}, {do_endpoint_backup, 1}, {do_limits, 1},
-    {do_address, 1},      {do_fail_memory, 1},     {do_subflow_backup, 1},
+    {do_manage, 2},        {do_connect, 2},      {do_accept, 3},       {do_send, 6},           {do_receive, 6},
+    {do_send_in_place, 1}, {do_shutdown, 1},     {do_close, 1},        {do_option, 1},         {do_link, 1},
+    {do_netif, 1},         {do_endpoint_add, 1}, {do_endpoint_del, 1}, {do_endpoint_flush, 1}, {do_endpoint_flags, 1},
+    {do_limits, 1},        {do_address, 1},      {do_fail_memory, 1},  {do_subflow_backup, 1},
 };
 
 static void act(struct chaos *x) {

@@ -378,6 +378,7 @@ struct mlab *mlab_new(const struct mlab_options *o) {
     l->peer_idsn = peer_idsn.v;
     l->s = umptcp_new(&cfg, l->now);
     assert_non_null(l->s);
+    assert_int_equal(umptcp_limits_set(l->s, 2, o->addrs_accepted), 0);
     add_paths(l);
     if (l->server) {
         const struct umptcp_listen listen = {.local = {.port = MLAB_PORT}, .backlog = 8};

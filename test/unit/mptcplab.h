@@ -89,6 +89,7 @@ struct mlab_options {
     bool v6;                         /* addresses fd00:n::1, not 10.0.n.1 */
     bool peer_csum, peer_deny0;      /* flags A and C of the peer */
     uint16_t peer_win, peer_mss;     /* 65535, 1024: with 24 bytes of options 1000 bytes of payload */
+    uint8_t addrs_accepted;          /* limit when the connection begins */
     uint64_t key, peer_key;          /* 0: MLAB_KEY_A and MLAB_KEY_B */
     uint64_t fail_at;                /* this allocation of the stack is refused; 0: none */
     const struct umptcp_config *cfg; /* NULL: mlab_config() */

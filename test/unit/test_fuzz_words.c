@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The fuzzers' dictionaries are what the encoder makes of the table of options (wire/mpopt.c): one word per form. A form that
- * is added there is missing here until the files are written anew, by UMPTCP_WRITE=1 build/san/test/unit/test_fuzz_words.
+ * The fuzzers' dictionaries are what the encoder makes of the table of options (wire/mpopt.c): one word per form. A
+ * form that is added there is missing here until the files are written anew, by UMPTCP_WRITE=1
+ * build/san/test/unit/test_fuzz_words.
  */
 #include <setjmp.h>
 #include <stdarg.h>

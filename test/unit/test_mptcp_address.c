@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 static const struct mlab_options server = {.server = true};
+static const struct mlab_options accepting = {.addrs_accepted = 8};
 
 static int endpoint(struct mlab *l, const char *addr, uint16_t port, uint32_t flags) {
     struct umptcp_endpoint ep = {.flags = flags, .addr.port = port};
@@ -178,7 +179,7 @@ static void test_beside_timestamps(void **state) { /* M-GEN-08, -09: alone when 
 /* ---- ADD_ADDR: the peer's ---------------------------------------------------------------------------------------- */
 
 static void test_wrong_hmac(void **state) { /* M-ADD-11, M-SEM-12, M-MBX-50 */
-    struct mlab *l = mlab_new_full(NULL);
+    struct mlab *l = mlab_new_full(&accepting);
     (void)state;
     umptcp_limits_set(l->s, 8, 8);
     assert_int_equal(mlab_in(l, 1, ". 1(0) ack 1 add 5 10.0.3.2 hmac bad"), DROP_MP_HMAC);
@@ -201,7 +202,7 @@ static void test_out_of_window(void **state) { /* M-ADD-02, M-GEN-06 */
 }
 
 static void test_accepted(void **state) { /* M-ADD-09, -17, -18, M-PTH-01, M-RST-05, M-HEU-14 */
-    struct mlab *l = mlab_new_full(NULL);
+    struct mlab *l = mlab_new_full(&accepting);
     (void)state;
     umptcp_limits_set(l->s, 4, 2);
     mlab_in(l, 1, ". 1(0) ack 1 add 5 10.0.3.2");
@@ -230,7 +231,7 @@ static void test_not_accepted(void **state) { /* M-ADD-05: echoed and remembered
 }
 
 static void test_other_port(void **state) { /* M-ADD-19, -20: the same address at another port */
-    struct mlab *l = mlab_new_full(NULL);
+    struct mlab *l = mlab_new_full(&accepting);
     (void)state;
     umptcp_limits_set(l->s, 4, 2);
     mlab_in(l, 1, ". 1(0) ack 1 add 5 10.0.3.2");
@@ -268,7 +269,7 @@ static void test_addresses_that_cannot_be(void **state) { /* M-ADD-26, -28, M-SE
         ". 1(0) ack 1 add 5 ::",        ". 1(0) ack 1 add 5 10.0.1.1",
         ". 1(0) ack 1 add 5 10.0.2.1",  ". 1(0) ack 1 add 5 10.0.3.2 port 0",
     };
-    struct mlab *l = mlab_new_full(NULL);
+    struct mlab *l = mlab_new_full(&accepting);
     (void)state;
     umptcp_limits_set(l->s, 8, 8);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -281,7 +282,7 @@ static void test_addresses_that_cannot_be(void **state) { /* M-ADD-26, -28, M-SE
 }
 
 static void test_id_zero(void **state) { /* M-ADD-30: the first address, or nothing */
-    struct mlab *l = mlab_new_full(NULL);
+    struct mlab *l = mlab_new_full(&accepting);
     (void)state;
     umptcp_limits_set(l->s, 8, 8);
     assert_int_equal(mlab_in(l, 1, ". 1(0) ack 1 add 0 10.0.3.2"), DROP_MP_ADDR);
@@ -293,7 +294,7 @@ static void test_id_zero(void **state) { /* M-ADD-30: the first address, or noth
 }
 
 static void test_many_addresses(void **state) { /* M-ADD-29: bounded, whatever the peer says */
-    struct mlab *l = mlab_new_full(NULL);
+    struct mlab *l = mlab_new_full(&accepting);
     char text[80];
     (void)state;
     umptcp_limits_set(l->s, 3, 8);
@@ -310,7 +311,7 @@ static void test_many_addresses(void **state) { /* M-ADD-29: bounded, whatever t
 }
 
 static void test_join_to_another_family(void **state) { /* M-JON-34, M-PTH-04 */
-    struct mlab *l = mlab_new_full(NULL);
+    struct mlab *l = mlab_new_full(&accepting);
     struct umptcp_addr own;
     (void)state;
     assert_int_equal(umptcp_addr_parse("fd00:2::1", &own), 0);
@@ -600,7 +601,7 @@ static void test_idle_connection_is_not_probed(void **state) {
 static bool address_round(uint64_t fail_at) {
     struct umptcp_config cfg = mlab_config();
     cfg.rejoin = false;
-    struct mlab *l = mlab_new_full(&(struct mlab_options){.cfg = &cfg, .fail_at = fail_at});
+    struct mlab *l = mlab_new_full(&(struct mlab_options){.cfg = &cfg, .fail_at = fail_at, .addrs_accepted = 4});
     umptcp_limits_set(l->s, 4, 4);
     int id = endpoint(l, "10.0.2.1", 0, UMPTCP_EP_SIGNAL);
     mlab_in(l, 1, ". 1(0) ack 1 add 5 10.0.3.2");

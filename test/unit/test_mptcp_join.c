@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 static const struct mlab_options server = {.server = true};
+static const struct mlab_options accepting_server = {.server = true, .addrs_accepted = 8};
 
 static void assert_tail(struct mlab *l, int sf, const char *tail) {
     const char *all = mlab_bytes(l, sf);
@@ -537,7 +538,7 @@ static void test_peer_denies_its_first_address(void **state) { /* M-INI-16 */
 }
 
 static void test_server_joins(void **state) { /* M-JON-01, -32: to an address that the client announced */
-    struct mlab *l = mlab_new_full(&server);
+    struct mlab *l = mlab_new_full(&accepting_server);
     (void)state;
     assert_int_equal(umptcp_limits_set(l->s, 2, 2), 0);
     mlab_in(l, 1, ". 1(0) ack 1 add 5 10.0.2.2 port 4444");
@@ -552,7 +553,7 @@ static void test_server_joins(void **state) { /* M-JON-01, -32: to an address th
 }
 
 static void test_crossing_join_and_add_addr(void **state) { /* M-JON-32, M-PTH-05 */
-    struct mlab *l = mlab_new_full(&server);
+    struct mlab *l = mlab_new_full(&accepting_server);
     (void)state;
     assert_int_equal(umptcp_limits_set(l->s, 4, 4), 0);
     mlab_join_in(l, 2, 2, 5);

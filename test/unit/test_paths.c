@@ -35,8 +35,8 @@ static void test_endpoints(void **state) {
     assert_int_equal(eps[1].addr.port, 8080);
     assert_int_equal(eps[2].id, 10);
     assert_int_equal(umptcp_endpoints(s, eps, 0), 3);
-    assert_int_equal(umptcp_endpoint_set_backup(s, 10, true, w.now), 0);
-    assert_int_equal(umptcp_endpoint_set_backup(s, 11, true, w.now), -EINVAL);
+    assert_int_equal(umptcp_endpoint_set_flags(s, 10, UMPTCP_EP_BACKUP, w.now), 0);
+    assert_int_equal(umptcp_endpoint_set_flags(s, 11, UMPTCP_EP_BACKUP, w.now), -EINVAL);
     assert_int_equal(umptcp_endpoints(s, eps, 8), 3);
     assert_int_equal(eps[2].flags, UMPTCP_EP_SUBFLOW | UMPTCP_EP_BACKUP);
     assert_int_equal(umptcp_endpoint_del(s, 9, w.now), 0);
@@ -115,7 +115,7 @@ static void test_backup(void **state) {
     umptcp_sock pair[HOSTS];
     struct umptcp_subflow_info sf[2];
     two_paths(&w, pair, true);
-    assert_int_equal(umptcp_endpoint_set_backup(w.host[CLIENT], 1, true, w.now), 0);
+    assert_int_equal(umptcp_endpoint_set_flags(w.host[CLIENT], 1, UMPTCP_EP_BACKUP, w.now), 0);
     struct umptcp_event ev = test_await(&w, SERVER, pair[SERVER], UMPTCP_EV_SUBFLOW_PRIO, SEC(1));
     assert_int_equal(ev.subflow, 2);
     assert_int_equal(umptcp_subflows(w.host[SERVER], pair[SERVER], sf, 2), 2);

@@ -44,7 +44,27 @@ static int sink_add(void *ctx, const struct umptcp_endpoint *ep) {
                 (unsigned)ep->addr.port, (unsigned)ep->flags);
 }
 
-static int sink_del(void *ctx, uint8_t id) { return note(ctx, "del %u;", (unsigned)id); }
+static int sink_del(void *ctx, uint8_t id, const struct umptcp_addr *initial) {
+    char a[UMPTCP_ADDRSTRLEN];
+    return note(ctx, "del %u %s;", (unsigned)id, id ? "" : umptcp_addr_format(initial, a));
+}
+
+static int sink_endpoints(void *ctx, struct umptcp_endpoint *eps, int max) {
+    const uint32_t all = UMPTCP_EP_SIGNAL | UMPTCP_EP_SUBFLOW | UMPTCP_EP_BACKUP | UMPTCP_EP_FULLMESH |
+                         UMPTCP_EP_IMPLICIT | UMPTCP_EP_LAMINAR;
+    (void)ctx;
+    assert_true(max >= 2);
+    eps[0] = (struct umptcp_endpoint){.id = 3, .netif = 1, .addr = {test_addr("10.0.4.2"), 10100}};
+    eps[1] = (struct umptcp_endpoint){.id = 34, .flags = all, .addr = {test_addr("dead:beef:2::2"), 0}};
+    return 2;
+}
+
+static void sink_limits_get(void *ctx, uint8_t *subflows, uint8_t *add_addr_accepted) {
+    (void)ctx;
+    *subflows = 4;
+    *add_addr_accepted = 3;
+}
+
 static int sink_flush(void *ctx) { return note(ctx, "flush;"); }
 static void sink_metrics(void *ctx) { note(ctx, "forget;"); }
 static int sink_limits(void *ctx, int subflows, int accepted) { return note(ctx, "limits %d %d;", subflows, accepted); }
@@ -53,9 +73,10 @@ static int sink_mtu(void *ctx, uint32_t mtu) { return note(ctx, "mtu %u;", (unsi
 static void sink_pause(void *ctx, dur time) { note(ctx, "sleep %llu;", (unsigned long long)(time / USEC(1))); }
 static int sink_route(void *ctx, const char *what, const char *value) { return note(ctx, "%s %s;", what, value); }
 
-static int sink_change(void *ctx, uint8_t id, const struct umptcp_addr *addr, bool backup) {
+static int sink_change(void *ctx, const struct umptcp_endpoint *ep) {
     char a[UMPTCP_ADDRSTRLEN];
-    return note(ctx, "change %u %s %d;", (unsigned)id, umptcp_addr_format(addr, a), backup);
+    return note(ctx, "change %u %s port %u flags %x;", (unsigned)ep->id, umptcp_addr_format(&ep->addr.addr, a),
+                (unsigned)ep->addr.port, (unsigned)ep->flags);
 }
 
 static int sink_addr(void *ctx, bool add, const struct umptcp_addr *addr, uint8_t prefix_len) {
@@ -112,7 +133,9 @@ static int run(struct notes *n, const char *text) {
         .endpoint_change = sink_change,
         .endpoint_flush = sink_flush,
         .metrics_flush = sink_metrics,
+        .endpoints = sink_endpoints,
         .limits = sink_limits,
+        .limits_get = sink_limits_get,
         .addr = sink_addr,
         .link_up = sink_up,
         .link_mtu = sink_mtu,
@@ -249,17 +272,29 @@ static void test_ip_mptcp(void **state) {
     expect("ip -n ns1 mptcp endpoint add 10.0.0.2 id 7 port 99 subflow backup dev tun0",
            "add 10.0.0.2 id 7 port 99 flags 6;");
     expect("ip mptcp endpoint add fd00::2 subflow signal", "add fd00::2 id 0 port 0 flags 3;");
-    expect("ip mptcp endpoint del id 7", "del 7;");
-    expect("ip mptcp endpoint delete id 1", "del 1;");
-    expect("ip mptcp endpoint change id 3 backup", "change 3 :: 1;");
-    expect("ip mptcp endpoint change 10.0.0.2 nobackup", "change 0 10.0.0.2 0;");
+    expect("ip mptcp endpoint add id 5 10.0.0.2 fullmesh subflow laminar", "add 10.0.0.2 id 5 port 0 flags 2a;");
+    expect("ip mptcp endpoint del id 7", "del 7 ;");
+    expect("ip mptcp endpoint delete id 1", "del 1 ;");
+    expect("ip mptcp endpoint delete id 0 10.0.0.2", "del 0 10.0.0.2;");
+    expect_failure("ip mptcp endpoint delete id 0", "", "address");
+    expect_failure("ip mptcp endpoint delete id 7 10.0.0.2", "", "address");
+    expect("ip mptcp endpoint change id 3 backup", "change 3 :: port 0 flags 4;");
+    expect("ip mptcp endpoint change 10.0.0.2 port 9 nobackup", "change 0 10.0.0.2 port 9 flags 0;");
+    expect("ip mptcp endpoint change id 3 fullmesh backup nofullmesh", "change 3 :: port 0 flags 4;");
+    expect_failure("ip mptcp endpoint change id 3 signal", "", "signal");
     expect("ip mptcp endpoint flush", "flush;");
-    expect("ip mptcp endpoint show", "");
+    expect("ip mptcp endpoint show | grep -q '^10.0.4.2 port 10100 id 3 dev tun0 $'", "");
+    expect("ip mptcp endpoint | grep -q '^dead:beef:2::2 id 34 signal subflow laminar backup fullmesh implicit $'", "");
+    expect_failure("ip mptcp endpoint show id 34 | grep -q 10.0.4.2", "", "grep");
+    expect_failure("ip mptcp endpoint show id 4", "", "endpoint");
+    expect("ip mptcp limits show | grep -q '^add_addr_accepted 3 subflows 4 $'", "");
+    expect("ip mptcp limits | grep -q subflows", "");
     expect("ip mptcp limits set subflows 8 add_addr_accepted 4", "limits 8 4;");
     expect("ip mptcp limits set subflow 1", "limits 1 -1;");
     expect_failure("ip mptcp limits set subflows 9", "", "subflows");
     expect_failure("ip mptcp endpoint add", "", "mptcp");
-    expect_failure("ip mptcp endpoint add 10.0.0.2 fullmesh", "", "fullmesh");
+    expect_failure("ip mptcp endpoint add 10.0.0.2 implicit", "", "implicit");
+    expect_failure("ip mptcp endpoint add 10.0.0.2 nobackup", "", "nobackup");
     expect_failure("ip mptcp nothing", "", "nothing");
     expect_failure("ip", "", "object");
 }
