@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The path manager's side of the stack: endpoints and limits, subflows that come, go and come back, on two living
  * stacks. */
+#include "stack/stack.h"
 #include "teststack.h"
 
 static void add_endpoint(struct test_world *w, int host, const char *addr, uint32_t flags) {
@@ -172,6 +173,31 @@ static void test_signal(void **state) {
     test_world_free(&w);
 }
 
+/* M-PTH-06: what is announced on one connection, another one between the same hosts does not hear of. */
+static void test_lists_are_apart(void **state) {
+    (void)state;
+    struct test_world w;
+    umptcp_sock first[HOSTS], second[HOSTS];
+    int err;
+    test_world_init(&w, 2, NULL, NULL);
+    assert_int_equal(umptcp_limits_set(w.host[CLIENT], 2, 2), 0);
+    umptcp_sock listener = test_pair(&w, first);
+    second[CLIENT] = test_connect(&w, "10.0.1.2", 80);
+    test_run(&w, MSEC(100));
+    assert_int_equal(umptcp_accept(w.host[SERVER], listener, &second[SERVER]), 0);
+    assert_int_equal(umptcp_send(w.host[CLIENT], first[CLIENT], "x", 1, w.now), 1);
+    assert_int_equal(umptcp_send(w.host[CLIENT], second[CLIENT], "x", 1, w.now), 1);
+    test_run(&w, MSEC(100));
+    const struct umptcp_sockaddr told = test_at("10.0.2.2", 0);
+    assert_int_equal(conn_announce(stack_conn(w.host[SERVER], first[SERVER], &err), 9, &told), 0);
+    test_run(&w, MSEC(200));
+    assert_int_equal(stack_conn(w.host[CLIENT], first[CLIENT], &err)->paths->nremotes, 1);
+    assert_int_equal(stack_conn(w.host[CLIENT], second[CLIENT], &err)->paths->nremotes, 0);
+    assert_int_equal(test_subflows(&w, CLIENT, first[CLIENT]), 2);
+    assert_int_equal(test_subflows(&w, CLIENT, second[CLIENT]), 1);
+    test_world_free(&w);
+}
+
 /* An address goes in the middle of a transfer; nothing is lost, and when it is back so is its subflow. */
 static void address_goes(bool whole_interface, int link) {
     struct test_world w;
@@ -272,11 +298,17 @@ static void test_idle(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_endpoints),         cmocka_unit_test(test_endpoint_makes_subflow),
-        cmocka_unit_test(test_endpoint_del_live), cmocka_unit_test(test_backup),
-        cmocka_unit_test(test_backup_of_tcp),     cmocka_unit_test(test_signal),
-        cmocka_unit_test(test_address_goes),      cmocka_unit_test(test_only_address_goes),
-        cmocka_unit_test(test_rejoins),           cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_endpoints),
+        cmocka_unit_test(test_endpoint_makes_subflow),
+        cmocka_unit_test(test_endpoint_del_live),
+        cmocka_unit_test(test_backup),
+        cmocka_unit_test(test_backup_of_tcp),
+        cmocka_unit_test(test_signal),
+        cmocka_unit_test(test_lists_are_apart),
+        cmocka_unit_test(test_address_goes),
+        cmocka_unit_test(test_only_address_goes),
+        cmocka_unit_test(test_rejoins),
+        cmocka_unit_test(test_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
