@@ -305,9 +305,9 @@ static bool learn_remote(struct conn *c, uint8_t id, const struct umptcp_sockadd
     if (id == 0)
         return addr_eq(&addr->addr, &c->name.remote.addr);
     if (r && !r->observed && !addr_eq(&r->addr.addr, &addr->addr))
-        return false;                   /* an id gets another address only after it was removed */
-    r = r ? r : remote_place(c, false); /* what a NAT made of it gives way to what the peer calls it */
-    if (r)
+        return false; /* an id gets another address only after it was removed */
+    r = r ? r : remote_place(c, false);
+    if (r) /* what a NAT made of it gives way to what the peer calls it */
         *r = (struct pm_remote){.id = id, .addr = *addr};
     return r;
 }
