@@ -179,7 +179,7 @@ static void fill_rst(struct ledger *l, const struct subflow *sf) {
     }
     struct mpopt o = {.type = MP_TCPRST};
     o.rst.reason = sf->rst_reason;
-    o.rst.transient = sf->rst_transient;
+    o.rst.transient = sf->rst_transient && !(sf->signals & SIG_FASTCLOSE);
     ledger_put(l, &o);
 }
 

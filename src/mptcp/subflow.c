@@ -128,8 +128,7 @@ static bool worth_retry(const struct subflow *sf, int error) {
 
 /* The peer's reason says that there is no hurry. */
 static bool retry_later(const struct subflow *sf) {
-    return sf->peer_reason == MPRST_RESOURCES || sf->peer_reason == MPRST_OUTSTANDING ||
-           sf->peer_reason == MPRST_PERFORMANCE;
+    return sf->peer_reason == MPRST_RESOURCES || sf->peer_reason == MPRST_OUTSTANDING;
 }
 
 void subflow_gone(struct subflow *sf, int error) {

@@ -37,9 +37,10 @@ static int retry_find(const struct kernel *k, uint8_t local_id, uint8_t remote_i
 }
 
 /* The endpoint that a local id of this connection means; NULL for the initial address without one, and for implicit
- * ids. */
+ * ones: a route chose them, and it may choose another now. */
 static const struct pm_endpoint *source(const struct pm_view *view, uint8_t local_id) {
-    return kernel_endpoint(view, local_id ? local_id : view->initial_local_id);
+    const struct pm_endpoint *e = kernel_endpoint(view, local_id ? local_id : view->initial_local_id);
+    return e && !(e->flags & UMPTCP_EP_IMPLICIT) ? e : NULL;
 }
 
 bool retry_source_usable(const struct pm_view *view, uint8_t local_id) {
