@@ -28,7 +28,7 @@ static const char usage[] =
     "                    (src/io/fault.h lists the settings)\n"
     "  --middlebox IF:CHAIN\n"
     "                    put middleboxes on the wire, e.g. 'tun0:strip:option=mptcp,on=syn | split:size=500'\n"
-    "                    (src/sim/middlebox.h says more)\n"
+    "                    (the manual has all of them)\n"
     "  --pcap FILE       record packets (pcapng)\n"
     "  --spin US         look for packets for so long before sleeping\n"
     "  -l, --listen      wait for a connection\n"

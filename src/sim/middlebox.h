@@ -9,15 +9,15 @@
  * Elements stand in the order in which outgoing packets meet them, incoming ones the other way round. Each is a name
  * and settings; which there are, middlebox_kind() tells. These settings select the packets that any element acts on:
  *
- *     dir=out|in|fwd|rev  of the wrapped stack's, or of the flow's: fwd is from the one who sent the SYN (default:
- * both) on=WORD+WORD...     syn (without ACK), synack, third (the first behind the SYNs from the SYN's side, when it
- * has no payload), data, ack (nothing else), fin, rst, nonsyn, all (the default but where a kind has another)
- *     flow=first|join     whether its SYN had an MP_JOIN (default: both)
- *     having=OPTION       it carries that TCP option
- *     larger=N            it is longer than N bytes, with all headers
- *     after=N             not the first N of a flow that are so
- *     every=N             only each N-th of those
- *     count=N             only N of those, of each flow
+ *     dir=out|in|fwd|rev   of the wrapped stack's, or of the flow's: fwd is from who sent the SYN (default: both)
+ *     on=WORD+WORD...      syn (without ACK), synack, third (first behind the SYNs from the SYN's side, no payload),
+ *                          data, ack (nothing else), fin, rst, nonsyn, all (the default but where a kind has another)
+ *     flow=first|join      whether its SYN had an MP_JOIN (default: both)
+ *     having=OPTION        it carries that TCP option
+ *     larger=N             it is longer than N bytes, with all headers
+ *     after=N              not the first N of a flow that are so
+ *     every=N              only each N-th of those
+ *     count=N              only N of those, of each flow
  *
  * An OPTION is mss, wscale, sack-ok, sack, ts, mptcp (any), capable, join, dss, add-addr, remove-addr, prio, fail,
  * fastclose, tcprst, or any (all TCP options).

@@ -332,7 +332,8 @@ static void test_replayed_join(void **state) {
 
 /* ---- The stack joins --------------------------------------------------------------------------------------------- */
 
-/* M-JON-02, -05, -08, -14, -17, -18, -19, M-PTH-02, M-HEU-04, -05, -11: at once, to the port of the first, from another */
+/* M-JON-02, -05, -08, -14, -17, -18, -19, M-PTH-02, M-HEU-04, -05, -11: at once, to the port of the first, from another
+ */
 static void test_stack_joins(void **state) {
     struct mlab *l = mlab_new_full(NULL);
     (void)state;
