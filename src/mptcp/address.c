@@ -321,9 +321,11 @@ static void echo_input(struct conn *c, const struct mpopt *o) {
     announcement_over(c, a, PM_ANNOUNCE_ECHOED);
 }
 
-/* Echoes are said one at a time. One that has no room here the peer asks for again. */
+/* Echoes are said one at a time. One that has no room here the peer asks for again. As on Linux the first subflow that
+ * works says it, wherever the announcement came. */
 static void echo(struct subflow *sf, const struct pm_remote *what) {
     struct conn *c = sf->conn;
+    struct subflow *first = signal_carrier(c, 0, true);
     struct mem *mem = &c->mp->env->mem;
     struct deque *d = &c->paths->echoes;
     bool waits = false;
@@ -337,7 +339,7 @@ static void echo(struct subflow *sf, const struct pm_remote *what) {
     else if (!waits)
         mib_inc(&c->mp->env->mib, MIB_ECHO_ADD_TX_DROP);
     if (d->count)
-        say(sf, SIG_ECHO);
+        say(first ? first : sf, SIG_ECHO);
 }
 
 void conn_echo_sent(struct conn *c) {

@@ -95,9 +95,32 @@ static void receive_end(struct conn *c) {
         set_state(c, UMPTCP_CLOSING);
 }
 
+/* Another subflow can carry what is still to be sent or acknowledged, or there is nothing. */
+static bool can_do_without(const struct subflow *sf) {
+    const struct conn *c = sf->conn;
+    bool other = dsn_eq(c->snd_una, c->write_seq);
+    list_for_each (n, &c->subflows)
+        other = other || (subflow_of(n) != sf && subflow_usable(subflow_of(n)));
+    return other;
+}
+
+/* Subflows whose direction the peer ended, without an end of its data. The last one that works stays half open until
+ * our data is acknowledged (RFC 8684 3.3.3). */
+static void end_half_open(struct conn *c) {
+    list_for_each_safe (n, &c->subflows) {
+        struct subflow *sf = subflow_of(n);
+        if (sf->state == SF_ACTIVE && sf->tcb.state == UMPTCP_CLOSE_WAIT && can_do_without(sf))
+            subflow_close(sf);
+    }
+}
+
 void close_advance(struct conn *c) {
     const bool early = conn_is_fast(c) && c->mode == MP_OFF; /* its FIN need not wait for the third ACK */
     if (c->state == UMPTCP_CLOSED || (in_handshake(c) && !early))
+        return;
+    if (conn_is_mptcp(c) && !c->fin_rcvd)
+        end_half_open(c);
+    if (c->state == UMPTCP_CLOSED)
         return;
     send_end(c);
     bool got_end = c->fin_rcvd && dsn_eq(c->rcv_nxt, c->fin_dsn);
@@ -238,9 +261,10 @@ void close_fin_rcvd(struct subflow *sf, bool bare) {
         fallback_unmapped(sf, ssn, true);
     else if (bare && c->state != UMPTCP_CLOSED && !c->fin_rcvd && fallback_possible(c))
         subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);
-    else if (!c->fin_rcvd)
+    else if (!c->fin_rcvd && can_do_without(sf))
         subflow_close(sf);
-    /* Else it has said everything, and ends its direction of each subflow: ours goes on until finish_in_order(). */
+    /* Else it has said everything, and ends its direction of each subflow: ours goes on until finish_in_order(). Or it
+     * is the last one, and needed until end_half_open(). */
 }
 
 /* One that was up; attempts to open another do not keep a connection alive. */

@@ -335,6 +335,25 @@ static void test_fin_of_a_subflow(void **state) { /* M-CLS-01, M-DSS-08, M-SEM-0
     mlab_free(l);
 }
 
+static void test_fin_of_the_last_subflow(void **state) { /* M-CLS-09: it is needed as long as data is on its way */
+    struct mlab *l = talked(NULL);
+    (void)state;
+    mlab_send(l, 100);
+    mlab_want(l, 1, "P. 6(100) ack 6 dss ack 6 map 6:6+100");
+    mlab_send(l, 50); /* waits for that (Nagle) */
+    mlab_in(l, 1, "F. 6(0) ack 6 dss ack 6");
+    mlab_want(l, 1, ". 106(0) ack 7 dss ack 6");
+    mlab_want_none(l);
+    mlab_in(l, 1, ". 7(0) ack 106 dss ack 106");
+    mlab_want(l, 1, "P. 106(50) ack 7 dss ack 6 map 106:106+50");
+    mlab_want_none(l);
+    mlab_in(l, 1, ". 7(0) ack 156 dss ack 156");
+    mlab_want(l, 1, "F. 156(0) ack 7 dss ack 6");
+    assert_int_equal(state_of(l), UMPTCP_ESTABLISHED); /* another subflow may come */
+    assert_int_equal(mlab_info(l).bytes_acked, 155);
+    mlab_free(l);
+}
+
 static void test_unacknowledged_data_moves_with_a_fin(void **state) { /* M-CLS-09 */
     struct mlab *l = two(NULL);
     (void)state;
@@ -703,6 +722,7 @@ int main(void) {
         cmocka_unit_test(test_no_end_without_acknowledgment_of_data),
         cmocka_unit_test(test_orphan_is_bounded),
         cmocka_unit_test(test_fin_of_a_subflow),
+        cmocka_unit_test(test_fin_of_the_last_subflow),
         cmocka_unit_test(test_unacknowledged_data_moves_with_a_fin),
         cmocka_unit_test(test_revived),
         cmocka_unit_test(test_not_revived),

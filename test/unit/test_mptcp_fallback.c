@@ -485,6 +485,30 @@ static void test_stripped_in_mid_stream(void **state) {
     mlab_free(l);
 }
 
+/* M-FBK-10: each side speaks when it has heard the other, in small words. The one answer that has to wait until it is
+ * certain that no mapping comes does not wait longer than the patience; from there on it is plain TCP at full speed. */
+static void test_requests_and_responses_go_on(void **state) {
+    struct mlab *l = talked(&server);
+    char text[40];
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        mlab_send(l, 5);
+        mlab_skip(l);
+        snprintf(text, sizeof text, "P. %d(5) ack %d", 6 + 5 * i, 11 + 5 * i);
+        mlab_in(l, 1, text);
+        mlab_skip(l);
+        if (i == 0) {
+            mlab_recv(l, 0);
+            mlab_wait(l, MSEC(200));
+            mlab_skip(l);
+            assert_false(mlab_info(l).is_mptcp);
+        }
+        mlab_recv(l, 5);
+    }
+    assert_int_equal(mlab_info(l).bytes_acked, 25);
+    mlab_free(l);
+}
+
 static void test_fin_waits_with_unmapped_data(void **state) { /* the end comes before the decision */
     struct mlab *l = talked(&server);
     (void)state;
@@ -575,6 +599,7 @@ int main(void) {
         cmocka_unit_test(test_acknowledgments_lose_their_options),
         cmocka_unit_test(test_late_data_ack_after_a_bare_one),
         cmocka_unit_test(test_stripped_in_mid_stream),
+        cmocka_unit_test(test_requests_and_responses_go_on),
         cmocka_unit_test(test_fin_waits_with_unmapped_data),
         cmocka_unit_test(test_longer_payload),
         cmocka_unit_test(test_after_reinjection),
