@@ -23,7 +23,7 @@ MUTANTS = (
            ": dsn_add(c->rcv_nxt, c->eof && !c->eof_apart);",
            ": dsn_add(c->rcv_nxt, (uint64_t)(c->eof && !c->eof_apart) - 1);", "dack", ("M-DAK-01",)),
     Mutant("add-addr-no-echo", "an announced address is not echoed", "src/mptcp/address.c",
-           "        say(sf, SIG_ECHO);\n}\n\nvoid conn_echo_sent", "        (void)sf;\n}\n\nvoid conn_echo_sent",
+           "        say(first ? first : sf, SIG_ECHO);\n}\n\nvoid conn_echo_sent", "        (void)first;\n}\n\nvoid conn_echo_sent",
            "no packet came|add_address|echo", ("M-ADD-12",)),
     Mutant("window-scale", "the window is advertised without regard to the scale", "src/tcp/output.c",
            "const uint8_t shift = plan->kind == TCP_PLAN_SYN ? 0 : t->rcv_wscale;", "const uint8_t shift = 0;", "win is",
@@ -249,7 +249,7 @@ MUTANTS = (
            "bool got_end = c->fin_rcvd;", rows=("M-CLS-06",)),
     Mutant("subflow-fin-ends-all", "the FIN of a subflow ends the stream", "src/mptcp/close.c",
            "        subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);\n"
-           "    else if (!c->fin_rcvd)\n"
+           "    else if (!c->fin_rcvd && can_do_without(sf))\n"
            "        subflow_close(sf);",
            "        subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);\n"
            "    else if (!c->fin_rcvd)\n"
