@@ -36,6 +36,12 @@ static void say(struct subflow *sf, uint16_t signal) {
     conn_ready(sf->conn);
 }
 
+/* Nobody says it any more. */
+static void unsay(struct conn *c, uint16_t signal) {
+    list_for_each (n, &c->subflows)
+        subflow_of(n)->signals &= (uint16_t)~signal;
+}
+
 /* RFC 8684 3.4.1 leaves the interval open; Linux's: the longest RTO of the subflows, doubled each time. */
 static void schedule_announcement(const struct conn *c, struct announcement *a) {
     const struct umptcp_config *cfg = &c->mp->env->cfg;
@@ -108,8 +114,7 @@ static void announcement_stop(struct conn *c, uint8_t id) {
     if (!c->paths->add.active || c->paths->add.id != id)
         return;
     c->paths->add.active = false;
-    list_for_each (n, &c->subflows)
-        subflow_of(n)->signals &= (uint16_t)~SIG_ADD_ADDR;
+    unsay(c, SIG_ADD_ADDR);
     announce_next(c);
 }
 
@@ -137,8 +142,7 @@ static void withdrawals_end(struct conn *c) {
     c->paths->remove_said = false;
     c->paths->nremove = 0;
     c->paths->remove_at = UMPTCP_NEVER;
-    list_for_each (n, &c->subflows)
-        subflow_of(n)->signals &= (uint16_t)~SIG_REMOVE_ADDR;
+    unsay(c, SIG_REMOVE_ADDR);
 }
 
 void conn_withdraw_not(struct conn *c, uint8_t id) {
@@ -345,7 +349,9 @@ static void echo(struct subflow *sf, const struct pm_remote *what) {
 void conn_echo_sent(struct conn *c) {
     struct subflow *sf = signal_carrier(c, 0, true);
     deque_pop_front(&c->paths->echoes, &c->mp->env->mem);
-    if (c->paths->echoes.count && sf)
+    if (!c->paths->echoes.count)
+        unsay(c, SIG_ECHO); /* asked for on another subflow, too */
+    else if (sf)
         say(sf, SIG_ECHO);
 }
 

@@ -241,6 +241,7 @@ struct conn_fastopen {
     bool option;                   /* it does go */
     uint32_t third;                /* client: bytes that go with the third ACK: the SYN did not bring them over */
     bool taken;                    /* server: the SYN's data was taken, and bytes move before the third ACK */
+    bool reset;                    /* server: a RST came instead of that */
     uint32_t room;                 /* client: bytes that the first SYN may take along */
     uint64_t listener;             /* server: that counts it */
 };

@@ -220,6 +220,8 @@ static void reset_input(struct subflow *sf, const struct seg *seg) {
     struct env *env = c->mp->env;
     const struct mpopt *rst = mpopts_find(&seg->mp, MP_TCPRST);
     const struct mpopt *fast = mpopts_find(&seg->mp, MP_FASTCLOSE);
+    if (c->fast)
+        c->fast->reset = true;
     if (mpopts_find(&seg->mp, MP_FAIL)) /* from where on does not matter: all of it goes to other subflows */
         mib_inc(&env->mib, MIB_MP_FAIL_RX);
     if (rst) {

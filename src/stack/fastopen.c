@@ -9,14 +9,23 @@ static const struct fastopen_keys *keys_of(const struct umptcp *s, const struct 
     return l->keys.n ? &l->keys : &s->mp.fastopen.keys;
 }
 
+/* Those that a RST ended lately count like those in handshake: RSTs of hosts whose addresses a flood of SYNs abuses
+ * must not make room for more of it (5.1). */
+static uint32_t fast_pending(struct umptcp *s, struct listener *l) {
+    const utime *until;
+    while ((until = deque_front(&l->fast_resets)) && !time_before(s->env.now, *until))
+        deque_pop_front(&l->fast_resets, &s->env.mem);
+    return l->fast + l->fast_resets.count;
+}
+
 /* One more may begin before its handshake is over (5.1). */
-static bool fast_room(struct umptcp *s, const struct listener *l) {
+static bool fast_room(struct umptcp *s, struct listener *l) {
     int64_t most = sockopt_of_listener(l, UMPTCP_OPT_FASTOPEN);
     if (!most && s->env.cfg.fastopen & UMPTCP_FASTOPEN_LISTENERS)
         most = l->backlog;
     if (!(s->env.cfg.fastopen & UMPTCP_FASTOPEN_SERVER) || !most)
         return false;
-    if (l->fast < most)
+    if (fast_pending(s, l) < most)
         return true;
     mib_inc(&s->env.mib, MIB_TFO_LISTEN_OVERFLOW);
     return false;
@@ -28,7 +37,7 @@ struct fast_verdict {
     struct fastopen_cookie cookie;
 };
 
-static struct fast_verdict fast_judge(struct umptcp *s, const struct listener *l, const struct seg *syn) {
+static struct fast_verdict fast_judge(struct umptcp *s, struct listener *l, const struct seg *syn) {
     struct mib_table *mib = &s->env.mib;
     const struct fastopen_cookie *theirs = &syn->opt.fastopen;
     const struct fastopen_keys *keys = keys_of(s, l);
@@ -72,8 +81,12 @@ void listener_fast_over(struct umptcp *s, struct conn *c) {
     if (!c->server || !c->fast || c->state == UMPTCP_SYN_RCVD)
         return;
     struct listener *l = handle_get(&s->handles, (umptcp_sock){c->fast->listener}, HANDLE_LISTENER);
-    if (l && c->fast->taken)
+    if (l && c->fast->taken) {
         l->fast--;
+        utime *until = c->fast->reset ? deque_push(&l->fast_resets, &s->env.mem) : NULL;
+        if (until)
+            *until = time_add(s->env.now, FAST_RESET_LIFE);
+    }
     conn_fast_free(c);
 }
 

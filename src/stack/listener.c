@@ -71,6 +71,7 @@ static struct listener *listener_new(struct umptcp *s, const struct umptcp_liste
         l->opts[UMPTCP_OPT_FASTOPEN] = what->fastopen;
         l->opts_set |= 1u << UMPTCP_OPT_FASTOPEN;
     }
+    deque_init(&l->fast_resets, sizeof(utime));
     l->backlog = backlog ? backlog : 1;
     l->cookie_at = UMPTCP_NEVER;
     l->queue = mem_alloc(mem, l->backlog * sizeof *l->queue);
@@ -116,6 +117,7 @@ void listener_free(struct umptcp *s, struct listener *l) {
     assert(!l->pending && !l->count);
     tell(s, l, UMPTCP_PM_LISTENER_CLOSED);
     hash_table_remove(&s->listeners, &l->node);
+    deque_free(&l->fast_resets, mem);
     mem_free(mem, l->queue, l->backlog * sizeof *l->queue);
     mem_free(mem, l, sizeof *l);
 }

@@ -26,6 +26,9 @@ enum stack_limit {
     CHUNKS_KEPT = 512, /* free chunks of buffers for the next connection: 8 MB, what stays in a cache */
 };
 
+/* How long a handshake with Fast Open that a RST ended still counts as one (RFC 7413 5.1); Linux's. */
+#define FAST_RESET_LIFE SEC(60)
+
 /* Kinds of timers that belong to the stack itself. */
 enum stack_timer_kind { TIMER_FRAGS = TIMER_MPTCP_COUNT, TIMER_KINDS };
 
@@ -44,6 +47,7 @@ struct listener {
     uint32_t head, count;
     const struct pm_ops *pm;   /* of its connections; NULL: as configured */
     uint32_t fast;             /* connections that Fast Open began, in handshake */
+    struct deque fast_resets;  /* utime: when such a one stops to count that a RST ended */
     struct fastopen_keys keys; /* none: the stack's */
     uint16_t opts_set;         /* bit per option that was set: */
     int64_t opts[OPT_COUNT];   /* its connections begin with these */

@@ -155,7 +155,7 @@ static void take_events(struct mlab *l) {
 static void settle(struct mlab *l) {
     struct umptcp_out out;
     take_events(l);
-    while (umptcp_output(l->s, &out, l->now))
+    while (!l->busy && umptcp_output(l->s, &out, l->now))
         take_packet(l, &out);
     take_events(l);
     const char *why = umptcp_check(l->s);

@@ -70,6 +70,7 @@ struct mlab {
     utime now;
     umptcp_sock listener, sock;
     bool server, v6;
+    bool busy;      /* the caller takes packets in, and none out: set by tests that want several to come at once */
     bool csum;      /* DSS checksums are in use */
     bool peer_csum; /* the peer asked for them */
     bool peer_deny0;

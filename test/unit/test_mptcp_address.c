@@ -230,6 +230,24 @@ static void test_not_accepted(void **state) { /* M-ADD-05: echoed and remembered
     mlab_free(l);
 }
 
+/* M-ADD-17: said twice, on two subflows, before we can answer: one echo is enough, and no other option suffers. */
+static void test_announced_on_two_subflows(void **state) {
+    struct mlab *l = mlab_new_full(&server);
+    (void)state;
+    mlab_join_in(l, 2, 2, 7);
+    mlab_skip(l);
+    l->busy = true;
+    mlab_in(l, 1, ". 1(0) ack 1 add 5 10.0.3.2");
+    mlab_in(l, 2, ". 1(0) ack 1 add 5 10.0.3.2");
+    l->busy = false;
+    mlab_wait(l, MSEC(1));
+    mlab_want(l, 1, ". 1(0) ack 1 echo 5 10.0.3.2");
+    mlab_want_none(l);
+    assert_int_equal(mlab_mib(l, MIB_ECHO_ADD_TX), 1);
+    assert_int_equal(mlab_mib(l, MIB_ECHO_ADD_TX_DROP), 0);
+    mlab_free(l);
+}
+
 static void test_other_port(void **state) { /* M-ADD-19, -20: the same address at another port */
     struct mlab *l = mlab_new_full(&accepting);
     (void)state;
@@ -639,6 +657,7 @@ int main(void) {
         cmocka_unit_test(test_wrong_hmac),
         cmocka_unit_test(test_out_of_window),
         cmocka_unit_test(test_accepted),
+        cmocka_unit_test(test_announced_on_two_subflows),
         cmocka_unit_test(test_not_accepted),
         cmocka_unit_test(test_other_port),
         cmocka_unit_test(test_id_with_another_address),
