@@ -389,7 +389,7 @@ static void path_call(struct world *w, struct input *in) {
         (void)umptcp_endpoint_del(w->s, id, w->now);
         break;
     case 2:
-        (void)umptcp_endpoint_set_backup(w->s, id, how & 1, w->now);
+        (void)umptcp_endpoint_set_flags(w->s, id, how & 1 ? UMPTCP_EP_BACKUP : 0, w->now);
         break;
     case 3:
         (void)umptcp_limits_set(w->s, how & 7, how >> 4 & 7);

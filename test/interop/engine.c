@@ -249,7 +249,8 @@ static void do_endpoint(char **w) {
 static void do_endpoint_del(char **w) { answer(umptcp_endpoint_del(engine.stack, (uint8_t)number_of(w[1]), now())); }
 
 static void do_endpoint_backup(char **w) {
-    answer(umptcp_endpoint_set_backup(engine.stack, (uint8_t)number_of(w[1]), number_of(w[2]) != 0, now()));
+    answer(umptcp_endpoint_set_flags(engine.stack, (uint8_t)number_of(w[1]), number_of(w[2]) ? UMPTCP_EP_BACKUP : 0,
+                                     now()));
 }
 
 static void do_limits(char **w) {

@@ -77,7 +77,8 @@ static void test_duplicate_acks_counted(void **state) { /* M-MBX-54 */
                             .box = {box, box, box, box}, .paths = 4, .v6 = v6, .announce = true, .idle_box = true});
         boxlab_is_mptcp(&l, 4);
         for (int round = 0; round < 6; round++) {
-            assert_int_equal(umptcp_endpoint_set_backup(l.w.host[SERVER].s, 1, round % 2 == 0, l.w.now), 0);
+            assert_int_equal(
+                umptcp_endpoint_set_flags(l.w.host[SERVER].s, 1, round % 2 ? 0 : UMPTCP_EP_BACKUP, l.w.now), 0);
             boxlab_wait(&l, 50 * MS);
         }
         assert_int_equal(umptcp_endpoint_del(l.w.host[SERVER].s, 2, l.w.now), 0);
