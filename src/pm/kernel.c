@@ -242,10 +242,18 @@ static void create(struct run *r, uint8_t remote_id, const struct umptcp_sockadd
     }
 }
 
-static void work(struct run *r) {
+/* A server began with the first announcement when it had both keys; the next waits for that one's echo. */
+static bool has_begun(const struct run *r) {
+    for (uint8_t i = 0; i < r->k->nused; i++)
+        if (r->k->used[i].how & USE_ANNOUNCED)
+            return true;
+    return false;
+}
+
+static void work(struct run *r, enum pm_event_type why) {
     const struct pm_endpoint *next;
     account_initial(r);
-    next = to_announce(r);
+    next = why == PM_ESTABLISHED && has_begun(r) ? NULL : to_announce(r);
     if (next && r->view->announce_pending)
         return; /* one at a time; when it left, its echo or its end brings us back */
     if (next)
@@ -403,7 +411,7 @@ static void endpoint_changed(struct run *r, const struct pm_event *ev) {
     if (e)
         set_backup(r, wire, e->flags & UMPTCP_EP_BACKUP);
     retry_source(r, wire);
-    work(r);
+    work(r, ev->type);
 }
 
 /* Its subflows are made anew, as its flags are now. The first one is not its own. */
@@ -416,7 +424,7 @@ static void endpoint_remeshed(struct run *r, const struct pm_event *ev) {
     retries_forget(r->k, RETRY_LOCAL, wire);
     if (wire)
         used_remove(r->k, e->id);
-    work(r);
+    work(r, ev->type);
 }
 
 /* An event may have been lost when there was no memory: endpoints that are gone are not used. */
@@ -443,7 +451,7 @@ static void subflow_up(struct run *r, const struct pm_event *ev) {
     retry_subflow_up(r, ev);
     if (!ev->initiated && full(r))
         r->k->latches |= LATCH_NO_JOINS;
-    work(r);
+    work(r, ev->type);
 }
 
 static void subflow_down(struct run *r, const struct pm_event *ev) {
@@ -452,7 +460,7 @@ static void subflow_down(struct run *r, const struct pm_event *ev) {
     if (!full(r))
         r->k->latches &= (uint8_t)~LATCH_NO_JOINS;
     retry_subflow_down(r, ev);
-    work(r);
+    work(r, ev->type);
 }
 
 /* ---- The plug-in ------------------------------------------------------------------------------------------------- */
@@ -474,7 +482,7 @@ static void dispatch(struct run *r, const struct pm_event *ev) {
     case PM_ANNOUNCE_ECHOED:
     case PM_ANNOUNCE_FAILED:
     case PM_ENDPOINT_ADDED:
-        work(r);
+        work(r, ev->type);
         break;
     case PM_SUBFLOW_UP:
         subflow_up(r, ev);

@@ -381,6 +381,14 @@ static void test_one_at_a_time(void **state) { /* M-ADD-01 */
     EXPECT(&w, "announce 3, join 2>0", .type = PM_ANNOUNCE_FAILED, .local_id = 9);
     w.view.announce_pending = false; /* it left; who answers first decides */
     EXPECT_EVENT(&w, "announce 4", up(&w, 2));
+    /* A server begins before it is fully established, which does not bring the next one. */
+    world_init(&w, false);
+    add(&w.table, "10.0.3.1", 0, 3, UMPTCP_EP_SIGNAL);
+    add(&w.table, "10.0.4.1", 0, 4, UMPTCP_EP_SIGNAL);
+    EXPECT(&w, "announce 3", .type = PM_CONNECTED);
+    w.view.announce_pending = false;
+    EXPECT(&w, "", .type = PM_ESTABLISHED);
+    EXPECT(&w, "announce 4", .type = PM_ANNOUNCE_ECHOED, .local_id = 3);
 }
 
 /* Limits that refused once refuse on, until a subflow or an address goes. */
