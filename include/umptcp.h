@@ -319,7 +319,8 @@ struct umptcp_listen {
     bool tcp_only;
     uint32_t fastopen; /* connections that Fast Open (RFC 7413) may begin before their handshake is over; 0: none. Such
                           a one can be accepted, read and written at once. Its first bytes may be a copy of a SYN that
-                          came before: only for requests that can be made twice */
+                          came before: only for requests that can be made twice. One that a RST ended counts for a
+                          minute more */
 };
 
 /* Returns 0, or -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (port 0), -ENOMEM. */

@@ -335,7 +335,6 @@ enum drop conn_accept_join(struct conn *c, const struct path *path, const struct
     struct subflow *sf = refuses_joins(c, reason) ? NULL : join_new(c, path, &j, reason);
     if (!sf)
         return DROP_MP_JOIN_REFUSED;
-    conn_withdraw_not(c, j.local_id);
     sf->local_nonce = rng_u32(&c->mp->env->rng);
     tcp_open(&sf->tcb, syn);
     return DROP_NONE;
@@ -361,7 +360,6 @@ struct subflow *conn_answer_join(struct conn *c, const struct path *path, const 
         subflow_free(sf);
         return NULL;
     }
-    conn_withdraw_not(c, j.local_id);
     sf->local_nonce = cookie_nonce(cs, &path->flow, &ck, j.remote_nonce);
     cookie_open(&sf->tcb, syn, &ck);
     c->subflow_counter--; /* it is not to be known by a number */
@@ -527,6 +525,7 @@ static bool join_ack(struct subflow *sf, const struct seg *seg, enum drop *drop)
     }
     if (sf->flow.local.port != c->name.local.port)
         mib_inc(&env->mib, MIB_MPJ_PORT_ACK_RX);
+    conn_withdraw_not(c, sf->local_id);
     conn_observe_remote(c, sf->remote_id, &sf->flow.remote.addr);
     mib_inc(&env->mib, MIB_MPJ_ACK_RX);
     conn_fully_established(c);

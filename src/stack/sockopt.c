@@ -207,7 +207,7 @@ int umptcp_set_path_manager(struct umptcp *s, umptcp_sock sock, const char *name
         return -EBADF;
     if (!ops)
         return -ENOENT;
-    if (c && c->paths)
+    if (c && (c->paths || (c->state != UMPTCP_SYN_SENT && c->state != UMPTCP_SYN_RCVD)))
         return -EISCONN;
     *(c ? &c->pm : &l->pm) = ops;
     return 0;

@@ -377,6 +377,24 @@ static void test_withdrawn_while_announced(void **state) { /* no more retransmis
     mlab_free(l);
 }
 
+/* M-REM-01: a join that proves nothing keeps no withdrawal from being said. */
+static void test_withdrawn_while_somebody_joins(void **state) {
+    struct mlab *l = talked(&server);
+    (void)state;
+    int id = endpoint(l, "10.0.2.1", 0, UMPTCP_EP_SIGNAL);
+    mlab_wait(l, MSEC(1));
+    mlab_skip(l);
+    mlab_in(l, 1, ". 6(0) ack 6 echo 1 10.0.2.1");
+    l->busy = true;
+    assert_int_equal(umptcp_endpoint_del(l->s, (uint8_t)id, l->now), 0);
+    mlab_path(l, 2, 2);
+    mlab_in(l, 2, "S 0(0) mss 1024 sackok mpj id 7");
+    l->busy = false;
+    mlab_wait(l, MSEC(1));
+    mlab_want(l, 1, ". 6(0) ack 6 dss ack 6 remove 1");
+    mlab_free(l);
+}
+
 static void test_address_of_a_subflow_goes(void **state) { /* M-REM-01, -08, M-REM-10: on another one */
     struct mlab *l = talked(NULL);
     struct umptcp_addr gone;
@@ -667,6 +685,7 @@ int main(void) {
         cmocka_unit_test(test_join_to_another_family),
         cmocka_unit_test(test_we_withdraw),
         cmocka_unit_test(test_withdrawn_while_announced),
+        cmocka_unit_test(test_withdrawn_while_somebody_joins),
         cmocka_unit_test(test_address_of_a_subflow_goes),
         cmocka_unit_test(test_removed_but_alive),
         cmocka_unit_test(test_removed_and_silent),

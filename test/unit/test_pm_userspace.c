@@ -331,6 +331,10 @@ static void test_who_is_managed(void **state) {
     assert_int_equal(umptcp_pm_create(p.w.host[CLIENT], info.token_local, &from, &to, p.w.now), -EINVAL);
     expect_error(&p, CLIENT, "userspace PM not selected");
     assert_int_equal(umptcp_set_path_manager(p.w.host[CLIENT], sock, "userspace"), -EISCONN);
+    const struct umptcp_connect plain = {.remote = test_at("10.0.1.2", 80), .tcp_only = true};
+    assert_int_equal(umptcp_connect(p.w.host[CLIENT], &plain, &sock, p.w.now), 0);
+    test_await(&p.w, CLIENT, sock, UMPTCP_EV_CONNECTED, SEC(1));
+    assert_int_equal(umptcp_set_path_manager(p.w.host[CLIENT], sock, "userspace"), -EISCONN);
     sock = test_connect(&p.w, "10.0.1.2", 80);
     assert_int_equal(umptcp_set_path_manager(p.w.host[CLIENT], sock, "userspace"), 0);
     assert_int_equal(umptcp_set_path_manager(p.w.host[CLIENT], sock, "nobody"), -ENOENT);
@@ -344,8 +348,8 @@ static void test_who_is_managed(void **state) {
     sock = test_connect(&p.w, "10.0.1.2", 80);
     test_await(&p.w, CLIENT, sock, UMPTCP_EV_CONNECTED, SEC(1));
     test_run(&p.w, MSEC(50));
-    const char *want[] = {"userspace", "userspace", "userspace", "kernel"};
-    for (int i = 0; i < 4; i++) {
+    const char *want[] = {"userspace", "userspace", "userspace", "userspace", "kernel"};
+    for (int i = 0; i < 5; i++) {
         assert_int_equal(umptcp_accept(p.w.host[SERVER], p.listener, &sock), 0);
         assert_string_equal(test_info(&p.w, SERVER, sock).path_manager, want[i]);
     }
