@@ -110,6 +110,8 @@ void tcb_enter_time_wait(struct tcb *t) {
     t->probe_pending = false;
     tx_destroy(t); /* whatever comes late: there is nothing more to send */
     tcb_cancel_due(t);
+    if (t->ack_need == TCP_ACK_DELAYED)
+        t->ack_need = TCP_ACK_NOW; /* nothing else is due from now on */
     tcb_set_due(t, &t->due.life, time_add(env->now, env->cfg.time_wait));
 }
 

@@ -180,6 +180,9 @@ static void start(struct peers *x, uint8_t flags) {
         cfg.checksum_enabled = flags & 1;
         cfg.sack = !(flags & 2);
         cfg.timestamps = !(flags & 4);
+        cfg.fastopen = flags & 128 ? UMPTCP_FASTOPEN_CLIENT | UMPTCP_FASTOPEN_SERVER |
+                                         UMPTCP_FASTOPEN_CLIENT_NO_COOKIE | UMPTCP_FASTOPEN_SERVER_NO_COOKIE
+                                   : 0;
         x->s[h] = umptcp_new(&cfg, x->now);
         for (int i = 0; i < 2; i++) {
             struct umptcp_netif_config nc = {"wire", 1500, UMPTCP_IF_CSUM | (flags & 8 ? UMPTCP_IF_TSO4 : 0u)};
@@ -193,10 +196,11 @@ static void start(struct peers *x, uint8_t flags) {
                         &(struct umptcp_endpoint){.flags = flags & 16 ? UMPTCP_EP_SIGNAL : UMPTCP_EP_SUBFLOW,
                                                   .addr = addr(own[flags >> 4 & 1][1], 0)},
                         x->now);
-    umptcp_listen(x->s[1], &(struct umptcp_listen){.local.port = PORT, .backlog = 4, .tcp_only = flags & 32},
-                  &x->listener);
-    umptcp_connect(x->s[0], &(struct umptcp_connect){.remote = addr("10.0.0.2", PORT), .tcp_only = flags & 64},
-                   &x->sock[0], x->now);
+    const struct umptcp_listen listen = {.local.port = PORT, .backlog = 4, .tcp_only = flags & 32, .fastopen = 1};
+    const struct umptcp_connect to = {
+        .remote = addr("10.0.0.2", PORT), .tcp_only = flags & 64, .fastopen = flags & 128};
+    umptcp_listen(x->s[1], &listen, &x->listener);
+    umptcp_connect(x->s[0], &to, &x->sock[0], x->now);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

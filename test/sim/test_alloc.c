@@ -122,6 +122,7 @@ static const char *run(uint64_t seed) {
     uint64_t rng = seed * 3;
     sum.runs++;
     scenario(&cfg, seed, &rng);
+    transfer_fastopen(&t, &cfg, seed % 4 == 0);
     world_init(&w, &cfg);
     links(&w, &rng);
     transfer_start(&t, &w, seed, sim_below(&rng, 200000), sim_below(&rng, 200000), 1 + sim_below(&rng, 20000));

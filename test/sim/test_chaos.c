@@ -104,10 +104,17 @@ struct target { /* chosen for an action */
 };
 
 static void do_connect(struct chaos *x, const struct target *t) {
-    const struct umptcp_connect c = {.remote = world_addr(&x->w, SERVER, t->path, PORT), .tcp_only = one_in(x, 8)};
+    const struct umptcp_connect c = {.remote = world_addr(&x->w, SERVER, t->path, PORT),
+                                     .tcp_only = one_in(x, 8),
+                                     .fastopen = one_in(x, 2),
+                                     .fastopen_no_cookie = one_in(x, 4)};
     uint32_t *n = &x->nsocks[CLIENT];
-    if (*n < CLIENTS_MAX && umptcp_connect(x->w.host[CLIENT].s, &c, &x->sock[CLIENT][*n], x->w.now) == 0)
-        ++*n;
+    struct umptcp *s = x->w.host[CLIENT].s;
+    if (*n == CLIENTS_MAX || umptcp_connect(s, &c, &x->sock[CLIENT][*n], x->w.now))
+        return;
+    if (c.fastopen)
+        umptcp_send(s, x->sock[CLIENT][*n], buffer, 1 + below(x, 3000), x->w.now);
+    ++*n;
 }
 
 static void do_accept(struct chaos *x, const struct target *t) {
@@ -296,13 +303,25 @@ static void config_random(struct chaos *x, struct umptcp_config *c) {
     c->mem_limit = one_in(x, 4) ? 500000 : 0;
     c->syncookies = (uint8_t)below(x, 3);
     c->abort_on_overflow = one_in(x, 4);
+    c->fastopen = UMPTCP_FASTOPEN_CLIENT | UMPTCP_FASTOPEN_SERVER;
+    c->fastopen |= one_in(x, 3) ? UMPTCP_FASTOPEN_SERVER_NO_COOKIE : 0;
+    c->fastopen |= one_in(x, 4) ? UMPTCP_FASTOPEN_LISTENERS : 0;
+    c->fastopen_blackhole_timeout = one_in(x, 2) * S;
+    c->fastclose_ack = one_in(x, 3);
+    c->reannounce = one_in(x, 2);
+    c->remove_addr_probe = one_in(x, 2);
+    c->join_any_port = one_in(x, 2);
+    c->bound_only = one_in(x, 4);
+    c->signal_repeats = (uint8_t)below(x, 3);
+    c->join_delay = one_in(x, 3) * 50 * MS;
 }
 
 static void chaos_init(struct chaos *x, uint64_t seed) {
-    const struct umptcp_listen l = {.local.port = PORT, .backlog = 16};
     struct world_config cfg;
     memset(x, 0, sizeof *x);
     x->rng = ~seed;
+    const struct umptcp_listen l = {
+        .local.port = PORT, .backlog = one_in(x, 3) ? 2 : 16, .fastopen = one_in(x, 3) ? 0 : 1 + below(x, 4)};
     world_config_init(&cfg, seed, 1 + (int)below(x, WORLD_PATHS_MAX));
     for (int h = 0; h < 2; h++)
         config_random(x, &cfg.host[h]);

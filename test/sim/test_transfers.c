@@ -268,6 +268,7 @@ static const char *run(uint64_t seed) {
     static struct transfer t;
     uint64_t rng = ~seed;
     scenario_init(&sc, seed);
+    transfer_fastopen(&t, &sc.world, seed % 4 == 0);
     sc.world.pcap = getenv("UMPTCP_PCAP");
     world_init(&w, &sc.world);
     all_back(&w, &sc);

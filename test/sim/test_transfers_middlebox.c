@@ -212,6 +212,7 @@ static const char *run(uint64_t seed) {
     static struct transfer t;
     scenario_init(&sc, seed);
     sc.world.pcap = getenv("UMPTCP_PCAP");
+    transfer_fastopen(&t, &sc.world, seed % 4 == 0);
     world_init(&w, &sc.world);
     for (int i = 0; i < w.paths; i++)
         for (int h = 0; h < 2; h++)

@@ -45,12 +45,21 @@ static void on_event(struct world *w, int host, const struct umptcp_event *ev) {
     }
 }
 
+void transfer_fastopen(struct transfer *t, struct world_config *cfg, bool on) {
+    t->fastopen = on;
+    if (!on)
+        return;
+    cfg->host[CLIENT].fastopen = UMPTCP_FASTOPEN_CLIENT | UMPTCP_FASTOPEN_CLIENT_NO_COOKIE;
+    cfg->host[SERVER].fastopen = UMPTCP_FASTOPEN_SERVER | UMPTCP_FASTOPEN_SERVER_NO_COOKIE | UMPTCP_FASTOPEN_LISTENERS;
+}
+
 void transfer_start(struct transfer *t, struct world *w, uint64_t seed, uint64_t to_server, uint64_t to_client,
                     uint32_t piece) {
     struct transfer said = *t;
     memset(t, 0, sizeof *t);
     memcpy(t->tcp_only, said.tcp_only, sizeof said.tcp_only);
     memcpy(t->edit, said.edit, sizeof said.edit);
+    t->fastopen = said.fastopen;
     t->open = said.open;
     t->may_differ = said.may_differ;
     t->w = w;
@@ -68,7 +77,8 @@ void transfer_start(struct transfer *t, struct world *w, uint64_t seed, uint64_t
     assert(!err);
     const struct umptcp_connect c = {.remote = world_addr(w, SERVER, 0, TRANSFER_PORT),
                                      .local = world_addr(w, CLIENT, 0, 0),
-                                     .tcp_only = t->tcp_only[CLIENT]};
+                                     .tcp_only = t->tcp_only[CLIENT],
+                                     .fastopen = t->fastopen};
     err = umptcp_connect(w->host[CLIENT].s, &c, &t->end[CLIENT].sock, w->now);
     assert(!err);
     (void)err;

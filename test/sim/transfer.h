@@ -31,6 +31,7 @@ struct transfer {
     uint32_t piece; /* largest write and read */
     bool tcp_only[2];
     /* What the caller sets beforehand, as tcp_only: transfer_start() leaves it. */
+    bool fastopen;                /* bytes go with the SYN: transfer_fastopen() */
     bool open;                    /* no direction ends yet, though all was sent */
     struct transfer_edit edit[2]; /* by direction, 0: to the server */
     uint32_t may_differ;          /* so many bytes */
@@ -42,6 +43,8 @@ struct transfer {
     uint8_t reason[2]; /* of the last subflow that went: its MP_TCPRST */
 };
 
+/* Both hosts do Fast Open, without cookies; or not. */
+void transfer_fastopen(struct transfer *t, struct world_config *cfg, bool on);
 /* Listens and connects; `to_server` and `to_client` bytes are to go each way. */
 void transfer_start(struct transfer *t, struct world *w, uint64_t seed, uint64_t to_server, uint64_t to_client,
                     uint32_t piece);

@@ -104,6 +104,22 @@ static void test_passive_close(void **state) { /* T-FSM-23, T-ACK-08: CLOSE-WAIT
     lab_free(l);
 }
 
+/* An acknowledgment that the owner wants soon is not lost in TIME-WAIT, which has no timer for it. */
+static void test_last_wish(void **state) {
+    struct lab *l = plain();
+    (void)state;
+    lab_close(l, LAB_A);
+    lab_skip(l);
+    lab_in(l, "F. 1(0) ack 1");
+    lab_want(l, ". 2(0) ack 2");
+    tcp_ack_soon(lab_tcb(l));
+    lab_in(l, ". 2(0) ack 2");
+    assert_int_equal(state_of(l), UMPTCP_TIME_WAIT);
+    assert_null(tcp_check(lab_tcb(l)));
+    lab_want(l, ". 2(0) ack 2");
+    lab_free(l);
+}
+
 static void test_close_with_queue(void **state) { /* T-CLO-01: the FIN waits for the bytes; nothing may be added */
     struct lab *l = lab_new_established_with(&(struct lab_options){.no_ts = true}, "win 2000 mss 1000");
     (void)state;
@@ -333,21 +349,14 @@ static void test_time_wait_holds_nothing(void **state) { /* T-TMW-07 */
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_active_close),
-        cmocka_unit_test(test_fin_with_ack_of_fin),
-        cmocka_unit_test(test_simultaneous_close),
-        cmocka_unit_test(test_passive_close),
-        cmocka_unit_test(test_close_with_queue),
-        cmocka_unit_test(test_fin_again),
-        cmocka_unit_test(test_fin_out_of_order),
-        cmocka_unit_test(test_payload_after_fin),
-        cmocka_unit_test(test_abort),
-        cmocka_unit_test(test_abort_opening),
-        cmocka_unit_test(test_orphan),
-        cmocka_unit_test(test_time_wait_answers),
-        cmocka_unit_test(test_time_wait_assassination),
-        cmocka_unit_test(test_time_wait_reopen),
-        cmocka_unit_test(test_time_wait_holds_nothing),
+        cmocka_unit_test(test_active_close),       cmocka_unit_test(test_fin_with_ack_of_fin),
+        cmocka_unit_test(test_simultaneous_close), cmocka_unit_test(test_passive_close),
+        cmocka_unit_test(test_last_wish),          cmocka_unit_test(test_close_with_queue),
+        cmocka_unit_test(test_fin_again),          cmocka_unit_test(test_fin_out_of_order),
+        cmocka_unit_test(test_payload_after_fin),  cmocka_unit_test(test_abort),
+        cmocka_unit_test(test_abort_opening),      cmocka_unit_test(test_orphan),
+        cmocka_unit_test(test_time_wait_answers),  cmocka_unit_test(test_time_wait_assassination),
+        cmocka_unit_test(test_time_wait_reopen),   cmocka_unit_test(test_time_wait_holds_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
