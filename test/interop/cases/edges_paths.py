@@ -124,7 +124,7 @@ def edge_13_announced_until_echoed(bed, we_connect, size):
     bed.until_sent(not we_connect, announces, "it is announced four times", 4)
     times = [s.time for s in bed.sent(not we_connect, announces)]
     waits = [b - a for a, b in zip(times, times[1:])]
-    if not all(1.2 < b / a < 3.5 for a, b in zip(waits, waits[1:])):
+    if not 1.2 < waits[2] / waits[1] < 3.5:  # the first one follows from an RTO with few samples, which may be far off
         raise Failure(f"announced at {times}")
     bed.talk(ours, kernels)
     bed.until_counted(**({"EchoAdd": 4} if we_connect else {"EchoAddTx": 4}))
