@@ -7,6 +7,21 @@
 
 #define BIT(s) (1u << (s))
 
+/* Lets a packet go on with its options changed by `change`, which says of each whether it did. */
+static void change_each(struct box *b, const struct box_flow *f, struct packet *p,
+                        bool (*change)(const struct box *, const struct box_flow *, const struct packet *,
+                                       struct raw_option *)) {
+    struct raw_options opts;
+    bool any = false;
+    packet_options(p, &opts);
+    for (uint8_t i = 0; i < opts.n; i++)
+        any = change(b, f, p, &opts.o[i]) || any;
+    if (any && packet_set_options(p, &opts))
+        box_pass_changed(b, p);
+    else
+        box_pass(b, p);
+}
+
 /* ---- strip ------------------------------------------------------------------------------------------------------- */
 
 static void strip_input(struct box *b, struct box_flow *f, struct packet *p) {
@@ -143,23 +158,16 @@ const struct box_kind box_shuffle = {
 
 /* ---- truncate ---------------------------------------------------------------------------------------------------- */
 
-static void truncate_input(struct box *b, struct box_flow *f, struct packet *p) {
+static bool truncate_one(const struct box *b, const struct box_flow *f, const struct packet *p, struct raw_option *o) {
     (void)f;
-    struct raw_options opts;
-    bool any = false;
-    packet_options(p, &opts);
-    for (uint8_t i = 0; i < opts.n; i++) {
-        struct raw_option *o = &opts.o[i];
-        if (!box_is(o, b->set[SET_OPTION]) || o->len < 4 + b->set[SET_BY])
-            continue;
-        o->len = (uint8_t)(o->len - b->set[SET_BY]);
-        any = true;
-    }
-    if (any && packet_set_options(p, &opts))
-        box_pass_changed(b, p);
-    else
-        box_pass(b, p);
+    (void)p;
+    if (!box_is(o, b->set[SET_OPTION]) || o->len < 4 + b->set[SET_BY])
+        return false;
+    o->len = (uint8_t)(o->len - b->set[SET_BY]);
+    return true;
 }
+
+static void truncate_input(struct box *b, struct box_flow *f, struct packet *p) { change_each(b, f, p, truncate_one); }
 
 const struct box_kind box_truncate = {
     .name = "truncate",
@@ -173,22 +181,17 @@ const struct box_kind box_truncate = {
 
 enum { ADD_ADDR_SUBTYPE = 3, ADD_ADDR_V4_LAST = 5, ADD_ADDR_V6_LAST = 17, ADD_ADDR_V6_MIN = 20 };
 
-static void readdress_input(struct box *b, struct box_flow *f, struct packet *p) {
+static bool readdress_one(const struct box *b, const struct box_flow *f, const struct packet *p, struct raw_option *o) {
+    (void)b;
     (void)f;
-    struct raw_options opts;
-    bool any = false;
-    packet_options(p, &opts);
-    for (uint8_t i = 0; i < opts.n; i++) {
-        struct raw_option *o = &opts.o[i];
-        if (raw_option_subtype(o) != ADD_ADDR_SUBTYPE || o->len < ADD_ADDR_V4_LAST + 3)
-            continue;
-        o->data[o->len >= ADD_ADDR_V6_MIN && p->v6 ? ADD_ADDR_V6_LAST : ADD_ADDR_V4_LAST] ^= 0x40;
-        any = true;
-    }
-    if (any && packet_set_options(p, &opts))
-        box_pass_changed(b, p);
-    else
-        box_pass(b, p);
+    if (raw_option_subtype(o) != ADD_ADDR_SUBTYPE || o->len < ADD_ADDR_V4_LAST + 3)
+        return false;
+    o->data[o->len >= ADD_ADDR_V6_MIN && p->v6 ? ADD_ADDR_V6_LAST : ADD_ADDR_V4_LAST] ^= 0x40;
+    return true;
+}
+
+static void readdress_input(struct box *b, struct box_flow *f, struct packet *p) {
+    change_each(b, f, p, readdress_one);
 }
 
 const struct box_kind box_readdress = {
@@ -199,23 +202,16 @@ const struct box_kind box_readdress = {
 
 /* ---- clamp ------------------------------------------------------------------------------------------------------- */
 
-static void clamp_input(struct box *b, struct box_flow *f, struct packet *p) {
+static bool clamp_one(const struct box *b, const struct box_flow *f, const struct packet *p, struct raw_option *o) {
     (void)f;
-    struct raw_options opts;
-    bool any = false;
-    packet_options(p, &opts);
-    for (uint8_t i = 0; i < opts.n; i++) {
-        struct raw_option *o = &opts.o[i];
-        if (o->kind != OPT_MSS || o->len != 4 || load_be16(o->data) <= b->set[SET_SIZE])
-            continue;
-        store_be16(o->data, (uint16_t)b->set[SET_SIZE]);
-        any = true;
-    }
-    if (any && packet_set_options(p, &opts))
-        box_pass_changed(b, p);
-    else
-        box_pass(b, p);
+    (void)p;
+    if (o->kind != OPT_MSS || o->len != 4 || load_be16(o->data) <= b->set[SET_SIZE])
+        return false;
+    store_be16(o->data, (uint16_t)b->set[SET_SIZE]);
+    return true;
 }
+
+static void clamp_input(struct box *b, struct box_flow *f, struct packet *p) { change_each(b, f, p, clamp_one); }
 
 const struct box_kind box_clamp = {
     .name = "clamp",
@@ -228,25 +224,20 @@ const struct box_kind box_clamp = {
 
 /* ---- timestamps -------------------------------------------------------------------------------------------------- */
 
-static void timestamps_input(struct box *b, struct box_flow *f, struct packet *p) {
-    struct raw_options opts;
-    bool any = false;
+static bool timestamps_one(const struct box *b, const struct box_flow *f, const struct packet *p,
+                           struct raw_option *o) {
     uint32_t by = (uint32_t)b->set[SET_BY];
-    packet_options(p, &opts);
-    for (uint8_t i = 0; i < opts.n; i++) {
-        struct raw_option *o = &opts.o[i];
-        if (o->kind != OPT_TS || o->len != 10)
-            continue;
-        if (box_follows(b, f, p->dir))
-            store_be32(o->data, load_be32(o->data) + by);
-        if (box_follows(b, f, dir_back(p->dir)) && packet_flags(p) & TCP_ACK)
-            store_be32(o->data + 4, load_be32(o->data + 4) - by);
-        any = true;
-    }
-    if (any && packet_set_options(p, &opts))
-        box_pass_changed(b, p);
-    else
-        box_pass(b, p);
+    if (o->kind != OPT_TS || o->len != 10)
+        return false;
+    if (box_follows(b, f, p->dir))
+        store_be32(o->data, load_be32(o->data) + by);
+    if (box_follows(b, f, dir_back(p->dir)) && packet_flags(p) & TCP_ACK)
+        store_be32(o->data + 4, load_be32(o->data + 4) - by);
+    return true;
+}
+
+static void timestamps_input(struct box *b, struct box_flow *f, struct packet *p) {
+    change_each(b, f, p, timestamps_one);
 }
 
 const struct box_kind box_timestamps = {
