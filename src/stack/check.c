@@ -28,7 +28,7 @@ static const char *check_owner(const struct umptcp *s, const struct conn *c) {
 }
 
 static const char *check_conns(const struct umptcp *s) {
-    uint32_t conns = 0, registered = 0;
+    uint32_t conns = 0, registered = 0, half_open = 0;
     list_for_each (n, &s->mp.conns) {
         const struct conn *c = container_of(n, struct conn, node);
         const char *why = check_owner(s, c);
@@ -39,19 +39,27 @@ static const char *check_conns(const struct umptcp *s) {
         list_for_each (m, &c->subflows) {
             const struct subflow *sf = subflow_of(m);
             registered += sf->registered;
+            half_open += sf->half_open;
             if (sf->registered && subflow_find(&s->mp, &sf->flow) != sf)
                 return "a subflow is not found by its 4-tuple";
         }
     }
     if (conns != s->mp.nconns)
         return "connections are not counted right";
+    if (half_open != s->mp.half_open)
+        return "joins that proved nothing yet are not counted right";
     return registered == s->mp.flows.count ? NULL : "the table of flows holds something else than the subflows";
 }
 
 static const char *check_listener(const struct umptcp *s, const struct listener *l) {
-    uint32_t pending = 0;
-    list_for_each (n, &s->mp.conns)
-        pending += container_of(n, struct conn, node)->listener == l;
+    uint32_t pending = 0, fast = 0;
+    list_for_each (n, &s->mp.conns) {
+        const struct conn *c = container_of(n, struct conn, node);
+        pending += c->listener == l;
+        fast += c->fast && c->fast->taken && c->fast->listener == l->sock.v;
+    }
+    if (fast != l->fast)
+        return "a listener does not know how many connections Fast Open began";
     if (pending != l->pending || l->count > l->pending || l->count > l->backlog)
         return "a listener does not know how many connections it has";
     for (uint32_t i = 0; i < l->count; i++)

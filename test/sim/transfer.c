@@ -82,6 +82,8 @@ void transfer_start(struct transfer *t, struct world *w, uint64_t seed, uint64_t
     err = umptcp_connect(w->host[CLIENT].s, &c, &t->end[CLIENT].sock, w->now);
     assert(!err);
     (void)err;
+    if (t->fastopen) /* before the SYN leaves */
+        transfer_pump(t);
 }
 
 static bool end_send(struct transfer *t, int host) {
