@@ -179,12 +179,9 @@ struct conn *conn_accept_syn(struct mp *mp, const struct path *path, const struc
 
 /* The keys that belong to a cookie's handshake, in the order in which they are tried. */
 static uint64_t cookie_key(const struct cookies *cs, const struct flow *flow, const struct cookie *ck, uint32_t nth) {
-    uint8_t in[44];
+    uint8_t in[FLOW_LEN + 8];
     struct writer w = writer_of(in, sizeof in);
-    put_bytes(&w, flow->local.addr.b, sizeof flow->local.addr.b);
-    put_bytes(&w, flow->remote.addr.b, sizeof flow->remote.addr.b);
-    put_u16(&w, flow->local.port);
-    put_u16(&w, flow->remote.port);
+    put_flow(&w, flow);
     put_u32(&w, ck->isn.v);
     put_u32(&w, nth);
     assert(!w.bad && w.len == sizeof in);

@@ -13,9 +13,9 @@ void join_table_free(struct join_table *t) {
 }
 
 static uint64_t name_of(const struct join_table *t, const struct flow *flow, struct seq isn) {
-    uint8_t in[sizeof *flow + 4];
+    uint8_t in[FLOW_LEN + 4];
     struct writer w = writer_of(in, sizeof in);
-    put_bytes(&w, flow, sizeof *flow);
+    put_flow(&w, flow);
     put_u32(&w, isn.v);
     assert(!w.bad && w.len == sizeof in);
     return siphash13(&t->env->hash_key, in, sizeof in) | 1;

@@ -56,12 +56,9 @@ const uint8_t *cookie_secret(const struct cookies *cs, const struct cookie *c) {
 /* ---- The number -------------------------------------------------------------------------------------------------- */
 
 static uint32_t number_base(const struct cookies *cs, const struct flow *flow, struct seq irs, uint64_t minute) {
-    uint8_t in[48];
+    uint8_t in[FLOW_LEN + 12];
     struct writer w = writer_of(in, sizeof in);
-    put_bytes(&w, flow->local.addr.b, sizeof flow->local.addr.b);
-    put_bytes(&w, flow->remote.addr.b, sizeof flow->remote.addr.b);
-    put_u16(&w, flow->local.port);
-    put_u16(&w, flow->remote.port);
+    put_flow(&w, flow);
     put_u32(&w, irs.v);
     put_u64(&w, minute);
     assert(!w.bad && w.len == sizeof in);

@@ -17,13 +17,10 @@ static_assert(sizeof(struct tcb) <= 384, "an idle connection with two subflows i
 /* ---- Initial numbers --------------------------------------------------------------------------------------------- */
 
 static uint64_t flow_hash(const struct env *env, const struct flow *flow, uint8_t purpose) {
-    uint8_t in[37];
+    uint8_t in[1 + FLOW_LEN];
     struct writer w = writer_of(in, sizeof(in));
     put_u8(&w, purpose);
-    put_bytes(&w, flow->local.addr.b, sizeof(flow->local.addr.b));
-    put_bytes(&w, flow->remote.addr.b, sizeof(flow->remote.addr.b));
-    put_u16(&w, flow->local.port);
-    put_u16(&w, flow->remote.port);
+    put_flow(&w, flow);
     assert(!w.bad && w.len == sizeof(in));
     struct reader r = reader_of(env->isn_secret, sizeof(env->isn_secret));
     struct hash_key key;

@@ -40,6 +40,13 @@ bool flow_eq(const struct flow *a, const struct flow *b) {
     return sockaddr_eq(&a->local, &b->local) && sockaddr_eq(&a->remote, &b->remote);
 }
 
+void put_flow(struct writer *w, const struct flow *flow) {
+    put_bytes(w, flow->local.addr.b, sizeof flow->local.addr.b);
+    put_bytes(w, flow->remote.addr.b, sizeof flow->remote.addr.b);
+    put_u16(w, flow->local.port);
+    put_u16(w, flow->remote.port);
+}
+
 bool addr_is_any(const struct umptcp_addr *a) {
     static const struct umptcp_addr any;
     return addr_is_v4(a) ? addr_to_v4(a) == 0 : addr_eq(a, &any);

@@ -169,7 +169,7 @@ static struct umptcp_sockaddr addr(const char *text, uint16_t port) {
     return a;
 }
 
-static void start(struct peers *x, uint8_t flags) {
+static void start(struct peers *x, uint8_t flags, uint8_t more) {
     static const char *const own[2][2] = {{"10.0.0.1", "10.0.1.1"}, {"10.0.0.2", "10.0.1.2"}};
     memset(x, 0, sizeof *x);
     x->now.ns = 1000 * SECOND;
@@ -183,7 +183,13 @@ static void start(struct peers *x, uint8_t flags) {
         cfg.fastopen = flags & 128 ? UMPTCP_FASTOPEN_CLIENT | UMPTCP_FASTOPEN_SERVER |
                                          UMPTCP_FASTOPEN_CLIENT_NO_COOKIE | UMPTCP_FASTOPEN_SERVER_NO_COOKIE
                                    : 0;
+        cfg.syncookies = more % 3;
+        cfg.fastclose_ack = more & 4;
+        cfg.path_manager = more & 8 && h ? "userspace" : "kernel";
+        cfg.remove_addr_probe = more & 16;
+        cfg.signal_repeats = more & 32 ? 1 : 0;
         x->s[h] = umptcp_new(&cfg, x->now);
+        umptcp_pm_listen(x->s[h], more & 64);
         for (int i = 0; i < 2; i++) {
             struct umptcp_netif_config nc = {"wire", 1500, UMPTCP_IF_CSUM | (flags & 8 ? UMPTCP_IF_TSO4 : 0u)};
             int netif = umptcp_netif_add(x->s[h], &nc);
@@ -207,7 +213,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct peers x;
     struct input in = {data, size};
-    start(&x, take(&in));
+    const uint8_t flags = take(&in);
+    start(&x, flags, take(&in));
     while (x.packets < PACKETS_MAX) {
         if (round_of(&x, &in))
             continue;
