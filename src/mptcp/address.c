@@ -299,8 +299,10 @@ void conn_observe_remote(struct conn *c, uint8_t id, const struct umptcp_addr *a
     if (id == 0 || (r && !r->observed))
         return;
     r = r ? r : remote_place(c, true);
-    if (r)
-        *r = (struct pm_remote){.id = id, .observed = true, .addr = {.addr = *addr}};
+    if (!r)
+        return;
+    *r = (struct pm_remote){.id = id, .observed = true};
+    r->addr.addr = *addr;
 }
 
 /* Remembers an address under its id. False: it contradicts what is known, or there is no room. */

@@ -132,8 +132,8 @@ int pm_endpoints_id_of(struct pm_endpoints *t, const struct umptcp_addr *addr) {
         return e->id;
     if (t->count == UMPTCP_ENDPOINTS_MAX)
         return -ERANGE;
-    const struct pm_endpoint made = {
-        .id = free_id(t), .flags = UMPTCP_EP_IMPLICIT, .usable = true, .addr = {.addr = *addr}};
+    struct pm_endpoint made = {.id = free_id(t), .flags = UMPTCP_EP_IMPLICIT, .usable = true};
+    made.addr.addr = *addr;
     insert(t, &made);
     return made.id;
 }
