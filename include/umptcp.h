@@ -567,6 +567,8 @@ struct umptcp_info {
     uint32_t subflows_total;   /* ever */
     uint32_t addrs_announced;  /* to the peer, ever */
     uint32_t addrs_known;      /* that the peer announced and did not withdraw */
+    uint32_t addrs_used;       /* endpoints that the path manager opened subflows from, or tried to; "kernel" only */
+    uint32_t addrs_accepted;   /* that the peer announced, and subflows were opened to; "kernel" only */
     uint32_t sndbuf, rcvbuf;
     uint32_t unsent;                  /* bytes not yet given to a subflow */
     uint32_t rcv_space;               /* what the application reads in a round trip, by which the buffer grows */

@@ -357,19 +357,13 @@ void conn_echo_sent(struct conn *c) {
         say(sf, SIG_ECHO);
 }
 
-static void add_addr_input(struct subflow *sf, const struct mpopt *o, enum drop *drop) {
+static void announced_input(struct subflow *sf, const struct mpopt *o, enum drop *drop) {
     struct conn *c = sf->conn;
     struct env *env = c->mp->env;
     uint16_t port = o->add_addr.has_port ? o->add_addr.port : 0;
-    if (o->add_addr.hmac !=
-        mp_add_addr_hmac(c->remote_key, c->local_key, o->add_addr.addr_id, &o->add_addr.addr, port)) {
-        *drop = DROP_MP_HMAC;
-        return;
-    }
     mib_inc(&env->mib, MIB_ADD_ADDR);
     if (o->add_addr.has_port)
         mib_inc(&env->mib, MIB_PORT_ADD);
-    conn_fully_established(c);
     mp_tell(c->mp, &(struct umptcp_pm_event){.type = UMPTCP_PM_ANNOUNCED,
                                              .token = c->token.token,
                                              .sock = {c->handle},
@@ -390,6 +384,20 @@ static void add_addr_input(struct subflow *sf, const struct mpopt *o, enum drop 
     conn_pm_event(c, &(struct pm_event){.type = PM_ADDR_ANNOUNCED, .remote_id = o->add_addr.addr_id, .addr = addr});
 }
 
+/* It proves the peer's key, too. As on Linux its address comes before what then begins by itself. */
+static void add_addr_input(struct subflow *sf, const struct mpopt *o, enum drop *drop) {
+    struct conn *c = sf->conn;
+    if (o->add_addr.hmac != mp_add_addr_hmac(c->remote_key, c->local_key, o->add_addr.addr_id, &o->add_addr.addr,
+                                             o->add_addr.has_port ? o->add_addr.port : 0)) {
+        *drop = DROP_MP_HMAC;
+        return;
+    }
+    bool first = conn_becomes_full(c);
+    announced_input(sf, o, drop);
+    if (first)
+        conn_begins_joins(c);
+}
+
 /*
  * An address is withdrawn: it is forgotten, and the subflows to it must prove that they live or go (3.4.2): they are
  * probed, and without an answer reset.
@@ -407,8 +415,10 @@ static void remove_input(struct conn *c, uint8_t id, enum drop *drop) {
             known = true;
             break;
         }
-    list_for_each (n, &c->subflows) {
+    list_for_each_safe (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
+        if (sf->remote_id == id && sf->initiator && sf->join && (sf->state == SF_OPENING || sf->state == SF_PRE))
+            subflow_close(sf); /* nothing is lost with it */
         if (sf->remote_id != id || sf->state != SF_ACTIVE)
             continue;
         known = true;

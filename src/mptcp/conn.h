@@ -480,6 +480,9 @@ void handshake_syn_timeout(struct subflow *sf);
 void subflow_up(struct subflow *sf);
 /* The first DSS (or equivalent) was seen: joins are allowed. */
 void conn_fully_established(struct conn *c);
+/* The same in two steps, for what the path manager is to hear between them. True: the second has to follow. */
+bool conn_becomes_full(struct conn *c);
+void conn_begins_joins(struct conn *c);
 
 /* ---- Data in (receive.c, mapping.c) --------------------------------------------------------------------------------
  */

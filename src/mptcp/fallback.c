@@ -17,24 +17,36 @@
 #define PATIENCE_ALONE MSEC(100)
 #define PATIENCE       MSEC(200)
 
+/* A join in its handshake: nobody may have sent data on it, and it can be given up. */
+static bool only_asked(const struct subflow *sf) { return sf->join && sf->state == SF_OPENING; }
+
 static uint32_t living(const struct conn *c) {
     uint32_t n = 0;
     list_for_each (node, &c->subflows)
-        n += subflow_of(node)->state != SF_DEAD;
+        n += subflow_of(node)->state != SF_DEAD && !only_asked(subflow_of(node));
     return n;
 }
 
-/* What came on a subflow stands at the same places in the stream: nothing came twice, and nothing was left out. */
+/*
+ * What came on a subflow stands at the same places in the stream: nothing came twice, and nothing was left out. Beyond
+ * a segment that is missing its mappings say where it is.
+ */
 static bool is_the_stream(const struct subflow *sf) {
     const struct conn *c = sf->conn;
-    return hold_start(sf).v == conn_bytes_received(c) + 1;
+    const struct ssn start = hold_start(sf);
+    bool same = start.v == conn_bytes_received(c) + 1;
+    for (uint32_t i = 0; same && !ranges_empty(&c->rcv_ofo) && i < sf->rx_maps.count; i++) {
+        const struct rx_map *m = deque_at(&sf->rx_maps, i);
+        same = ssn_le(m->ssn, start) || dsn_eq(m->dsn, dsn_add(c->rcv_nxt, ssn_sub(m->ssn, start)));
+    }
+    return same;
 }
 
 bool fallback_possible(const struct conn *c) {
-    if (!conn_is_mptcp(c) || c->joined || c->reinjected || !ranges_empty(&c->rcv_ofo) || living(c) != 1)
+    if (!conn_is_mptcp(c) || c->joined || c->reinjected || living(c) != 1)
         return false;
     list_for_each (n, &c->subflows)
-        if (subflow_of(n)->state != SF_DEAD && !is_the_stream(subflow_of(n)))
+        if (subflow_of(n)->state != SF_DEAD && !only_asked(subflow_of(n)) && !is_the_stream(subflow_of(n)))
             return false;
     return true;
 }
@@ -47,6 +59,9 @@ static void become_plain(struct subflow *sf, bool announce) {
     struct conn *c = sf->conn;
     struct env *env = c->mp->env;
     c->mode = MP_FALLBACK;
+    list_for_each_safe (n, &c->subflows)
+        if (only_asked(subflow_of(n)))
+            subflow_reset(subflow_of(n), MPRST_MPTCP, ECONNABORTED);
     c->infinite_tx = announce;
     c->rx_base_ssn = hold_start(sf);
     c->rx_base_dsn = c->rcv_nxt;

@@ -585,13 +585,22 @@ static utime joins_begin(struct env *env) {
     return time_add(env->now, (dur)((double)longest * rng_u32(&env->rng) / UINT32_MAX));
 }
 
-void conn_fully_established(struct conn *c) {
+bool conn_becomes_full(struct conn *c) {
     if (c->mode != MP_PENDING)
-        return;
+        return false;
     c->mode = MP_FULL;
     conn_tell(c, UMPTCP_PM_ESTABLISHED);
     c->paths->join_at = joins_begin(c->mp->env);
     conn_arm_path(c);
+    return true;
+}
+
+void conn_begins_joins(struct conn *c) {
     if (!c->paths->join_at.ns)
         conn_pm_event(c, &(struct pm_event){.type = PM_ESTABLISHED});
+}
+
+void conn_fully_established(struct conn *c) {
+    if (conn_becomes_full(c))
+        conn_begins_joins(c);
 }

@@ -525,4 +525,12 @@ static bool kernel_accept(const void *state, const struct pm_view *view) {
     return view->extra_subflows < view->limits.subflows && !(k->latches & LATCH_NO_JOINS);
 }
 
-const struct pm_ops pm_kernel = {.name = "kernel", .event = kernel_event, .accept = kernel_accept};
+static void kernel_uses(const void *state, uint32_t *local, uint32_t *accepted) {
+    const struct kernel *k = state;
+    *local = 0;
+    *accepted = k->naccepted;
+    for (uint8_t i = 0; i < k->nused; i++)
+        *local += (k->used[i].how & USE_SUBFLOW) != 0;
+}
+
+const struct pm_ops pm_kernel = {.name = "kernel", .event = kernel_event, .accept = kernel_accept, .used = kernel_uses};

@@ -120,6 +120,8 @@ struct pm_ops {
     uint32_t (*event)(void *state, const struct pm_event *ev, const struct pm_view *view, struct pm_command *cmds);
     /* Whether a join that the peer opened is welcome. */
     bool (*accept)(const void *state, const struct pm_view *view);
+    /* How many endpoints subflows were opened from, and how many announced addresses got some. NULL: it has no such. */
+    void (*used)(const void *state, uint32_t *local, uint32_t *accepted);
 };
 
 const struct pm_ops *pm_find(const char *name);

@@ -166,24 +166,27 @@ static int tcp_info(struct host *h, const struct sock *s, struct abi_tcp_info *t
 /* ---- MPTCP_INFO -------------------------------------------------------------------------------------------------- */
 
 /* Endpoints, limits, and how many of them this connection uses. Managed from outside it has none. */
-static void mptcp_paths(struct host *h, const struct sock *s, const char *path_manager, struct abi_mptcp_info *m) {
+static void mptcp_paths(struct host *h, const struct sock *s, const struct umptcp_info *info,
+                        struct abi_mptcp_info *m) {
     struct umptcp_endpoint eps[UMPTCP_ENDPOINTS_MAX];
     struct umptcp_subflow_info sf[SUBFLOWS_LOOK];
     int neps = umptcp_endpoints(h->stack, eps, UMPTCP_ENDPOINTS_MAX);
     int nsf = umptcp_subflows(h->stack, s->sock, sf, SUBFLOWS_LOOK);
-    bool in_kernel = !strcmp(path_manager, "kernel");
+    bool in_kernel = !strcmp(info->path_manager, "kernel");
     if (in_kernel)
         umptcp_limits_get(h->stack, &m->subflows_max, &m->add_addr_accepted_max);
     for (int i = 0; i < neps && i < UMPTCP_ENDPOINTS_MAX && in_kernel; i++) {
         m->add_addr_signal_max += (eps[i].flags & UMPTCP_EP_SIGNAL) != 0;
         m->local_addr_max += (eps[i].flags & UMPTCP_EP_SUBFLOW) != 0;
     }
+    m->local_addr_used = (uint8_t)info->addrs_used;
+    m->add_addr_accepted = (uint8_t)info->addrs_accepted;
     for (int i = 0; i < nsf && i < SUBFLOWS_LOOK; i++) {
         /* A join of the peer counts from its third ACK on, one of ours from its SYN on. */
         m->subflows += sf[i].id != 1 && (sf[i].initiated || sf[i].established || sf[i].state != UMPTCP_SYN_RCVD);
         m->subflows_total += sf[i].id == 1;
-        m->local_addr_used += sf[i].initiated && sf[i].local_id != 0;
-        m->add_addr_accepted += sf[i].initiated && sf[i].id != 1 && sf[i].remote_id != 0;
+        m->local_addr_used += !in_kernel && sf[i].initiated && sf[i].local_id != 0;
+        m->add_addr_accepted += !in_kernel && sf[i].initiated && sf[i].id != 1 && sf[i].remote_id != 0;
     }
 }
 
@@ -196,7 +199,7 @@ static int mptcp_info(struct host *h, const struct sock *s, struct abi_mptcp_inf
         return 0;
     if (info.fallback)
         return s->domain == AF_INET6 ? -ENOPROTOOPT : -EOPNOTSUPP;
-    mptcp_paths(h, s, info.path_manager, m);
+    mptcp_paths(h, s, &info, m);
     m->subflows_total += m->subflows;
     m->flags = info.token_remote ? MPTCP_FLAG_KEY : 0;
     m->token = info.token_local;

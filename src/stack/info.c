@@ -48,6 +48,8 @@ int umptcp_info(struct umptcp *s, umptcp_sock sock, struct umptcp_info *info) {
         .last_data_received = c->last_rx_data,
         .path_manager = c->pm->name,
     };
+    if (c->paths && c->pm->used)
+        c->pm->used(c->paths->pm_state, &info->addrs_used, &info->addrs_accepted);
     return 0;
 }
 

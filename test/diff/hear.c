@@ -99,6 +99,7 @@ static void hear_option(struct player *p, const struct peer_flow *f, const struc
         break;
     case MPJ_ACK:
         saw(p, f, "third MP_JOIN");
+        p->sub[sub].owes_fourth = true;
         break;
     case MP_DSS:
         hear_dss(p, f, t, mp);

@@ -275,8 +275,8 @@ static void send_join_ack(struct player *p, const struct step *s) {
     if (!f->flow || !f->join || f->by_stack || !f->answered || f->open || f->closed)
         return;
     make(p, &m, f, TCP_ACK, true);
-    struct mp_line *mp = add_mptcp(&m, MPJ_ACK);
-    mp->mpj.hmac.kind = s->good ? VALUE_AUTO : VALUE_NUMBER; /* a number: zeros */
+    if (!p->plain)
+        add_mptcp(&m, MPJ_ACK)->mpj.hmac.kind = s->good ? VALUE_AUTO : VALUE_NUMBER; /* a number: zeros */
     f->open = f->proved = true;
     deliver(p, f, &m);
 }
@@ -298,11 +298,13 @@ static void send_answer(struct player *p, const struct step *s) {
     f->snd_nxt = 1;
     if (s->good) {
         add_syn_options(p, &m);
-        struct mp_line *mp = add_mptcp(&m, MPJ_SYNACK);
-        mp->mpj.backup = s->backup;
-        mp->mpj.addr_id = value_number(f->id);
-        mp->mpj.nonce = value_number(p->program->seed % 100000 + 7);
-        mp->mpj.hmac.kind = VALUE_AUTO;
+        struct mp_line *mp = p->plain ? NULL : add_mptcp(&m, MPJ_SYNACK);
+        if (mp) {
+            mp->mpj.backup = s->backup;
+            mp->mpj.addr_id = value_number(f->id);
+            mp->mpj.nonce = value_number(p->program->seed % 100000 + 7);
+            mp->mpj.hmac.kind = VALUE_AUTO;
+        }
     }
     deliver(p, f, &m);
 }
@@ -368,6 +370,8 @@ static void step_data(struct player *p, const struct step *s) {
     if (!may_send(p, f))
         return;
     if (!speaks_mptcp(p)) {
+        if (p->data_fin_sent)
+            return;
         send_data(p, s, p->dsn_nxt, s->n, false);
         p->dsn_nxt += s->n;
         return;
@@ -593,6 +597,12 @@ void peer_acknowledge(struct player *p) {
     const struct step all = {.dack = 8, .opens = true};
     for (uint32_t i = 0; i < p->nsubs; i++)
         acknowledge(p, &p->sub[i], &all);
+}
+
+void peer_fourth(struct player *p, struct peer_flow *f) {
+    const struct step all = {.dack = 8, .opens = true};
+    f->owes_fourth = false;
+    acknowledge(p, f, &all);
 }
 
 void peer_gone(struct player *p) {

@@ -16,7 +16,7 @@
 #include "script/mpvalue.h"
 #include "script/symbols.h"
 
-enum { SOL_MPTCP_LEVEL = 284, MPTCP_INFO_NAME = 1, PROTOCOL_MPTCP = 262, MSEC_SETTLED = 150, READ_MAX = 4000 };
+enum { SOL_MPTCP_LEVEL = 284, MPTCP_INFO_NAME = 1, PROTOCOL_MPTCP = 262, MSEC_SETTLED = 250, READ_MAX = 4000 };
 enum { PORT_STRIDE = 10000 };
 
 /* What follows behind the last step. */
@@ -148,6 +148,15 @@ static void transfer(struct player *p, bool writes, uint32_t n) {
     called(p, writes ? "send" : "read", result);
 }
 
+/* Which way the connection took is not to be seen any more when the socket is closed. */
+static void closes(struct player *p) {
+    const struct posix *x = &p->target->posix;
+    uint8_t info[96];
+    socklen_t len = sizeof info;
+    if (p->phase == PHASE_STEPS && x->getsockopt(x->ctx, p->fd, SOL_MPTCP_LEVEL, MPTCP_INFO_NAME, info, &len) < 0)
+        facts_saw(&p->facts, "plain TCP when closed");
+}
+
 static void end(struct player *p, enum step_op op) {
     const struct posix *x = &p->target->posix;
     char call[80];
@@ -158,6 +167,7 @@ static void end(struct player *p, enum step_op op) {
         called(p, "shutdown", result);
         return;
     }
+    closes(p);
     if (op == STEP_ABORT) {
         struct linger linger = {1, 0};
         long result = x->setsockopt(x->ctx, p->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
@@ -390,6 +400,8 @@ void player_packet(struct player *p, const struct live *live) {
     match_learn(&p->flows, f->flow, &came, &came);
     peer_hears(p, f, &came);
     log_packet(p, &came, f);
+    if (f->owes_fourth)
+        peer_fourth(p, f);
 }
 
 /* ---- Life -------------------------------------------------------------------------------------------------------- */

@@ -30,6 +30,7 @@ struct peer_flow {
     struct tcp_flow *flow; /* NULL: there is none */
     bool by_stack, answered, open, closed, fin_sent;
     bool join, proved; /* its third ACK was sent */
+    bool owes_fourth;  /* the stack's third ACK of a join came */
     uint8_t id;        /* the peer's address of a join */
     uint32_t snd_nxt, rcv_nxt, una;
 };
@@ -87,6 +88,8 @@ void peer_step(struct player *p, const struct step *s);
 void peer_flush(struct player *p);
 /* Acknowledges everything on every subflow. */
 void peer_acknowledge(struct player *p);
+/* The ACK without which the stack may not use the subflow that it opened (RFC 8684 3.2). */
+void peer_fourth(struct player *p, struct peer_flow *f);
 /* Resets every subflow, so that nothing of it stays in the stack. */
 void peer_gone(struct player *p);
 

@@ -15,10 +15,12 @@ const struct world worlds[WORLDS] = {
                  "ip mptcp endpoint add 192.168.0.7 id 7 dev tun0 signal"},
     {.name = "joins",
      .commands = "ip mptcp limits set subflows 2 add_addr_accepted 1; ip addr add 192.168.0.8/16 dev tun0; "
-                 "ip mptcp endpoint add 192.168.0.8 id 8 dev tun0 subflow"},
+                 "ip mptcp endpoint add 192.168.0.8 id 8 dev tun0 subflow",
+     .joins = true},
     {.name = "joins as backup",
      .commands = "ip mptcp limits set subflows 2 add_addr_accepted 0; ip addr add 192.168.0.9/16 dev tun0; "
-                 "ip mptcp endpoint add 192.168.0.9 id 9 dev tun0 subflow backup"},
+                 "ip mptcp endpoint add 192.168.0.9 id 9 dev tun0 subflow backup",
+     .joins = true},
     {.name = "no subflows", .commands = "ip mptcp limits set subflows 0 add_addr_accepted 0"},
 };
 
@@ -126,7 +128,7 @@ void program_make(struct program *p, uint64_t seed, unsigned world) {
     if (world < WORLDS)
         p->world = (uint8_t)world;
     p->window = windows[below(&d, sizeof windows / sizeof *windows)];
-    p->client = one_in(&d, 2);
+    p->client = one_in(&d, 2) || worlds[p->world].joins;
     p->checksums = one_in(&d, 6);
     p->sack = one_in(&d, 2);
     p->deny_join0 = one_in(&d, 10);

@@ -5,6 +5,7 @@
  * from it, and so asks first whether both stacks really took the ways that it is about.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compare.h"
@@ -33,7 +34,7 @@ static bool has(const struct program *p, enum step_op op) { return find(p, op, 0
 
 static bool fell_back(const struct facts *f) {
     const char *value = facts_get(f, "MPTCP_INFO");
-    return value && strcmp(value, "-1 EOPNOTSUPP") == 0;
+    return (value && strcmp(value, "-1 EOPNOTSUPP") == 0) || facts_get(f, "plain TCP when closed");
 }
 
 static bool sub_saw(const struct facts *f, unsigned sub, const char *what) {
@@ -55,6 +56,24 @@ static unsigned sub_of(const char *key) {
     unsigned sub = starts(key, head) ? (unsigned)key[sizeof head - 1] - '0' : SUBFLOWS_MAX;
     return sub < SUBFLOWS_MAX ? sub : SUBFLOWS_MAX;
 }
+
+/* The difference is that the kernel went on where the engine had ended the connection by a RST. */
+static bool kernel_went_on(const struct difference *d) {
+    bool about = sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "data: ");
+    bool reset = ends(d->key, ": RST") || ends(d->key, ": MP_FASTCLOSE") || strstr(d->key, ": MP_TCPRST");
+    bool more = d->engine && d->kernel && strtoull(d->engine, NULL, 10) < strtoull(d->kernel, NULL, 10);
+    return about && (!d->engine || more || (!d->kernel && reset));
+}
+
+/* The peer ended its data by a DATA_FIN, alone or with data. */
+static bool peer_ended(const struct program *p) {
+    bool ended = has(p, STEP_DATA_FIN);
+    for (uint32_t i = 0; i < p->nsteps; i++)
+        ended |= p->steps[i].op == STEP_DATA && p->steps[i].fin;
+    return ended;
+}
+
+static bool app_ended(const struct program *p) { return has(p, STEP_SHUTDOWN) || has(p, STEP_CLOSE); }
 
 /* ---- Rules ------------------------------------------------------------------------------------------------------- */
 
@@ -81,7 +100,9 @@ static bool data_for_nobody(const struct runs *r, const struct difference *d) {
     uint32_t closed = find(p, STEP_CLOSE, 0);
     bool data = find(p, STEP_DATA, closed) < p->nsteps || find(p, STEP_FILL, closed) < p->nsteps ||
                 find(p, STEP_RESEND, closed) < p->nsteps || find(p, STEP_THIRD, closed) < p->nsteps;
-    return !never(d) && data && any_sub_saw(r->engine, "RST");
+    for (uint32_t i = 0; i < closed; i++) /* its first segment comes in the end */
+        data |= p->steps[i].op == STEP_DATA && p->steps[i].order == ORDER_FIRST_LOST;
+    return closed < p->nsteps && data && any_sub_saw(r->engine, "RST") && kernel_went_on(d);
 }
 
 static bool missing_data_ack(const struct runs *r, const struct difference *d) {
@@ -96,15 +117,43 @@ static bool missing_data_ack(const struct runs *r, const struct difference *d) {
     return !never(d) && silent && noticed && !fell_back(r->kernel);
 }
 
-static bool bare_ack_before_data(const struct runs *r, const struct difference *d) {
-    const struct program *p = r->program;
-    bool bare = has(p, STEP_STRIP) || has(p, STEP_ADD_ADDR) || has(p, STEP_REMOVE_ADDR) || has(p, STEP_FASTCLOSE);
-    for (uint32_t i = 0; i < p->nsteps; i++) {
-        enum step_op op = p->steps[i].op;
-        bare |= (op == STEP_ACK || op == STEP_FIN || op == STEP_DATA || op == STEP_FILL) && p->steps[i].dack == 0;
+/* What a client gets first behind the SYN/ACK says no Data ACK. */
+static bool first_word_is_bare(const struct program *p) {
+    const struct step *late = NULL;
+    for (uint32_t i = find(p, STEP_SYNACK, 0) + 1; i < p->nsteps; i++) {
+        const struct step *s = &p->steps[i];
+        if (s->op == STEP_STRIP)
+            return true;
+        if (s->sub)
+            continue;
+        switch (s->op) {
+        case STEP_DATA:
+            if (s->order != ORDER_FIRST_LOST || (s->pieces > 1 && s->n > 1))
+                return s->dack == 0;
+            late = late ? late : s; /* nothing leaves but in the end */
+            break;
+        case STEP_ACK:
+        case STEP_FIN:
+        case STEP_DATA_FIN:
+            return s->dack == 0;
+        case STEP_REMOVE_ADDR:
+        case STEP_FASTCLOSE:
+        case STEP_RST:
+            return true;
+        case STEP_ADD_ADDR:
+        case STEP_PRIO:
+            return false;
+        default:
+            break;
+        }
     }
-    bool closed = has(p, STEP_CLOSE) || has(p, STEP_ABORT);
-    return !never(d) && p->client && bare && (fell_back(r->kernel) || closed);
+    return late && late->dack == 0;
+}
+
+static bool bare_ack_before_data(const struct runs *r, const struct difference *d) {
+    bool meanwhile = sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "data: "); /* the engine followed later */
+    return !never(d) && r->program->client && fell_back(r->kernel) && (meanwhile || !fell_back(r->engine)) &&
+           first_word_is_bare(r->program);
 }
 
 static bool rst_before_data(const struct runs *r, const struct difference *d) {
@@ -124,6 +173,11 @@ static bool before_call(const struct program *p, enum step_op op) {
 }
 
 static bool signal_behind_fin(const struct runs *r, const struct difference *d) {
+    bool acked = strcmp(d->key, "MPTCP_INFO bytes_acked") == 0 || strcmp(d->key, "MPTCP_INFO snd_una") == 0;
+    if (acked && has(r->program, STEP_FIN) && facts_get(r->kernel, "data: DATA_FIN at") &&
+        !facts_get(r->engine, "data: DATA_FIN at") &&
+        facts_number(r->kernel, d->key) == facts_number(r->engine, d->key) + 1)
+        return true; /* it was heard, too */
     return !d->engine && before_call(r->program, STEP_FIN) && any_sub_saw(r->engine, "FIN") &&
            (strcmp(d->key, "data: DATA_FIN at") == 0 || ends(d->key, "DSN of 8 octets") ||
             strstr(d->key, "mapping with") || ends(d->key, "MP_FASTCLOSE") || ends(d->key, "MP_TCPRST reason 0") ||
@@ -134,14 +188,19 @@ static bool end_of_a_young_server(const struct runs *r, const struct difference 
     const struct program *p = r->program;
     const char *ours = facts_get(r->engine, "last read"), *theirs = facts_get(r->kernel, "last read");
     bool ended = !p->client && (has(p, STEP_RST) || has(p, STEP_FIN));
-    if (ended && ends(d->key, " send") && d->engine && strcmp(d->engine, "-1 ECONNRESET") == 0)
+    bool call = ends(d->key, " send") || ends(d->key, " read") || ends(d->key, " shutdown");
+    if (ended && call && d->engine && (d->engine[0] == '-' || ends(d->key, " read")))
         return true;
+    unsigned sub = sub_of(d->key);
+    if (ended && sub && sub < SUBFLOWS_MAX && !d->engine && has(p, STEP_JOIN) && any_sub_saw(r->kernel, "SYN/ACK"))
+        return true; /* the kernel's connection may still be joined */
     return !never(d) && ended && ours && theirs && (strcmp(ours, "end") == 0 || strcmp(ours, "ECONNRESET") == 0) &&
            (strcmp(theirs, "EAGAIN") == 0 || strcmp(theirs, "ENOTCONN") == 0);
 }
 
 static bool subflows_of_an_ended_connection(const struct runs *r, const struct difference *d) {
-    return (starts(d->key, "MPTCP_INFO subflows") || strcmp(d->key, "TCP_INFO state") == 0) &&
+    bool reset = has(r->program, STEP_ABORT) && (ends(d->key, ": MP_FASTCLOSE") || strstr(d->key, ": MP_TCPRST"));
+    return (starts(d->key, "MPTCP_INFO subflows") || strcmp(d->key, "TCP_INFO state") == 0 || reset) &&
            facts_get(r->engine, "data: DATA_FIN at") && facts_get(r->kernel, "data: DATA_FIN at") &&
            any_sub_saw(r->engine, "FIN") && any_sub_saw(r->kernel, "FIN");
 }
@@ -191,22 +250,33 @@ static bool fin_behind_shutdown(const struct runs *r, const struct difference *d
 
 static bool held_back_by_nagle(const struct runs *r, const struct difference *d) {
     const struct program *p = r->program;
-    bool given_up = has(p, STEP_ABORT) || has(p, STEP_RST) || has(p, STEP_FASTCLOSE) || has(p, STEP_FIN) ||
-                    has(p, STEP_STRIP) || any_sub_saw(r->engine, "MP_FASTCLOSE");
+    bool given_up = has(p, STEP_ABORT) || has(p, STEP_RST) || has(p, STEP_FASTCLOSE) || has(p, STEP_STRIP) ||
+                    any_sub_saw(r->engine, "MP_FASTCLOSE");
     bool about = ends(d->key, "sent up to") || ends(d->key, "bytes_sent") || ends(d->key, "bytes_acked") ||
                  ends(d->key, "snd_una");
-    return d->engine && d->kernel && about && given_up;
+    bool end = strcmp(d->key, "data: DATA_FIN at") == 0 && !d->engine; /* stands behind what was held back */
+    return given_up && ((d->engine && d->kernel && about) || end);
 }
 
-/* Behind a middlebox that takes options out: the kernel takes data without a mapping as plain, the engine waits for it.
- */
+/* Behind a middlebox that takes options out: the kernel takes data without a mapping as plain at once, the engine when
+ * its patience ends, which is before the program's end. What was said and read meanwhile differs. */
 static bool data_waits_for_its_mapping(const struct runs *r, const struct difference *d) {
     const struct program *p = r->program;
     uint32_t strip = find(p, STEP_STRIP, 0);
     bool data = find(p, STEP_DATA, strip) < p->nsteps || find(p, STEP_FILL, strip) < p->nsteps ||
-                find(p, STEP_RESEND, strip) < p->nsteps || has(p, STEP_DATA);
-    return !never(d) && strip < p->nsteps && data &&
-           (fell_back(r->kernel) || any_sub_saw(r->kernel, "RST") || has(p, STEP_CLOSE) || has(p, STEP_ABORT));
+                find(p, STEP_RESEND, strip) < p->nsteps;
+    for (uint32_t i = 0; i < strip && i < p->nsteps; i++)
+        data |= p->steps[i].op == STEP_DATA && p->steps[i].order == ORDER_FIRST_LOST;
+    bool meanwhile = sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "data: ") ||
+                     (starts(d->key, "call") && !ends(d->key, "connect")) ||
+                     strcmp(d->key, "plain TCP when closed") == 0;
+    bool mapped = false; /* by a later segment, for the first one that was lost: the engine needs no patience */
+    for (uint32_t i = 0; i < strip && i < p->nsteps; i++)
+        mapped |= p->steps[i].op == STEP_DATA && p->steps[i].order == ORDER_FIRST_LOST && p->steps[i].map == MAP_ALL &&
+                  p->steps[i].pieces > 1;
+    meanwhile |= strcmp(d->key, "TCP_INFO state") == 0 && app_ended(p); /* of the one subflow, or the connection */
+    meanwhile |= mapped && fell_back(r->kernel) && !fell_back(r->engine) && starts(d->key, "MPTCP_INFO");
+    return strip < p->nsteps && data && meanwhile && (fell_back(r->kernel) || any_sub_saw(r->kernel, "RST"));
 }
 
 static bool rejoins(const struct runs *r, const struct difference *d) {
@@ -232,9 +302,7 @@ static bool data_ack_behind_fin(const struct runs *r, const struct difference *d
 
 static bool hangup_without_subflow(const struct runs *r, const struct difference *d) {
     const struct program *p = r->program;
-    bool ended = has(p, STEP_DATA_FIN);
-    for (uint32_t i = 0; i < p->nsteps; i++)
-        ended |= p->steps[i].op == STEP_DATA && p->steps[i].fin;
+    bool ended = peer_ended(p);
     bool hung_up = strcmp(d->key, "poll") == 0 && d->engine && d->kernel && strcmp(d->engine, "0x2005") == 0 &&
                    strcmp(d->kernel, "0x2015") == 0;
     bool refused = (ends(d->key, " send") && d->kernel && strcmp(d->kernel, "-1 EPIPE") == 0) ||
@@ -252,7 +320,10 @@ static bool closed_with_data_beyond_a_gap(const struct runs *r, const struct dif
 }
 
 static bool subflow_that_the_peer_ended(const struct runs *r, const struct difference *d) {
-    return strcmp(d->key, "MPTCP_INFO subflows_total") == 0 && has(r->program, STEP_FIN) &&
+    bool first = false;
+    for (uint32_t i = 0; i < r->program->nsteps; i++)
+        first |= r->program->steps[i].op == STEP_FIN && r->program->steps[i].sub == 0;
+    return first && strcmp(d->key, "MPTCP_INFO subflows_total") == 0 &&
            facts_number(r->engine, d->key) == facts_number(r->kernel, d->key) + 1;
 }
 
@@ -285,9 +356,16 @@ static bool read_behind_the_error(const struct runs *r, const struct difference 
            (strcmp(d->kernel, "ENOTCONN") == 0 || strcmp(d->kernel, "0x14") == 0 || ends(d->kernel, "ENOTCONN"));
 }
 
+static bool echoed(const struct facts *f) {
+    bool any = false;
+    for (uint32_t i = 0; i < f->n; i++)
+        any |= strstr(f->fact[i].key, ": ADD_ADDR id") && ends(f->fact[i].key, " echo");
+    return any;
+}
+
 static bool data_ack_behind_an_echo(const struct runs *r, const struct difference *d) {
     const char *ours = facts_get(r->engine, "MPTCP_INFO rcv_nxt"), *theirs = facts_get(r->kernel, "MPTCP_INFO rcv_nxt");
-    return strcmp(d->key, "data: acknowledged up to") == 0 && has(r->program, STEP_ADD_ADDR) && ours && theirs &&
+    return strcmp(d->key, "data: acknowledged up to") == 0 && echoed(r->kernel) && ours && theirs &&
            strcmp(ours, theirs) == 0 && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key);
 }
 
@@ -295,18 +373,23 @@ static bool error_behind_the_end(const struct runs *r, const struct difference *
     const char *ours = facts_get(r->engine, "last read"), *theirs = facts_get(r->kernel, "last read");
     bool send = ends(d->key, " send") && d->engine && d->kernel && strcmp(d->engine, "-1 ECONNRESET") == 0 &&
                 strcmp(d->kernel, "-1 EPIPE") == 0;
-    return (send || strcmp(d->key, "SO_ERROR") == 0 || strcmp(d->key, "poll") == 0) && ours && theirs &&
-           strcmp(ours, "end") == 0 && strcmp(theirs, "end") == 0 && has(r->program, STEP_FASTCLOSE);
+    bool read = ends(d->key, " read") && d->engine && d->kernel && strcmp(d->engine, "0") == 0 &&
+                strcmp(d->kernel, "-1 EPIPE") == 0;
+    bool over = has(r->program, STEP_FASTCLOSE) || has(r->program, STEP_RST);
+    return (send || read || strcmp(d->key, "SO_ERROR") == 0 || strcmp(d->key, "poll") == 0) && ours && theirs &&
+           strcmp(ours, "end") == 0 && strcmp(theirs, "end") == 0 && over;
 }
 
 /* Whether the connection had two subflows on both sides: then which one sends what is the scheduler's choice. */
 static bool scheduler(const struct runs *r, const struct difference *d) {
     const char *ours = facts_get(r->engine, "data: sent up to"), *theirs = facts_get(r->kernel, "data: sent up to");
-    bool about = ends(d->key, "sent up to") || strstr(d->key, ": DSN of") || strstr(d->key, ": mapping with");
+    bool about = ends(d->key, "sent up to") || strstr(d->key, ": DSN of") || strstr(d->key, ": mapping with") ||
+                 strstr(d->key, ": Data ACK of");
     unsigned both = 0;
     for (unsigned i = 0; i < SUBFLOWS_MAX; i++)
         both += sub_saw(r->engine, i, "acknowledged up to") && sub_saw(r->kernel, i, "acknowledged up to");
-    return sub_of(d->key) < SUBFLOWS_MAX && about && both > 1 && ours && theirs && strcmp(ours, theirs) == 0;
+    return sub_of(d->key) < SUBFLOWS_MAX && about && both > 1 && ours && theirs &&
+           (strcmp(ours, theirs) == 0 || has(r->program, STEP_ABORT)); /* or something was held back */
 }
 
 static bool join_under_way_counts(const struct runs *r, const struct difference *d) {
@@ -325,43 +408,53 @@ static bool join_under_way_counts(const struct runs *r, const struct difference 
 
 static bool joins_while_half_closed(const struct runs *r, const struct difference *d) {
     const struct program *p = r->program;
-    bool ended = has(p, STEP_DATA_FIN) || has(p, STEP_SHUTDOWN);
-    for (uint32_t i = 0; i < p->nsteps; i++)
-        ended |= p->steps[i].op == STEP_DATA && p->steps[i].fin;
+    bool ended = peer_ended(p) || app_ended(p);
     bool tried = false;
     for (unsigned i = 1; i < SUBFLOWS_MAX; i++)
         tried |= (sub_saw(r->engine, i, "SYN") && !sub_saw(r->kernel, i, "SYN")) ||
                  (sub_saw(r->engine, i, "third MP_JOIN") && !sub_saw(r->kernel, i, "third MP_JOIN"));
     unsigned sub = sub_of(d->key);
     bool about = starts(d->key, "MPTCP_INFO subflows") || strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0 ||
-                 strcmp(d->key, "MPTCP_INFO local_addr_used") == 0 || (sub && sub < SUBFLOWS_MAX);
+                 strcmp(d->key, "MPTCP_INFO local_addr_used") == 0 || (sub && sub < SUBFLOWS_MAX) ||
+                 (starts(d->key, "data: ") && !d->kernel); /* for want of a subflow */
     return ended && tried && about;
 }
 
 static bool own_join_at_the_end(const struct runs *r, const struct difference *d) {
     unsigned sub = sub_of(d->key);
     bool over = has(r->program, STEP_FASTCLOSE) || has(r->program, STEP_RST) || has(r->program, STEP_ABORT) ||
-                has(r->program, STEP_CLOSE);
+                has(r->program, STEP_CLOSE) || (peer_ended(r->program) && app_ended(r->program));
     bool own = false;
     for (unsigned i = 1; i < SUBFLOWS_MAX; i++)
         own |= sub_saw(r->engine, i, "SYN") && sub_saw(r->kernel, i, "SYN") && !sub_saw(r->engine, i, "third MP_JOIN");
-    bool about = strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0 ||
-                 strcmp(d->key, "MPTCP_INFO local_addr_used") == 0 ||
-                 (sub && sub < SUBFLOWS_MAX &&
+    bool about = (sub && sub < SUBFLOWS_MAX &&
                   (ends(d->key, ": RST") || strstr(d->key, "MP_TCPRST") || ends(d->key, "MP_FASTCLOSE")));
     return over && own && about;
 }
 
-/* Data that came behind a gap, which Linux had let go when the gap was filled: the peer sends it again. */
-static bool data_behind_a_gap_let_go(const struct runs *r, const struct difference *d) {
-    bool gap = false;
-    for (uint32_t i = 0; i < r->program->nsteps; i++)
-        gap |= r->program->steps[i].op == STEP_DATA && r->program->steps[i].where == WHERE_GAP;
+/* The peer's first data is behind a gap, and nothing of ours said a window before. */
+static bool first_data_is_behind_a_gap(const struct program *p) {
+    bool heard = !p->client; /* before, data goes with both keys and no DSS */
+    for (uint32_t i = 0; i < p->nsteps; i++) {
+        const struct step *s = &p->steps[i];
+        heard |= s->op == STEP_ACK && s->dack && s->sub == 0;
+        if ((s->op == STEP_WRITE && heard) || (s->op == STEP_THIRD && s->variant == THIRD_DATA))
+            return false;
+        if (s->op == STEP_DATA && s->sub == 0)
+            return s->where == WHERE_GAP;
+    }
+    return false;
+}
+
+static bool first_data_behind_a_gap(const struct runs *r, const struct difference *d) {
+    bool read = ends(d->key, " read") && starts(d->key, "call");
     bool about = ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read") ||
-                 ends(d->key, " read") || strcmp(d->key, "data: acknowledged up to") == 0;
-    return gap && about &&
-           facts_number(r->engine, "data: acknowledged up to") > facts_number(r->kernel, "data: acknowledged up to") &&
-           facts_number(r->engine, d->key) > facts_number(r->kernel, d->key);
+                 strcmp(d->key, "data: acknowledged up to") == 0;
+    bool end = strcmp(d->key, "last read") == 0 || strcmp(d->key, "poll") == 0 || strcmp(d->key, "TCP_INFO state") == 0;
+    uint64_t ours = facts_number(r->engine, "data: acknowledged up to");
+    return first_data_is_behind_a_gap(r->program) && ours > facts_number(r->kernel, "data: acknowledged up to") &&
+           ((about && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
+            (read && d->engine && d->engine[0] != '-') || (end && peer_ended(r->program)));
 }
 
 static bool data_ahead_of_its_subflow(const struct runs *r, const struct difference *d) {
@@ -370,22 +463,94 @@ static bool data_ahead_of_its_subflow(const struct runs *r, const struct differe
         const struct step *s = &r->program->steps[i];
         ahead |= s->op == STEP_DATA && (s->order == ORDER_FIRST_LOST || s->order == ORDER_REVERSE);
     }
+    bool lost = ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read");
+    if (ahead && has(r->program, STEP_RST) && lost)
+        return facts_number(r->engine, d->key) > facts_number(r->kernel, d->key);
     return ahead && ends(d->key, " read") && starts(d->key, "call") && d->engine && d->engine[0] != '-' &&
            facts_number(r->engine, "octets read") == facts_number(r->kernel, "octets read");
 }
 
-static bool endpoint_for_a_forbidden_address(const struct runs *r, const struct difference *d) {
-    return r->program->deny_join0 && strcmp(d->key, "MPTCP_INFO local_addr_used") == 0 && d->engine && d->kernel &&
-           strcmp(d->engine, "0") == 0 && strcmp(d->kernel, "1") == 0;
-}
-
 static bool first_data_with_keys(const struct runs *r, const struct difference *d) {
-    return r->program->client && strcmp(d->key, "data") == 0 && !d->engine;
+    unsigned sub = sub_of(d->key);
+    bool late = false; /* subflows and announcements, too, begin when it is certain */
+    for (uint32_t i = 0; i < r->program->nsteps; i++)
+        late |= r->program->steps[i].op == STEP_DATA &&
+                (r->program->steps[i].order == ORDER_FIRST_LOST || r->program->steps[i].order == ORDER_REVERSE);
+    late &= (sub && sub < SUBFLOWS_MAX) || starts(d->key, "MPTCP_INFO subflows") ||
+            strcmp(d->key, "MPTCP_INFO local_addr_used") == 0;
+    bool keys = strcmp(d->key, "data") == 0 && !d->engine;
+    return r->program->client && (keys || (late && worlds[r->program->world].joins));
 }
 
 static bool last_data_ack(const struct runs *r, const struct difference *d) {
     return fell_back(r->engine) && fell_back(r->kernel) &&
            (strcmp(d->key, "data: acknowledged up to") == 0 || strstr(d->key, ": Data ACK of"));
+}
+
+/* An announcement in the moment in which both directions had ended. */
+static bool announcement_at_the_end(const struct runs *r, const struct difference *d) {
+    bool about = strcmp(d->key, "MPTCP_INFO add_addr_signal") == 0 || strstr(d->key, ": ADD_ADDR id 7 ");
+    return about && peer_ended(r->program) && app_ended(r->program) && facts_get(r->kernel, "data: DATA_FIN at");
+}
+
+static bool unread_data_of_plain_tcp(const struct runs *r, const struct difference *d) {
+    unsigned sub = sub_of(d->key);
+    return sub < SUBFLOWS_MAX && fell_back(r->engine) && fell_back(r->kernel) && sub_saw(r->engine, sub, "RST") &&
+           sub_saw(r->kernel, sub, "FIN") &&
+           (ends(d->key, ": RST") || ends(d->key, ": FIN") || ends(d->key, "sent up to"));
+}
+
+static bool join_is_refused_at_its_syn(const struct runs *r, const struct difference *d) {
+    unsigned sub = sub_of(d->key);
+    return sub && sub < SUBFLOWS_MAX && sub_saw(r->engine, sub, "MP_TCPRST reason 3") &&
+           !sub_saw(r->engine, sub, "SYN/ACK") && sub_saw(r->kernel, sub, "SYN/ACK") &&
+           (!sub_saw(r->kernel, sub, "acknowledged up to") || sub_saw(r->kernel, sub, "MP_TCPRST reason 3"));
+}
+
+static bool infinite_mapping(const struct runs *r, const struct difference *d) {
+    return r->program->client && fell_back(r->engine) && fell_back(r->kernel) &&
+           ((!d->engine && ends(d->key, ": data without an option")) ||
+            (!d->kernel && ends(d->key, ": infinite mapping")));
+}
+
+static bool last_subflow_is_kept(const struct runs *r, const struct difference *d) {
+    bool sent = ends(d->key, "sent up to") || ends(d->key, "bytes_sent") || ends(d->key, "bytes_acked") ||
+                ends(d->key, "snd_una");
+    return has(r->program, STEP_FIN) && any_sub_saw(r->kernel, "FIN") &&
+           ((sent && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
+            strcmp(d->key, "TCP_INFO state") == 0);
+}
+
+static bool fin_behind_a_retransmission(const struct runs *r, const struct difference *d) {
+    unsigned sub = sub_of(d->key);
+    return sub < SUBFLOWS_MAX && has(r->program, STEP_RST) && has(r->program, STEP_WRITE) && !d->kernel &&
+           ends(d->key, ": FIN") && fell_back(r->engine) && fell_back(r->kernel);
+}
+
+/* A timer of the kernel's connection sent the same data once more. */
+static bool sent_once_more(const struct runs *r, const struct difference *d) {
+    const char *ours = facts_get(r->engine, "data: sent up to"), *theirs = facts_get(r->kernel, "data: sent up to");
+    return sub_of(d->key) < SUBFLOWS_MAX && ends(d->key, "sent up to") && d->engine && d->kernel && ours && theirs &&
+           strcmp(ours, theirs) == 0 && facts_number(r->kernel, d->key) > facts_number(r->engine, d->key) &&
+           has(r->program, STEP_WRITE);
+}
+
+static bool fallback_of_what_is_no_stream(const struct runs *r, const struct difference *d) {
+    const struct program *p = r->program;
+    bool twice = false;
+    for (uint32_t i = 0; i < p->nsteps; i++)
+        twice |= p->steps[i].op == STEP_DATA && p->steps[i].where != WHERE_NEXT;
+    return !never(d) && twice && has(p, STEP_STRIP) && fell_back(r->kernel) &&
+           any_sub_saw(r->engine, "MP_TCPRST reason 6");
+}
+
+static bool over_without_subflow(const struct runs *r, const struct difference *d) {
+    const struct program *p = r->program;
+    const char *theirs = facts_get(r->kernel, "last read");
+    bool over = (theirs && strcmp(theirs, "ENOTCONN") == 0) || (d->kernel && ends(d->kernel, "ENOTCONN"));
+    bool about = strcmp(d->key, "last read") == 0 || strcmp(d->key, "poll") == 0 || ends(d->key, " read") ||
+                 ends(d->key, " shutdown") || starts(d->key, "MPTCP_INFO subflows");
+    return over && about && app_ended(p) && (has(p, STEP_RST) || has(p, STEP_FIN));
 }
 
 const struct rule rules[] = {
@@ -419,10 +584,18 @@ const struct rule rules[] = {
     {"join-under-way-counts", join_under_way_counts},
     {"joins-while-half-closed", joins_while_half_closed},
     {"own-join-at-the-end", own_join_at_the_end},
-    {"data-behind-a-gap-let-go", data_behind_a_gap_let_go},
+    {"first-data-behind-a-gap", first_data_behind_a_gap},
     {"data-ahead-of-its-subflow", data_ahead_of_its_subflow},
-    {"endpoint-for-a-forbidden-address", endpoint_for_a_forbidden_address},
     {"first-data-with-keys", first_data_with_keys},
     {"last-data-ack", last_data_ack},
+    {"announcement-at-the-end", announcement_at_the_end},
+    {"unread-data-of-plain-tcp", unread_data_of_plain_tcp},
+    {"join-is-refused-at-its-syn", join_is_refused_at_its_syn},
+    {"infinite-mapping", infinite_mapping},
+    {"last-subflow-is-kept", last_subflow_is_kept},
+    {"fin-behind-a-retransmission", fin_behind_a_retransmission},
+    {"sent-once-more", sent_once_more},
+    {"fallback-of-what-is-no-stream", fallback_of_what_is_no_stream},
+    {"over-without-subflow", over_without_subflow},
     {NULL, NULL},
 };

@@ -487,6 +487,50 @@ static void test_stripped_in_mid_stream(void **state) {
 
 /* M-FBK-10: each side speaks when it has heard the other, in small words. The one answer that has to wait until it is
  * certain that no mapping comes does not wait longer than the patience; from there on it is plain TCP at full speed. */
+static void test_stripped_while_a_segment_is_missing(void **state) { /* M-FBK-10: it comes again without its mapping */
+    struct mlab *l = talked(&server);
+    (void)state;
+    mlab_in(l, 1, "P. 11(5) ack 6 dss ack 6 map 11:11+5");
+    mlab_skip(l);
+    mlab_in(l, 1, "P. 6(5) ack 6");
+    mlab_wait(l, MSEC(200));
+    mlab_skip(l);
+    assert_false(mlab_info(l).is_mptcp);
+    mlab_recv(l, 10);
+    mlab_in(l, 1, "P. 16(5) ack 6");
+    mlab_skip(l);
+    mlab_recv(l, 5);
+    mlab_free(l);
+}
+
+static void test_stripped_while_data_is_missing(void **state) { /* M-FBK-10: what came later is not where TCP has it */
+    struct mlab *l = talked(&server);
+    (void)state;
+    mlab_in(l, 1, "P. 11(5) ack 6 at 21 dss ack 6 map 21:11+5");
+    mlab_skip(l);
+    mlab_in(l, 1, "P. 6(5) ack 6");
+    mlab_skip(l);
+    mlab_wait(l, MSEC(400));
+    mlab_want(l, 1, "R. 6(0) ack 16 tcprst 6");
+    mlab_free(l);
+}
+
+static void test_join_in_its_handshake_is_given_up(void **state) { /* M-FBK-10: nothing was ever sent on it */
+    struct mlab *l = talked(&server);
+    (void)state;
+    mlab_path(l, 2, 2);
+    mlab_in(l, 2, "S 0(0) mss 1024 sackok mpj id 7");
+    mlab_skip(l);
+    mlab_in(l, 1, "P. 6(5) ack 6");
+    mlab_wait(l, MSEC(200));
+    mlab_want(l, 2, "R. 1(0) ack 1 tcprst 1");
+    mlab_skip(l);
+    mlab_recv(l, 5);
+    assert_false(mlab_info(l).is_mptcp);
+    assert_int_equal(mlab_info(l).subflows, 1);
+    mlab_free(l);
+}
+
 static void test_requests_and_responses_go_on(void **state) {
     struct mlab *l = talked(&server);
     char text[40];
@@ -599,6 +643,9 @@ int main(void) {
         cmocka_unit_test(test_acknowledgments_lose_their_options),
         cmocka_unit_test(test_late_data_ack_after_a_bare_one),
         cmocka_unit_test(test_stripped_in_mid_stream),
+        cmocka_unit_test(test_stripped_while_a_segment_is_missing),
+        cmocka_unit_test(test_stripped_while_data_is_missing),
+        cmocka_unit_test(test_join_in_its_handshake_is_given_up),
         cmocka_unit_test(test_requests_and_responses_go_on),
         cmocka_unit_test(test_fin_waits_with_unmapped_data),
         cmocka_unit_test(test_longer_payload),
