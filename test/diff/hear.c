@@ -19,11 +19,21 @@ static void saw_max(struct player *p, const struct peer_flow *f, const char *wha
 
 /* ---- Data of the stack ------------------------------------------------------------------------------------------- */
 
-/* Octets `from` up to `end` of the stack's data came. What leaves a hole is not remembered: the stack sends in order.
- */
+/* Octets `from` up to `end` of the stack's data came. */
 static void data_came(struct player *p, uint64_t from, uint64_t end) {
+    if (from > p->data_rcv_nxt && p->nahead < GAPS_MAX)
+        p->ahead[p->nahead++] = (struct gap){from, (uint32_t)(end - from)};
     if (from <= p->data_rcv_nxt && end > p->data_rcv_nxt)
         p->data_rcv_nxt = end;
+    for (uint32_t i = 0; i < p->nahead; i++) {
+        uint64_t beyond = p->ahead[i].dsn + p->ahead[i].len;
+        if (p->ahead[i].dsn > p->data_rcv_nxt)
+            continue;
+        if (beyond > p->data_rcv_nxt)
+            p->data_rcv_nxt = beyond;
+        p->ahead[i] = p->ahead[--p->nahead];
+        i = UINT32_MAX; /* once more from the start: another may go on from here */
+    }
     facts_max(&p->facts, "data: sent up to", end);
 }
 

@@ -58,11 +58,13 @@ struct player {
     /* The connection, as the peer sees it. */
     bool mptcp, plain; /* it is MPTCP; no options any more */
     bool checksums, data_fin_sent;
-    uint64_t dsn_nxt;      /* of the peer's data, from 1 */
-    uint64_t data_rcv_nxt; /* of the stack's */
-    uint64_t edge;         /* right edge of the window that the peer offers */
-    uint64_t stack_fin;    /* where the stack's DATA_FIN is; 0: not seen */
-    uint8_t announced[4];  /* ids of the stack that wait for an echo */
+    uint64_t dsn_nxt;           /* of the peer's data, from 1 */
+    uint64_t data_rcv_nxt;      /* of the stack's */
+    struct gap ahead[GAPS_MAX]; /* ... and what came beyond it */
+    uint32_t nahead;
+    uint64_t edge;        /* right edge of the window that the peer offers */
+    uint64_t stack_fin;   /* where the stack's DATA_FIN is; 0: not seen */
+    uint8_t announced[4]; /* ids of the stack that wait for an echo */
     struct addr_line announced_addr[4];
     uint32_t nannounced;
     struct sent sent[SEGMENTS_MAX];

@@ -119,7 +119,6 @@ static bool missing_data_ack(const struct runs *r, const struct difference *d) {
 
 /* What a client gets first behind the SYN/ACK says no Data ACK. */
 static bool first_word_is_bare(const struct program *p) {
-    const struct step *late = NULL;
     for (uint32_t i = find(p, STEP_SYNACK, 0) + 1; i < p->nsteps; i++) {
         const struct step *s = &p->steps[i];
         if (s->op == STEP_STRIP)
@@ -127,11 +126,7 @@ static bool first_word_is_bare(const struct program *p) {
         if (s->sub)
             continue;
         switch (s->op) {
-        case STEP_DATA:
-            if (s->order != ORDER_FIRST_LOST || (s->pieces > 1 && s->n > 1))
-                return s->dack == 0;
-            late = late ? late : s; /* nothing leaves but in the end */
-            break;
+        case STEP_DATA: /* what is lost is waited for */
         case STEP_ACK:
         case STEP_FIN:
         case STEP_DATA_FIN:
@@ -147,12 +142,14 @@ static bool first_word_is_bare(const struct program *p) {
             break;
         }
     }
-    return late && late->dack == 0;
+    return false;
 }
 
 static bool bare_ack_before_data(const struct runs *r, const struct difference *d) {
-    bool meanwhile = sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "data: "); /* the engine followed later */
-    return !never(d) && r->program->client && fell_back(r->kernel) && (meanwhile || !fell_back(r->engine)) &&
+    bool meanwhile = sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "data"); /* the engine followed later */
+    /* When it was closed before, the FIN shows it: a connection of MPTCP waits for the peer's end. */
+    bool fell = fell_back(r->kernel) || (has(r->program, STEP_CLOSE) && sub_saw(r->kernel, 0, "FIN"));
+    return !never(d) && r->program->client && fell && (meanwhile || !fell_back(r->engine)) &&
            first_word_is_bare(r->program);
 }
 
@@ -288,10 +285,11 @@ static bool rejoins(const struct runs *r, const struct difference *d) {
            ((sub && sub < SUBFLOWS_MAX && !d->kernel) || starts(d->key, "MPTCP_INFO subflows"));
 }
 
-/* What was owed when the peer reset the subflow. */
+/* What was owed when the subflow was reset. */
 static bool acknowledgment_of_the_reset(const struct runs *r, const struct difference *d) {
     return ends(d->key, "acknowledged up to") && d->engine && d->kernel &&
-           (has(r->program, STEP_RST) || has(r->program, STEP_FASTCLOSE) || any_sub_saw(r->engine, "MP_FASTCLOSE"));
+           (has(r->program, STEP_RST) || has(r->program, STEP_FASTCLOSE) || any_sub_saw(r->engine, "MP_FASTCLOSE") ||
+            any_sub_saw(r->kernel, "MP_FASTCLOSE"));
 }
 
 static bool data_ack_behind_fin(const struct runs *r, const struct difference *d) {
@@ -373,8 +371,8 @@ static bool error_behind_the_end(const struct runs *r, const struct difference *
     const char *ours = facts_get(r->engine, "last read"), *theirs = facts_get(r->kernel, "last read");
     bool send = ends(d->key, " send") && d->engine && d->kernel && strcmp(d->engine, "-1 ECONNRESET") == 0 &&
                 strcmp(d->kernel, "-1 EPIPE") == 0;
-    bool read = ends(d->key, " read") && d->engine && d->kernel && strcmp(d->engine, "0") == 0 &&
-                strcmp(d->kernel, "-1 EPIPE") == 0;
+    bool read =
+        ends(d->key, " read") && d->engine && d->kernel && strcmp(d->engine, "0") == 0 && starts(d->kernel, "-1 E");
     bool over = has(r->program, STEP_FASTCLOSE) || has(r->program, STEP_RST);
     return (send || read || strcmp(d->key, "SO_ERROR") == 0 || strcmp(d->key, "poll") == 0) && ours && theirs &&
            strcmp(ours, "end") == 0 && strcmp(theirs, "end") == 0 && over;
@@ -417,6 +415,11 @@ static bool joins_while_half_closed(const struct runs *r, const struct differenc
     bool about = starts(d->key, "MPTCP_INFO subflows") || strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0 ||
                  strcmp(d->key, "MPTCP_INFO local_addr_used") == 0 || (sub && sub < SUBFLOWS_MAX) ||
                  (starts(d->key, "data: ") && !d->kernel); /* for want of a subflow */
+    bool came = ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read") ||
+                strcmp(d->key, "data: acknowledged up to") == 0;
+    for (uint32_t i = 0; i < p->nsteps; i++) /* what it says on the subflow that only one stack has */
+        about |= p->steps[i].op == STEP_FASTCLOSE && p->steps[i].sub && !never(d);
+    about |= came && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key); /* on it */
     return ended && tried && about;
 }
 
@@ -489,7 +492,8 @@ static bool last_data_ack(const struct runs *r, const struct difference *d) {
 
 /* An announcement in the moment in which both directions had ended. */
 static bool announcement_at_the_end(const struct runs *r, const struct difference *d) {
-    bool about = strcmp(d->key, "MPTCP_INFO add_addr_signal") == 0 || strstr(d->key, ": ADD_ADDR id 7 ");
+    bool about = strcmp(d->key, "MPTCP_INFO add_addr_signal") == 0 || strstr(d->key, ": ADD_ADDR id 7 ") ||
+                 strcmp(d->key, "MPTCP_INFO local_addr_used") == 0;
     return about && peer_ended(r->program) && app_ended(r->program) && facts_get(r->kernel, "data: DATA_FIN at");
 }
 
@@ -541,7 +545,7 @@ static bool fallback_of_what_is_no_stream(const struct runs *r, const struct dif
     for (uint32_t i = 0; i < p->nsteps; i++)
         twice |= p->steps[i].op == STEP_DATA && p->steps[i].where != WHERE_NEXT;
     return !never(d) && twice && has(p, STEP_STRIP) && fell_back(r->kernel) &&
-           any_sub_saw(r->engine, "MP_TCPRST reason 6");
+           (any_sub_saw(r->engine, "MP_TCPRST reason 6") || has(p, STEP_RST));
 }
 
 static bool over_without_subflow(const struct runs *r, const struct difference *d) {
