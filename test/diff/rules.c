@@ -117,6 +117,10 @@ static bool missing_data_ack(const struct runs *r, const struct difference *d) {
     return !never(d) && silent && noticed && !fell_back(r->kernel);
 }
 
+static bool is_about_the_end(const struct difference *d) {
+    return strcmp(d->key, "last read") == 0 || strcmp(d->key, "poll") == 0 || strcmp(d->key, "TCP_INFO state") == 0;
+}
+
 /* What a client gets first behind the SYN/ACK says no Data ACK. */
 static bool first_word_is_bare(const struct program *p) {
     for (uint32_t i = find(p, STEP_SYNACK, 0) + 1; i < p->nsteps; i++) {
@@ -146,7 +150,8 @@ static bool first_word_is_bare(const struct program *p) {
 }
 
 static bool bare_ack_before_data(const struct runs *r, const struct difference *d) {
-    bool meanwhile = sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "data"); /* the engine followed later */
+    bool meanwhile = sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "data") || /* the engine followed later */
+                     (peer_ended(r->program) && is_about_the_end(d));
     /* When it was closed before, the FIN shows it: a connection of MPTCP waits for the peer's end. */
     bool fell = fell_back(r->kernel) || (has(r->program, STEP_CLOSE) && sub_saw(r->kernel, 0, "FIN"));
     return !never(d) && r->program->client && fell && (meanwhile || !fell_back(r->engine)) &&
@@ -271,8 +276,10 @@ static bool data_waits_for_its_mapping(const struct runs *r, const struct differ
     for (uint32_t i = 0; i < strip && i < p->nsteps; i++)
         mapped |= p->steps[i].op == STEP_DATA && p->steps[i].order == ORDER_FIRST_LOST && p->steps[i].map == MAP_ALL &&
                   p->steps[i].pieces > 1;
-    meanwhile |= strcmp(d->key, "TCP_INFO state") == 0 && app_ended(p); /* of the one subflow, or the connection */
-    meanwhile |= mapped && fell_back(r->kernel) && !fell_back(r->engine) && starts(d->key, "MPTCP_INFO");
+    meanwhile |= strcmp(d->key, "TCP_INFO state") == 0 &&
+                 (app_ended(p) || peer_ended(p)); /* of the one subflow, or the connection */
+    meanwhile |= mapped && fell_back(r->kernel) && !fell_back(r->engine) &&
+                 (starts(d->key, "MPTCP_INFO") || (peer_ended(p) && is_about_the_end(d)));
     return strip < p->nsteps && data && meanwhile && (fell_back(r->kernel) || any_sub_saw(r->kernel, "RST"));
 }
 
@@ -418,7 +425,10 @@ static bool joins_while_half_closed(const struct runs *r, const struct differenc
     bool came = ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read") ||
                 strcmp(d->key, "data: acknowledged up to") == 0;
     for (uint32_t i = 0; i < p->nsteps; i++) /* what it says on the subflow that only one stack has */
-        about |= p->steps[i].op == STEP_FASTCLOSE && p->steps[i].sub && !never(d);
+        about |= (p->steps[i].op == STEP_FASTCLOSE || p->steps[i].op == STEP_DATA_FIN ||
+                  (p->steps[i].op == STEP_DATA && p->steps[i].fin)) &&
+                 p->steps[i].sub && !never(d);
+    about |= ends(d->key, " read") && d->engine && d->engine[0] != '-';
     about |= came && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key); /* on it */
     return ended && tried && about;
 }
@@ -453,7 +463,7 @@ static bool first_data_behind_a_gap(const struct runs *r, const struct differenc
     bool read = ends(d->key, " read") && starts(d->key, "call");
     bool about = ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read") ||
                  strcmp(d->key, "data: acknowledged up to") == 0;
-    bool end = strcmp(d->key, "last read") == 0 || strcmp(d->key, "poll") == 0 || strcmp(d->key, "TCP_INFO state") == 0;
+    bool end = is_about_the_end(d);
     uint64_t ours = facts_number(r->engine, "data: acknowledged up to");
     return first_data_is_behind_a_gap(r->program) && ours > facts_number(r->kernel, "data: acknowledged up to") &&
            ((about && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
@@ -479,10 +489,14 @@ static bool first_data_with_keys(const struct runs *r, const struct difference *
     for (uint32_t i = 0; i < r->program->nsteps; i++)
         late |= r->program->steps[i].op == STEP_DATA &&
                 (r->program->steps[i].order == ORDER_FIRST_LOST || r->program->steps[i].order == ORDER_REVERSE);
+    const bool late_data = late;
     late &= (sub && sub < SUBFLOWS_MAX) || starts(d->key, "MPTCP_INFO subflows") ||
             strcmp(d->key, "MPTCP_INFO local_addr_used") == 0;
     bool keys = strcmp(d->key, "data") == 0 && !d->engine;
-    return r->program->client && (keys || (late && worlds[r->program->world].joins));
+    bool nothing = late_data && !d->kernel && /* acknowledged, but in the words of MPTCP */
+                   (strstr(d->key, ": Data ACK of") || strcmp(d->key, "data: acknowledged up to") == 0) &&
+                   facts_number(r->engine, "data: acknowledged up to") == 1;
+    return r->program->client && (keys || nothing || (late && worlds[r->program->world].joins));
 }
 
 static bool last_data_ack(const struct runs *r, const struct difference *d) {
@@ -500,8 +514,7 @@ static bool announcement_at_the_end(const struct runs *r, const struct differenc
 static bool unread_data_of_plain_tcp(const struct runs *r, const struct difference *d) {
     unsigned sub = sub_of(d->key);
     return sub < SUBFLOWS_MAX && fell_back(r->engine) && fell_back(r->kernel) && sub_saw(r->engine, sub, "RST") &&
-           sub_saw(r->kernel, sub, "FIN") &&
-           (ends(d->key, ": RST") || ends(d->key, ": FIN") || ends(d->key, "sent up to"));
+           sub_saw(r->kernel, sub, "FIN") && (ends(d->key, ": RST") || ends(d->key, ": FIN") || ends(d->key, " up to"));
 }
 
 static bool join_is_refused_at_its_syn(const struct runs *r, const struct difference *d) {
@@ -522,7 +535,7 @@ static bool last_subflow_is_kept(const struct runs *r, const struct difference *
                 ends(d->key, "snd_una");
     return has(r->program, STEP_FIN) && any_sub_saw(r->kernel, "FIN") &&
            ((sent && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
-            strcmp(d->key, "TCP_INFO state") == 0);
+            strcmp(d->key, "TCP_INFO state") == 0 || (!d->kernel && strcmp(d->key, "data: DATA_FIN at") == 0));
 }
 
 static bool fin_behind_a_retransmission(const struct runs *r, const struct difference *d) {
