@@ -325,7 +325,10 @@ struct umptcp_listen {
 
 /* Returns 0, or -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (port 0), -ENOMEM. */
 UMPTCP_API int umptcp_listen(struct umptcp *s, const struct umptcp_listen *l, umptcp_sock *sock);
-/* Returns 0 and the next connection, or -EAGAIN, -EBADF, -EINVAL (not a listener). */
+/*
+ * Returns 0 and the next connection, or -EAGAIN, -EBADF, -EINVAL (not a listener). One that was reset meanwhile comes
+ * as well, as with Linux: with what could be read of it, and UMPTCP_EV_CLOSED with its error.
+ */
 UMPTCP_API int umptcp_accept(struct umptcp *s, umptcp_sock listener, umptcp_sock *sock);
 /*
  * Keys of a listener's own, instead of those of the configuration, in the form of Linux's TCP_FASTOPEN_KEY. Returns 0,

@@ -266,7 +266,8 @@ struct conn {
     bool csum_wanted : 1;       /* by our configuration */
     bool deny_join0_remote : 1; /* the peer's C flag */
     bool orphan : 1;            /* the application gave it up */
-    bool joined : 1;            /* had a second subflow: no fall-back from then on */
+    bool joined : 1;            /* has, or the peer may think so, had a second subflow: no fall-back from then on */
+    bool join_up : 1;           /* a second subflow carried data, or could have: nor can the peer fall back */
     bool reinjected : 1;        /* sent data a second time: no fall-back either */
     bool counted : 1;           /* in MPTcpExtMPCurrEstab */
     bool nodelay : 1;
@@ -284,6 +285,7 @@ struct conn {
     bool window_limited : 1;
     bool fail_sent : 1;    /* MP_FAIL went out: no subflow joins any more */
     bool failing : 1;      /* the peer did not answer it: DATA_ACKs stay where it says */
+    bool gap_said : 1;     /* a DATA_ACK told less than TCP's beside it: bytes may come again, at other positions */
     bool unchecked : 1;    /* a checksum failed on the only subflow: bytes are taken as they come */
     bool infinite_tx : 1;  /* next new data carries the infinite mapping */
     bool cork_out : 1;     /* it was held long enough */
@@ -293,6 +295,7 @@ struct conn {
     uint8_t fast_fail : 2; /* enum umptcp_fastopen_fail */
     uint8_t rtx_backoff;
     uint8_t rtx_rounds; /* of DUE_RTX without progress */
+    uint8_t futile;     /* bytes sent again, and paths lost to middleboxes, since something was Data-ACKed or came */
     uint8_t notify;     /* enum conn_notify */
     uint8_t ttl, dscp;  /* of its packets */
     uint16_t nsubflows;
@@ -308,6 +311,7 @@ struct conn {
     struct dsn wnd_edge; /* right edge of the peer's window */
     struct bytebuf sndbuf;
     struct ranges reinject; /* dsn: to be sent on another subflow */
+    struct ssn told_una;    /* first subflow: up to here TCP's acknowledgment came together with a DATA_ACK */
     uint32_t sndbuf_size;
     uint32_t reserved; /* by umptcp_send_reserve() */
     utime last_send;   /* application wrote */
@@ -510,6 +514,10 @@ int tx_map_add(struct subflow *sf, struct dsn dsn, uint32_t len, bool data_fin);
 struct tx_map *tx_map_find(const struct subflow *sf, struct ssn ssn);
 /* Byte `dsn` is among what the subflow has queued or in flight. */
 bool tx_map_carries(const struct subflow *sf, struct dsn dsn);
+/* It was given byte `dsn`, which is not Data-ACKed; TCP may have it acknowledged. */
+bool tx_map_had(const struct subflow *sf, struct dsn dsn);
+/* Every mapping of byte `dsn` on this subflow ends at `una` or before. */
+bool tx_map_all_before(const struct subflow *sf, struct dsn dsn, struct ssn una);
 /*
  * TCP acknowledged up to `una`: mappings wholly before it let their bytes go, but not before these are Data-ACKed as
  * well: should the subflow die, they are to be sent on another.
@@ -529,6 +537,8 @@ void hold_drain_plain(struct subflow *sf);
 struct ssn hold_start(const struct subflow *sf);
 /* The first held byte that no mapping covers; false when there is none. */
 bool hold_unmapped(const struct subflow *sf, struct ssn *ssn);
+/* TCP acknowledges bytes that no mapping covers. */
+bool hold_acks_unmapped(const struct subflow *sf);
 void hold_free(struct subflow *sf);
 
 /* ---- Data out (output.c, options.c, reinject.c) --------------------------------------------------------------------

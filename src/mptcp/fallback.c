@@ -12,7 +12,7 @@
 
 /*
  * How long bytes wait for their mapping. Where the end of it is plain TCP, that is less than a sender waits for a
- * DATA_ACK: what it sends again on the only subflow would be new bytes to an end that is TCP by then.
+ * DATA_ACK: it is to see an acknowledgment of plain TCP before that.
  */
 #define PATIENCE_ALONE MSEC(100)
 #define PATIENCE       MSEC(200)
@@ -81,7 +81,7 @@ static void become_plain(struct subflow *sf, bool announce) {
 
 bool fallback_now(struct subflow *sf, enum mib mib, enum mp_rst_reason otherwise) {
     struct conn *c = sf->conn;
-    if (!fallback_possible(c)) {
+    if (!fallback_possible(c) || c->gap_said) {
         mib_inc(&c->mp->env->mib, MIB_FALLBACK_FAILED);
         subflow_reset(sf, otherwise, ECONNRESET);
         return false;
@@ -94,6 +94,7 @@ bool fallback_now(struct subflow *sf, enum mib mib, enum mp_rst_reason otherwise
 bool fallback_infinite(struct subflow *sf) {
     struct conn *c = sf->conn;
     mib_inc(&c->mp->env->mib, MIB_INFINITE_MAP_RX);
+    c->gap_said = false; /* the peer says that nothing was sent twice */
     if (!fallback_now(sf, MIB_DSS_FALLBACK, MPRST_MPTCP))
         return false;
     c->infinite_tx = false; /* the peer is plain TCP already */

@@ -486,6 +486,7 @@ static bool join_synack(struct subflow *sf, const struct seg *seg, enum drop *dr
     sf->remote_nonce = mpj->mpj.nonce;
     if (!sf->remote_id)
         sf->remote_id = mpj->mpj.addr_id;
+    sf->conn->joined = true; /* the peer may send data on it as soon as it has our ACK, whatever comes of it here */
     sf->state = SF_PRE;
     subflow_tell(sf, UMPTCP_PM_SUB_ESTABLISHED);
     tcp_ack_now(&sf->tcb);

@@ -163,6 +163,11 @@ struct ssn hold_start(const struct subflow *sf) {
     return sf->hold ? ssn_min(next, (struct ssn){sf->hold->have.items[0].start}) : next;
 }
 
+bool hold_acks_unmapped(const struct subflow *sf) {
+    struct ssn ssn;
+    return sf->hold && hold_unmapped(sf, &ssn) && ssn_lt(ssn, sf->tcb.rcv_nxt);
+}
+
 bool hold_unmapped(const struct subflow *sf, struct ssn *ssn) {
     for (uint32_t i = 0; sf->hold && i < sf->hold->have.count; i++) {
         struct range r = sf->hold->have.items[i];

@@ -156,13 +156,33 @@ struct tx_map *tx_map_find(const struct subflow *sf, struct ssn ssn) {
     return NULL;
 }
 
+static bool covers(const struct tx_map *m, struct dsn dsn) {
+    return dsn_le(m->dsn, dsn) && dsn_lt(dsn, dsn_add(m->dsn, m->len));
+}
+
 bool tx_map_carries(const struct subflow *sf, struct dsn dsn) {
     for (uint32_t i = 0; i < sf->tx_maps.count; i++) {
         const struct tx_map *m = tx_map_at(sf, i);
-        if (dsn_le(m->dsn, dsn) && dsn_lt(dsn, dsn_add(m->dsn, m->len)))
-            return ssn_le(sf->tcb.snd_una, ssn_add(m->ssn, dsn_sub(dsn, m->dsn)));
+        if (covers(m, dsn) && ssn_le(sf->tcb.snd_una, ssn_add(m->ssn, dsn_sub(dsn, m->dsn))))
+            return true;
     }
     return false;
+}
+
+bool tx_map_had(const struct subflow *sf, struct dsn dsn) {
+    for (uint32_t i = 0; i < sf->tx_maps.count; i++)
+        if (covers(tx_map_at(sf, i), dsn))
+            return true;
+    return false;
+}
+
+bool tx_map_all_before(const struct subflow *sf, struct dsn dsn, struct ssn una) {
+    for (uint32_t i = 0; i < sf->tx_maps.count; i++) {
+        const struct tx_map *m = tx_map_at(sf, i);
+        if (covers(m, dsn) && ssn_lt(una, ssn_add(m->ssn, m->len)))
+            return false;
+    }
+    return true;
 }
 
 static void tx_map_pop(struct subflow *sf) {

@@ -93,12 +93,23 @@ static void dss_map(struct mpopt *o, const struct conn *c, struct dsn dsn, uint3
     o->dss.csum = csum;
 }
 
+/*
+ * While this end may become plain TCP, no DATA_ACK goes with TCP's acknowledgment of bytes that no mapping covers: it
+ * would tell the peer to send them again, at other positions (rescue_data()), and were their mapping lost on the way,
+ * too, they would be new bytes here.
+ */
+static bool may_data_ack(const struct subflow *sf) {
+    return conn_is_mptcp(sf->conn) && !(hold_acks_unmapped(sf) && fallback_possible(sf->conn));
+}
+
 /* Before the third ACK there is no key of the client's, and so nothing that could be acknowledged. */
 static void put_dss(struct ledger *l, const struct subflow *sf, const struct tx_map *map) {
     const struct conn *c = sf->conn;
     struct mpopt o = {.type = MP_DSS};
-    if (conn_is_mptcp(c))
+    if (may_data_ack(sf))
         dss_ack(&o, c);
+    else if (!map)
+        return;
     if (map) {
         dss_map(&o, c, map->dsn, subflow_tx_ssn(sf, map->ssn), (uint16_t)(map->len + map->data_fin), map->csum);
         o.dss.data_fin = map->data_fin;
@@ -107,11 +118,13 @@ static void put_dss(struct ledger *l, const struct subflow *sf, const struct tx_
 }
 
 /* DATA_FIN without payload: SSN 0, length 1, checksum over the pseudo-header (3.3.3). */
-static void put_data_fin(struct ledger *l, const struct conn *c) {
+static void put_data_fin(struct ledger *l, const struct subflow *sf) {
+    const struct conn *c = sf->conn;
     struct mpopt o = {.type = MP_DSS};
     struct csum sum = {0};
     mp_csum_add_pseudo(&sum, c->write_seq, 0, 1);
-    dss_ack(&o, c);
+    if (may_data_ack(sf))
+        dss_ack(&o, c);
     dss_map(&o, c, c->write_seq, 0, 1, csum_finish(&sum));
     o.dss.data_fin = true;
     ledger_put(l, &o);
@@ -295,7 +308,7 @@ static void fill_ack(struct ledger *l, const struct subflow *sf, struct tcp_plan
         }
     }
     if (says_end(sf, plan))
-        put_data_fin(l, c);
+        put_data_fin(l, sf);
     else
         put_dss(l, sf, NULL);
     if (sf->signal_acks < SIGNAL_ACKS_MAX)
@@ -344,6 +357,7 @@ static void option_sent(struct subflow *sf, const struct mpopt *o) {
     switch (o->type) {
     case MP_DSS:
         sf->signals &= (uint16_t) ~(o->dss.data_fin && o->dss.len == 1 ? SIG_DATA_FIN | SIG_DATA_ACK : SIG_DATA_ACK);
+        c->gap_said = c->gap_said || (o->dss.has_ack && (c->failing || hold_acks_unmapped(sf)));
         if (o->dss.has_map && o->dss.len == 0)
             fallback_infinite_sent(sf);
         if (c->eof_apart)

@@ -42,15 +42,27 @@ static struct sched_path path_snapshot(const struct subflow *sf, const struct sh
     };
 }
 
-/* Usable subflows; those in a timeout, or with a shut window, only when there is nothing else. */
+/* What speaks against giving bytes to a subflow, from the least to the most. */
+enum doubt {
+    DOUBT_NONE,
+    DOUBT_LOST, /* it was given them before: behind a proxy there they may get lost again (RFC 8684 3.3.6) */
+    DOUBT_MUTE, /* it is in a timeout, or its window is shut */
+};
+
+static enum doubt doubt_about(const struct subflow *sf, const struct share *s) {
+    if (sf->stale || sf->timeouts || !sf->tcb.snd_wnd)
+        return DOUBT_MUTE;
+    return s->again && tx_map_had(sf, s->dsn) ? DOUBT_LOST : DOUBT_NONE;
+}
+
+/* Usable subflows; the doubtful ones only when there are no better ones. */
 static uint32_t snapshot(const struct conn *c, const struct share *s, struct sched_path *paths,
                          struct subflow **subflows) {
     uint32_t n = 0;
-    for (int desperate = 0; desperate < 2 && !n; desperate++)
+    for (enum doubt most = DOUBT_NONE; most <= DOUBT_MUTE && !n; most++)
         list_for_each (node, &c->subflows) {
             struct subflow *sf = subflow_of(node);
-            bool promising = !sf->stale && !sf->timeouts && sf->tcb.snd_wnd;
-            bool usable = sf->state == SF_ACTIVE && tcp_can_send(&sf->tcb) && (desperate || promising);
+            bool usable = sf->state == SF_ACTIVE && tcp_can_send(&sf->tcb) && doubt_about(sf, s) <= most;
             if (!usable || n == CONN_SUBFLOWS_MAX)
                 continue;
             paths[n] = path_snapshot(sf, s);

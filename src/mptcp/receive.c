@@ -20,6 +20,7 @@ static void stream_advance(struct conn *c, struct dsn end) {
     c->rcv_nxt = end;
     ranges_remove_below(&c->rcv_ofo, &env->mem, end.v);
     c->last_progress = env->now;
+    c->futile = 0;
     conn_notify(c, NOTIFY_READABLE);
 }
 
@@ -136,9 +137,19 @@ static bool mapping_input(struct subflow *sf, struct rx_map *map, enum drop *dro
     return true;
 }
 
-static bool dss_input(struct subflow *sf, const struct mpopt *o, const struct tcp_rx *rx, enum drop *drop) {
+/* Whoever sent this DATA_ACK spoke MPTCP, and had all that this segment acknowledges. */
+static void note_data_ack(struct subflow *sf, const struct seg *seg) {
+    struct conn *c = sf->conn;
+    struct ssn ack = ssn_of(sf->tcb.isn, sf->tcb.snd_una, seg->ack);
+    if (!sf->join && ssn_lt(c->told_una, ack) && ssn_le(ack, sf->tcb.snd_una))
+        c->told_una = ack;
+}
+
+static bool dss_input(struct subflow *sf, const struct mpopt *o, const struct seg *seg, const struct tcp_rx *rx,
+                      enum drop *drop) {
     struct conn *c = sf->conn;
     if (o->dss.has_ack) {
+        note_data_ack(sf, seg);
         struct dsn ack = o->dss.ack64 ? (struct dsn){o->dss.ack} : dsn_unwrap(c->snd_una, (uint32_t)o->dss.ack);
         sf->confirmed = sf->confirmed || ssn_lt(subflow_tx_first(sf), sf->tcb.snd_una);
         conn_data_ack(c, ack, rx->wnd);
@@ -206,7 +217,7 @@ static bool options_input(struct subflow *sf, const struct seg *seg, const struc
             dss_done = sf->dss_seen = true;
             if (proves_keys(sf, o))
                 conn_fully_established(c);
-            if (!dss_input(sf, o, rx, drop))
+            if (!dss_input(sf, o, seg, rx, drop))
                 return false;
         } else if (o->type == MPC_DATA && mpc_data_counts(sf, o)) {
             sf->dss_seen = true;

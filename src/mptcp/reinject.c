@@ -40,7 +40,7 @@ static void data_acked(struct conn *c, struct dsn ack) {
     ranges_remove_below(&c->reinject, &env->mem, ack.v);
     list_for_each (n, &c->subflows)
         tx_map_acked(subflow_of(n), subflow_of(n)->tcb.snd_una);
-    c->rtx_backoff = c->rtx_rounds = 0;
+    c->rtx_backoff = c->rtx_rounds = c->futile = 0;
     c->rtx_since = env->now;
     c->last_progress = env->now;
     conn_tune_sndbuf(c);

@@ -106,7 +106,7 @@ void subflow_up(struct subflow *sf) {
     sf->join_at = UMPTCP_NEVER;
     conn_set_due(c, DUE_ALONE, UMPTCP_NEVER);
     if (sf->join)
-        c->joined = true;
+        c->joined = c->join_up = true;
     conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_SUBFLOW_UP, .subflow = sf->number});
     conn_pm_event(c, &(struct pm_event){.type = PM_SUBFLOW_UP,
                                         .subflow = sf->number,
@@ -117,18 +117,48 @@ void subflow_up(struct subflow *sf) {
     conn_ready(c);
 }
 
+/* Something on its path stops or changes what MPTCP needs (RFC 8684 3.6): an option is missing, or is wrong. */
+static bool interfered(const struct subflow *sf) {
+    return sf->rst_reason == MPRST_MIDDLEBOX || sf->peer_reason == MPRST_MIDDLEBOX || sf->rst_reason == MPRST_MPTCP ||
+           sf->peer_reason == MPRST_MPTCP;
+}
+
+static bool has_another(const struct subflow *sf) {
+    list_for_each (n, &sf->conn->subflows)
+        if (subflow_of(n) != sf && subflow_of(n)->state == SF_ACTIVE)
+            return true;
+    return false;
+}
+
 /*
  * Whether a dead subflow is worth another try: it was up or nothing answered, and it was not refused for good (RFC 8684
- * 3.6: MP_TCPRST without the T flag, or for a reason that will not change).
+ * 3.6: MP_TCPRST without the T flag, or for a reason that will not change). A path with such a middlebox serves when
+ * there is no other: tried again and again it would be handed bytes each time, and hold them up.
  */
 static bool worth_retry(const struct subflow *sf, int error) {
+    if (interfered(sf) && has_another(sf))
+        return false;
     return sf->initiator && !sf->refused && sf->peer_reason != MPRST_PROHIBITED && error != 0 &&
            (error == ETIMEDOUT || sf->state == SF_ACTIVE || error == ENETDOWN);
 }
 
-/* The peer's reason says that there is no hurry. */
+/*
+ * The only subflow was reset, by whomever. Others may follow it, but not for ever when no byte gets through meanwhile.
+ * Silence is another matter: radio comes and goes.
+ */
+static void count_futile(const struct subflow *sf, int error) {
+    struct conn *c = sf->conn;
+    const struct env *env = c->mp->env;
+    if (sf->state != SF_ACTIVE || !error || error == ETIMEDOUT || error == ENETDOWN || has_another(sf))
+        return;
+    c->futile += c->futile < UINT8_MAX;
+    if (c->futile > env->cfg.retries2)
+        conn_set_due(c, DUE_ALONE, env->now);
+}
+
+/* The reason says that there is no hurry. */
 static bool retry_later(const struct subflow *sf) {
-    return sf->peer_reason == MPRST_RESOURCES || sf->peer_reason == MPRST_OUTSTANDING;
+    return interfered(sf) || sf->peer_reason == MPRST_RESOURCES || sf->peer_reason == MPRST_OUTSTANDING;
 }
 
 void subflow_gone(struct subflow *sf, int error) {
@@ -136,6 +166,7 @@ void subflow_gone(struct subflow *sf, int error) {
     if (sf->state == SF_DEAD)
         return;
     bool retry = worth_retry(sf, error);
+    count_futile(sf, error);
     subflow_tell_closed(sf, error);
     reinject_subflow(sf, error != 0);
     tx_map_clear(sf);

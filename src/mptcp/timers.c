@@ -17,7 +17,7 @@
 
 #include "mptcp/conn.h"
 
-enum { RTX_BACKOFF_MAX = 8 };
+enum { RTX_BACKOFF_MAX = 8, BARE_ROUNDS = 3 };
 
 /* ---- Deadlines -----------------------------------------------------------------------------------------------------
  */
@@ -103,18 +103,39 @@ static bool in_good_hands(const struct conn *c, struct dsn dsn) {
  * options now. To a peer that is plain TCP, bytes sent again with other numbers would be new ones: so this end becomes
  * plain TCP as well, as long as it can (RFC 8684 3.7).
  */
-static bool went_bare(struct conn *c) {
-    struct subflow *sf = conn_first(c);
-    return sf && sf->bare && fallback_possible(c) && fallback_now(sf, MIB_DSS_FALLBACK, MPRST_MIDDLEBOX);
+static void went_bare(struct subflow *sf) {
+    if (fallback_possible(sf->conn) || sf->conn->rtx_backoff >= BARE_ROUNDS)
+        (void)fallback_now(sf, MIB_DSS_FALLBACK, MPRST_MIDDLEBOX);
+    else
+        tcp_probe(&sf->tcb);
 }
 
-/* The oldest bytes that nobody sees to are to be sent again. */
+/*
+ * Whether bytes may be sent a second time, at other positions of a subflow. A peer that had no second subflow may have
+ * become plain TCP without a word that got through, and to it they would be new bytes. So there must be proof that the
+ * peer took them as a part of MPTCP and lost them: a DATA_ACK that stops short of them, in a segment in which TCP
+ * acknowledges their whole mapping. No peer says that and becomes TCP by itself later (may_data_ack(), `gap_said`).
+ */
+static bool known_lost(const struct conn *c, struct dsn dsn) {
+    const struct subflow *sf = conn_first(c);
+    return c->join_up || !sf || tx_map_all_before(sf, dsn, c->told_una);
+}
+
+/* The oldest bytes that nobody sees to are to be sent again. Is it not known what became of them, the peer is asked. */
 static void rescue_data(struct conn *c) {
+    struct subflow *sf = conn_first(c);
     uint64_t len = dsn_sub(c->snd_nxt, c->snd_una);
     if (len > TCP_SUPER_MAX)
         len = TCP_SUPER_MAX;
-    if (!conn_acked_by_tcp(c) && !in_good_hands(c, c->snd_una) && !went_bare(c))
+    if (conn_acked_by_tcp(c) || in_good_hands(c, c->snd_una))
+        return;
+    c->futile += c->futile < UINT8_MAX;
+    if (known_lost(c, c->snd_una))
         (void)ranges_add(&c->reinject, &c->mp->env->mem, c->snd_una.v, c->snd_una.v + len); /* else the next time */
+    else if (sf->bare)
+        went_bare(sf);
+    else
+        tcp_probe(&sf->tcb);
 }
 
 static void data_timeout(struct conn *c) {
@@ -139,11 +160,13 @@ static void data_timeout(struct conn *c) {
 
 /*
  * Whether the peer had its time (RFC 9293 3.8.3). A closed window may last as long as probes are answered (3.8.6.1),
- * but not for a connection that the application gave up.
+ * but not for a connection that the application gave up, and not when bytes were sent again and again to no effect.
  */
 static bool out_of_patience(const struct conn *c) {
     const struct env *env = c->mp->env;
     if (c->user_timeout && time_since(env->now, c->rtx_since) >= c->user_timeout)
+        return true;
+    if (c->futile > env->cfg.retries2)
         return true;
     return c->rtx_rounds > (c->orphan ? ORPHAN_ROUNDS : env->cfg.retries2);
 }

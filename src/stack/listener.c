@@ -255,11 +255,22 @@ void listener_ready(struct umptcp *s, struct conn *c) {
     event_listener(s, l);
 }
 
-void listener_forget(struct conn *c) {
-    struct listener *l = c->listener;
+/* Its place in the queue; `count` when it has none. */
+static uint32_t queue_place(const struct listener *l, const struct conn *c) {
     uint32_t i = 0;
     while (i < l->count && *queue_at(l, i) != c)
         i++;
+    return i;
+}
+
+bool listener_waits(const struct conn *c) {
+    const struct listener *l = c->listener;
+    return queue_place(l, c) < l->count;
+}
+
+void listener_forget(struct conn *c) {
+    struct listener *l = c->listener;
+    uint32_t i = queue_place(l, c);
     if (i == 0 && l->count) {
         l->head = (l->head + 1) % l->backlog;
         l->count--;

@@ -217,7 +217,7 @@ static void settle(struct umptcp *s, struct conn *c) {
         c->notify &= (uint8_t)~NOTIFY_ACCEPT;
         listener_ready(s, c);
     }
-    if (c->listener && c->state == UMPTCP_CLOSED)
+    if (c->listener && c->state == UMPTCP_CLOSED && !listener_waits(c))
         listener_forget(c);
     listener_fast_over(s, c);
     if (c->handle)

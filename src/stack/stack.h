@@ -112,7 +112,9 @@ void listener_ready(struct umptcp *s, struct conn *c);
 void listener_fast_open(struct umptcp *s, struct listener *l, struct conn *c, const struct seg *syn);
 /* The handshake of a connection that Fast Open began may be over: then it counts no more. */
 void listener_fast_over(struct umptcp *s, struct conn *c);
-/* A connection that was not accepted is over, or is accepted now: its listener forgets it. */
+/* It got through its handshake and waits to be accepted; as on Linux, also when it was reset since. */
+bool listener_waits(const struct conn *c);
+/* A connection is over before that, or is accepted now: its listener forgets it. */
 void listener_forget(struct conn *c);
 /* Aborts what was not accepted, and frees the listener. Its handle is the caller's. */
 void listener_free(struct umptcp *s, struct listener *l);

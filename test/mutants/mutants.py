@@ -226,7 +226,7 @@ MUTANTS = (
            "return csum_finish(&sum) == m->csum;",
            "return csum_finish(&sum) == m->csum || m->len;", rows=("M-FBK-11",)),
     Mutant("fallback-after-join", "a connection falls back whatever it did before", "src/mptcp/fallback.c",
-           "    if (!fallback_possible(c)) {\n        mib_inc(&c->mp->env->mib, MIB_FALLBACK_FAILED);\n        subflow_reset(sf, otherwise",
+           "    if (!fallback_possible(c) || c->gap_said) {\n        mib_inc(&c->mp->env->mib, MIB_FALLBACK_FAILED);\n        subflow_reset(sf, otherwise",
            "    if (!c) {\n        mib_inc(&c->mp->env->mib, MIB_FALLBACK_FAILED);\n        subflow_reset(sf, otherwise",
            rows=("M-FBK-32", "M-FBK-19")),
     Mutant("no-infinite-mapping", "plain TCP begins without an infinite mapping", "src/mptcp/fallback.c",

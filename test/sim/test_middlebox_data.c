@@ -52,6 +52,41 @@ static void test_dss_truncated(void **state) { /* M-MBX-49 */
     }
 }
 
+/* M-MBX-15, M-FBK-09: a path that loses its mappings each time is not opened each time. */
+static void test_path_without_mappings_is_left(void **state) {
+    (void)state;
+    BOXLAB_FAMILIES {
+        boxlab_open(&l, &(struct boxlab_options){.box = {NULL, "strip:option=dss,dir=rev"}, .paths = 2, .v6 = v6});
+        for (int i = 0; i < 10; i++) {
+            boxlab_more(&l, 20000, 20000);
+            boxlab_deliver(&l);
+            boxlab_wait(&l, 500 * MS);
+        }
+        boxlab_is_mptcp(&l, 1);
+        assert_int_equal(l.t.subflows_down[CLIENT], 1);
+        boxlab_finish(&l);
+    }
+}
+
+/*
+ * M-MBX-49, M-FBK-20: each subflow is reset before a mapping is complete. The next ones fare no better, and that is
+ * seen.
+ */
+static void test_no_mapping_is_ever_complete(void **state) {
+    (void)state;
+    static const char box[] = "truncate:option=dss,by=2,every=9";
+    BOXLAB_FAMILIES {
+        int errors[2];
+        boxlab_start(
+            &l, &(struct boxlab_options){
+                    .box = {box, box}, .paths = 2, .v6 = v6, .csum = true, .to_server = BOXLAB_NOTHING, .fails = true});
+        boxlab_wait(&l, 60 * S);
+        assert_true(l.t.end[CLIENT].close_told || l.t.end[SERVER].close_told);
+        boxlab_fail(&l, errors);
+        assert_true(errors[CLIENT] && errors[SERVER]);
+    }
+}
+
 /* ---- Sequence numbers -------------------------------------------------------------------------------------------- */
 
 static void test_sequence_numbers_rewritten(void **state) { /* M-MBX-19 */
@@ -341,6 +376,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dss_stripped_later_alone),
         cmocka_unit_test(test_dss_truncated),
+        cmocka_unit_test(test_path_without_mappings_is_left),
+        cmocka_unit_test(test_no_mapping_is_ever_complete),
         cmocka_unit_test(test_sequence_numbers_rewritten),
         cmocka_unit_test(test_sequence_numbers_rewritten_but_in_sack),
         cmocka_unit_test(test_option_on_every_piece),

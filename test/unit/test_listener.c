@@ -165,7 +165,7 @@ static void test_close(void **state) {
     test_world_free(&w);
 }
 
-/* A connection that is reset before it is accepted is not offered. */
+/* A connection that is reset before it is accepted keeps its place: what came can be read, then there is its error. */
 static void test_reset_before_accept(void **state) {
     (void)state;
     struct test_world w;
@@ -183,6 +183,13 @@ static void test_reset_before_accept(void **state) {
     assert_int_equal(accept_one(&w, l, &a), 0);
     assert_int_equal(umptcp_recv(w.host[SERVER], a, text, 1, w.now), 1);
     assert_int_equal(text[0], '0');
+    assert_int_equal(umptcp_pending(w.host[SERVER], l), 2);
+    assert_int_equal(accept_one(&w, l, &a), 0);
+    assert_int_equal(test_await(&w, SERVER, a, UMPTCP_EV_CLOSED, SEC(1)).error, ECONNRESET);
+    assert_int_equal(umptcp_recv(w.host[SERVER], a, text, 1, w.now), 1);
+    assert_int_equal(text[0], '1');
+    assert_int_equal(umptcp_recv(w.host[SERVER], a, text, 1, w.now), -ECONNRESET);
+    assert_int_equal(umptcp_close(w.host[SERVER], a, w.now), 0);
     assert_int_equal(accept_one(&w, l, &a), 0);
     assert_int_equal(umptcp_recv(w.host[SERVER], a, text, 1, w.now), 1);
     assert_int_equal(text[0], '2');

@@ -471,6 +471,96 @@ static void test_late_data_ack_after_a_bare_one(void **state) { /* it was one se
     mlab_free(l);
 }
 
+/* M-FBK-10, M-MBX-16, M-RTX-05: what was not seen to be lost is asked for, not sent again */
+static void test_sent_again_on_proof_only(void **state) {
+    struct mlab *l = talked(&server);
+    (void)state;
+    mlab_send(l, 5);
+    mlab_want(l, 1, "P. 6(5) ack 6 dss ack 6 map 6:6+5");
+    mlab_in(l, 1, ". 6(0) ack 11");
+    mlab_in(l, 1, ". 6(0) ack 6 dss ack 6"); /* it is older than the bare one before it */
+    mlab_wait_sent(l, SEC(2));
+    mlab_want(l, 1, ". 10(0) ack 6 dss ack 6");
+    assert_int_equal(mlab_mib(l, MIB_MPTCP_RETRANS), 0);
+    mlab_in(l, 1, ". 6(0) ack 11 dss ack 6");
+    mlab_wait_sent(l, SEC(2));
+    mlab_want(l, 1, "P. 11(5) ack 6 dss ack 6 map 6:11+5");
+    mlab_free(l);
+}
+
+static void test_half_a_mapping_proves_nothing(void **state) { /* M-RTX-05: its checksum could not be looked at yet */
+    struct mlab *l = talked(&checked);
+    (void)state;
+    mlab_send(l, 1500);
+    mlab_skip(l);
+    mlab_in(l, 1, ". 6(0) ack 1002 dss ack 6");
+    mlab_wait(l, SEC(30)); /* TCP sends the other half again, and again */
+    mlab_skip(l);
+    assert_int_equal(mlab_mib(l, MIB_MPTCP_RETRANS), 0);
+    mlab_in(l, 1, ". 6(0) ack 1506 dss ack 6");
+    mlab_wait(l, SEC(300));
+    mlab_skip(l);
+    assert_true(mlab_mib(l, MIB_MPTCP_RETRANS) > 0);
+    mlab_free(l);
+}
+
+static void test_bare_and_no_way_back(void **state) { /* M-FBK-10, M-MBX-16: an end, not silence */
+    struct mlab *l = talked(&server);
+    (void)state;
+    mlab_conn(l)->reinjected = true;
+    mlab_send(l, 5);
+    mlab_want(l, 1, "P. 6(5) ack 6 dss ack 6 map 6:6+5");
+    mlab_in(l, 1, ". 6(0) ack 11");
+    for (int i = 0; i < 3; i++) {
+        mlab_wait_sent(l, SEC(10));
+        mlab_want(l, 1, ". 10(0) ack 6 dss ack 6");
+        mlab_in(l, 1, ". 6(0) ack 11");
+    }
+    mlab_wait_sent(l, SEC(10));
+    mlab_want(l, 1, "R. 11(0) ack 6 tcprst 6");
+    assert_int_equal(mlab_mib(l, MIB_MPTCP_RETRANS), 0);
+    mlab_free(l);
+}
+
+/* M-FBK-10, M-DAK-11: until it is decided what they are, bytes without a mapping are not asked for again. */
+static void test_no_data_ack_beside_unmapped_bytes(void **state) {
+    struct mlab *l = talked(&server);
+    (void)state;
+    mlab_in(l, 1, "P. 6(5) ack 6 dss ack 6");
+    mlab_send(l, 5);
+    mlab_want(l, 1, ". 6(0) ack 11");
+    mlab_want(l, 1, "P. 6(5) ack 11 dss map 6:6+5");
+    mlab_close(l);
+    mlab_want(l, 1, ". 11(0) ack 11 dss map 11:0+1 fin");
+    mlab_in(l, 1, "P. 11(5) ack 11 dss ack 6 map 6:6+10");
+    mlab_skip(l);
+    mlab_free(l);
+}
+
+static void test_fall_back_after_a_gap_was_told(void **state) { /* M-FBK-10, -19: what follows may have come before */
+    struct mlab *l = talked(&checked);
+    (void)state;
+    mlab_in(l, 1, "P. 6(5) ack 6 dss ack 6 map 6:6+5 csum bad");
+    mlab_want(l, 1, ". 6(0) ack 11 dss ack 6 fail 6");
+    mlab_in(l, 1, "P. 11(5) ack 6");
+    mlab_wait(l, MSEC(250));
+    mlab_want(l, 1, ". 6(0) ack 16");
+    mlab_want(l, 1, "R. 6(0) ack 16 tcprst 6");
+    mlab_free(l);
+}
+
+/* M-FBK-10: as soon as our third ACK is out the peer may have put bytes there, which the first subflow lacks. */
+static void test_no_fall_back_beside_a_join(void **state) {
+    struct mlab *l = talked(NULL);
+    (void)state;
+    mlab_conn(l)->joined = true;
+    mlab_in(l, 1, "P. 6(5) ack 6");
+    mlab_wait(l, MSEC(250));
+    mlab_want(l, 1, ". 6(0) ack 11 dss ack 6");
+    mlab_want(l, 1, "R. 6(0) ack 11 tcprst 6");
+    mlab_free(l);
+}
+
 static void test_stripped_in_mid_stream(void **state) {
     struct mlab *l = talked(&server);
     (void)state;
@@ -642,6 +732,12 @@ int main(void) {
         cmocka_unit_test(test_joined_data_acked_without_dss),
         cmocka_unit_test(test_acknowledgments_lose_their_options),
         cmocka_unit_test(test_late_data_ack_after_a_bare_one),
+        cmocka_unit_test(test_sent_again_on_proof_only),
+        cmocka_unit_test(test_half_a_mapping_proves_nothing),
+        cmocka_unit_test(test_bare_and_no_way_back),
+        cmocka_unit_test(test_no_data_ack_beside_unmapped_bytes),
+        cmocka_unit_test(test_fall_back_after_a_gap_was_told),
+        cmocka_unit_test(test_no_fall_back_beside_a_join),
         cmocka_unit_test(test_stripped_in_mid_stream),
         cmocka_unit_test(test_stripped_while_a_segment_is_missing),
         cmocka_unit_test(test_stripped_while_data_is_missing),

@@ -177,7 +177,7 @@ static void test_mapping_on_the_last_piece(void **state) { /* M-MAP-06, -12, -13
     struct mlab *l = begun(NULL);
     (void)state;
     mlab_in(l, 1, ". 6(1000) ack 1 dss ack 1");
-    mlab_want(l, 1, ". 1(0) ack 1006 dss ack 6"); /* acknowledged on the subflow, not in the stream */
+    mlab_want(l, 1, ". 1(0) ack 1006"); /* acknowledged on the subflow, not in the stream */
     mlab_recv(l, 0);
     mlab_wait(l, MSEC(50));
     mlab_in(l, 1, "P. 1006(1000) ack 1 dss ack 1 map 6:6+2000");
@@ -223,7 +223,7 @@ static void test_partly_mapped(void **state) { /* M-MAP-27, M-MBX-23: coalesced,
     struct mlab *l = begun(NULL);
     (void)state;
     mlab_in(l, 1, "P. 6(10) ack 1 dss ack 1 map 6:6+6");
-    mlab_want(l, 1, ". 1(0) ack 16 dss ack 12");
+    mlab_want(l, 1, ". 1(0) ack 16");
     mlab_recv(l, 6);
     mlab_in(l, 1, "P. 16(4) ack 1 dss ack 1 map 12:12+8");
     mlab_want(l, 1, ". 1(0) ack 20 dss ack 20");

@@ -129,6 +129,39 @@ static void test_acknowledged_by_a_proxy(void **state) {
     mlab_free(l);
 }
 
+/* M-RTX-05, M-MBX-30: a proxy that acknowledges and delivers nothing is not believed for ever. */
+static void test_swallowed_by_a_proxy(void **state) {
+    struct mlab *l = talked(&server);
+    uint64_t sent = 106;
+    (void)state;
+    mlab_send(l, 100);
+    mlab_skip(l);
+    while (mlab_info(l).state == UMPTCP_ESTABLISHED && sent < 10000) {
+        char text[80];
+        snprintf(text, sizeof text, ". 6(0) ack %u dss ack 6", (unsigned)sent);
+        mlab_in(l, 1, text);
+        mlab_wait_sent(l, SEC(200));
+        mlab_skip(l);
+        sent += 100;
+    }
+    assert_int_equal(mlab_mib(l, MIB_MPTCP_RETRANS), mlab_config().retries2 + 1);
+    mlab_closed(l, ETIMEDOUT);
+    mlab_free(l);
+}
+
+/* M-MBX-30, M-RTX-05: a proxy on one path acknowledged and lost them; the other one may do better. */
+static void test_lost_where_it_is_fast(void **state) {
+    struct mlab *l = two(NULL);
+    (void)state;
+    mlab_send(l, 100);
+    mlab_want(l, 1, "P. 6(100) ack 6 dss ack 6 map 6:6+100");
+    mlab_in(l, 1, ". 6(0) ack 106 dss ack 6");
+    mlab_wait_sent(l, SEC(2));
+    mlab_want(l, 2, "P. 1(100) ack 1 dss ack 6 map 6:1+100");
+    mlab_want_none(l);
+    mlab_free(l);
+}
+
 /* ---- Other subflows -----------------------------------------------------------------------------------------------
  */
 
@@ -391,6 +424,8 @@ int main(void) {
         cmocka_unit_test(test_kept_until_both_have_acknowledged),
         cmocka_unit_test(test_acknowledged_by_a_subflow_that_dies),
         cmocka_unit_test(test_acknowledged_by_a_proxy),
+        cmocka_unit_test(test_swallowed_by_a_proxy),
+        cmocka_unit_test(test_lost_where_it_is_fast),
         cmocka_unit_test(test_after_a_timeout),
         cmocka_unit_test(test_after_a_reset),
         cmocka_unit_test(test_late_data_ack_makes_it_needless),
