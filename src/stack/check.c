@@ -73,7 +73,7 @@ static const char *check_listeners(const struct umptcp *s) {
     void *object;
     for (uint32_t i = 0; i < s->handles.capacity; i++) {
         const char *why = NULL;
-        if (handle_at(&s->handles, i, &sock, &object) == HANDLE_LISTENER)
+        if (handle_at(&s->handles, i, &sock, &object) == HANDLE_LISTENER && object)
             why = check_listener(s, object);
         if (why)
             return why;
