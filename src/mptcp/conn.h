@@ -215,14 +215,14 @@ enum conn_notify {
 struct conn_paths {
     struct pm_remote *remotes; /* what the peer announced; exactly as many as there are */
     uint8_t nremotes;
-    uint8_t nannounced;             /* announcements that were begun */
-    struct deque echoes;            /* struct pm_remote, as it was announced: to be echoed */
-    bool remove_said;               /* one copy of them left */
-    uint8_t remove_ids[8], nremove; /* to be withdrawn */
-    uint8_t remove_repeats;         /* how often they are still to be said again, */
-    utime remove_at;                /* and when */
-    utime prio_at;                  /* when the next MP_PRIO is said again */
-    utime join_at;                  /* when endpoints may get their subflows */
+    uint8_t nannounced;                             /* announcements that were begun */
+    struct deque echoes;                            /* struct pm_remote, as it was announced: to be echoed */
+    bool remove_said;                               /* one copy of them left */
+    uint8_t remove_ids[MP_REMOVE_IDS_MAX], nremove; /* to be withdrawn */
+    uint8_t remove_repeats;                         /* how often they are still to be said again, */
+    utime remove_at;                                /* and when */
+    utime prio_at;                                  /* when the next MP_PRIO is said again */
+    utime join_at;                                  /* when endpoints may get their subflows */
     struct add_addr add;
     struct deque announced; /* struct announcement */
     utime pm_at;            /* PM_CMD_TIMER */

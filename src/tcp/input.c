@@ -406,7 +406,7 @@ void tcp_open_fast(struct tcb *t, const struct seg *syn, uint64_t wnd, struct tc
     assert(t->state == UMPTCP_SYN_RCVD && t->passive && t->snd_nxt.v == 0);
     t->fast = true;
     tcp_dialogue(t);
-    cc_init(&t->cc, t->cc.ops, tcp_payload_max(t, 0), (uint32_t)t->env->cfg.initial_cwnd * tcp_payload_max(t, 0));
+    cc_init(&t->cc, t->cc.ops, tcp_smss(t), (uint32_t)t->env->cfg.initial_cwnd * tcp_smss(t));
     *rx = (struct tcp_rx){.una = t->snd_una, .acceptable = true, .in_order = true, .wnd = syn->window};
     struct arrival a = {.seg = syn, .rx = rx, .edge = {1 + wnd}};
     measure_payload(t, &a);

@@ -52,12 +52,16 @@ uint16_t tcp_payload_max(const struct tcb *t, uint32_t mp_options) {
 
 uint16_t tcp_full_segment(const struct tcb *t) { return tcp_payload_max(t, 4u * t->owner_words); }
 
+uint16_t tcp_smss(const struct tcb *t) {
+    return (uint16_t)(t->mss - 4u * t->owner_words - (t->ts_ok ? TCP_OPT_TS_LEN : 0));
+}
+
 void tcp_set_owner_options(struct tcb *t, uint32_t bytes) {
     assert(bytes <= TCP_OPTIONS_MAX && bytes % 4 == 0);
     if (t->owner_words == bytes / 4)
         return;
     t->owner_words = bytes / 4 & 15;
-    cc_set_mss(&t->cc, tcp_full_segment(t));
+    cc_set_mss(&t->cc, tcp_smss(t));
 }
 
 bool tcp_wants_new(const struct tcb *t) {

@@ -205,7 +205,7 @@ static void sample_handshake(struct tcb *t, const struct seg *seg) {
 void tcb_establish(struct tcb *t, const struct seg *seg, struct ssn ack) {
     struct env *env = t->env;
     const bool lost_syns = t->syn_sends > 2;
-    const uint16_t mss = tcp_full_segment(t);
+    const uint16_t mss = tcp_smss(t);
 
     assert(ssn_le((struct ssn){1}, ack) && ssn_le(ack, t->snd_nxt));
     if (!t->fast) /* what the SYN carried and did not bring over goes again as if it never had */
@@ -341,7 +341,7 @@ void tcp_set_path_mss(struct tcb *t, uint16_t mss) {
     t->mss = mss;
     if (!tcp_synchronized(t))
         return;
-    uint16_t payload = tcp_full_segment(t);
+    uint16_t payload = tcp_smss(t);
     cc_set_mss(&t->cc, payload);
     tx_mark_too_big(t, payload);
     tx_arm(t);

@@ -349,6 +349,9 @@ bool tcp_wants_new(const struct tcb *t);
 uint16_t tcp_payload_max(const struct tcb *t, uint32_t mp_options);
 /* Payload of a full segment with what this owner adds. */
 uint16_t tcp_full_segment(const struct tcb *t);
+/* The same without the SACK blocks of the moment: what congestion control counts in (SMSS of RFC 5681). So a window of
+ * one such segment is never too small for a full one. */
+uint16_t tcp_smss(const struct tcb *t);
 /* From now on the owner adds so many bytes of options to each segment with payload: what a full segment is follows. */
 void tcp_set_owner_options(struct tcb *t, uint32_t bytes);
 /*

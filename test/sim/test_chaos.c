@@ -32,6 +32,7 @@ enum {
 struct chaos {
     struct world w;
     uint64_t rng;
+    struct umptcp_config config; /* for umptcp_configure() */
     umptcp_sock listener, sock[2][SOCKS_MAX];
     uint32_t nsocks[2];
     bool short_of_memory;
@@ -186,6 +187,27 @@ static void do_endpoint_flags(struct chaos *x, const struct target *t) {
     umptcp_endpoint_set_flags(t->s, 1 + (int)below(x, 8), below(x, 2 * UMPTCP_EP_FULLMESH), x->w.now);
 }
 
+static void config_random(struct chaos *x, struct umptcp_config *c);
+
+/* Another configuration in the middle of things, other keys of Fast Open, or none of its memory. */
+static void do_configure(struct chaos *x, const struct target *t) {
+    static const uint8_t keys[2][16] = {{1}, {2}};
+    switch (below(x, 4)) {
+    case 0:
+        umptcp_fastopen_keys_set(t->s, x->listener, keys + below(x, 2), 1);
+        break;
+    case 1:
+        umptcp_fastopen_forget(t->s);
+        break;
+    case 2:
+        umptcp_set_congestion(t->s, t->sock, one_in(x, 2) ? "newreno" : "cubic", x->w.now);
+        break;
+    default:
+        config_random(x, &x->config);
+        umptcp_configure(t->s, &x->config, x->w.now);
+    }
+}
+
 static void do_subflow_backup(struct chaos *x, const struct target *t) {
     umptcp_subflow_set_backup(t->s, t->sock, 1 + below(x, 6), one_in(x, 2), x->w.now);
 }
@@ -270,7 +292,7 @@ static const struct {
     {do_manage, 2},        {do_connect, 2},      {do_accept, 3},       {do_send, 6},           {do_receive, 6},
     {do_send_in_place, 1}, {do_shutdown, 1},     {do_close, 1},        {do_option, 1},         {do_link, 1},
     {do_netif, 1},         {do_endpoint_add, 1}, {do_endpoint_del, 1}, {do_endpoint_flush, 1}, {do_endpoint_flags, 1},
-    {do_limits, 1},        {do_address, 1},      {do_fail_memory, 1},  {do_subflow_backup, 1},
+    {do_limits, 1},        {do_configure, 1},    {do_address, 1},      {do_fail_memory, 1},    {do_subflow_backup, 1},
 };
 
 static void act(struct chaos *x) {
@@ -325,6 +347,7 @@ static void chaos_init(struct chaos *x, uint64_t seed) {
     world_config_init(&cfg, seed, 1 + (int)below(x, WORLD_PATHS_MAX));
     for (int h = 0; h < 2; h++)
         config_random(x, &cfg.host[h]);
+    x->config = cfg.host[CLIENT];
     cfg.pcap = getenv("UMPTCP_PCAP");
     world_init(&x->w, &cfg);
     x->w.on_packet = on_packet;

@@ -26,6 +26,22 @@ static void test_super_segment(void **state) { /* T-SYS-04, T-WND-19, T-HDR-15, 
     lab_free(l);
 }
 
+/* T-CCB-01: the owner's options change while SACK blocks go along: when these are gone, a window of one segment must
+ * still let a full one out, which nothing else would. */
+static void test_window_of_one_segment(void **state) {
+    struct lab *l = plain("mss 1000 sackok");
+    (void)state;
+    tcp_set_owner_options(lab_tcb(l), 24);
+    lab_in(l, ". 11(10) ack 1");
+    tcp_set_owner_options(lab_tcb(l), 0);
+    lab_in(l, ". 1(10) ack 1");
+    lab_skip(l);
+    lab_tcb(l)->cc.cwnd = lab_tcb(l)->cc.mss;
+    lab_write(l, LAB_A, 1000);
+    lab_want(l, "P. 1(1000) ack 21");
+    lab_free(l);
+}
+
 static void test_largest_super_segment(void **state) {
     struct lab *l = lab_new_established_with(&(struct lab_options){.no_ts = true}, "mss 1460 ws 7");
     (void)state;
@@ -319,6 +335,7 @@ static void test_after_idle(void **state) { /* T-CCB-13 */
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_super_segment),
+        cmocka_unit_test(test_window_of_one_segment),
         cmocka_unit_test(test_largest_super_segment),
         cmocka_unit_test(test_mptcp_options_take_room),
         cmocka_unit_test(test_cut_on_the_way),
