@@ -278,6 +278,7 @@ static bool data_waits_for_its_mapping(const struct runs *r, const struct differ
                   p->steps[i].pieces > 1;
     meanwhile |= strcmp(d->key, "TCP_INFO state") == 0 &&
                  (app_ended(p) || peer_ended(p)); /* of the one subflow, or the connection */
+    meanwhile |= strcmp(d->key, "octets read") == 0 && (has(p, STEP_CLOSE) || has(p, STEP_ABORT));
     meanwhile |= mapped && fell_back(r->kernel) && !fell_back(r->engine) &&
                  (starts(d->key, "MPTCP_INFO") || (peer_ended(p) && is_about_the_end(d)));
     return strip < p->nsteps && data && meanwhile && (fell_back(r->kernel) || any_sub_saw(r->kernel, "RST"));
@@ -381,6 +382,8 @@ static bool error_behind_the_end(const struct runs *r, const struct difference *
     bool read =
         ends(d->key, " read") && d->engine && d->kernel && strcmp(d->engine, "0") == 0 && starts(d->kernel, "-1 E");
     bool over = has(r->program, STEP_FASTCLOSE) || has(r->program, STEP_RST);
+    if (send && over && peer_ended(r->program))
+        return true;
     return (send || read || strcmp(d->key, "SO_ERROR") == 0 || strcmp(d->key, "poll") == 0) && ours && theirs &&
            strcmp(ours, "end") == 0 && strcmp(theirs, "end") == 0 && over;
 }
@@ -407,7 +410,7 @@ static bool join_under_way_counts(const struct runs *r, const struct difference 
             same |= p->steps[i].op == STEP_JOIN && p->steps[k].op == STEP_ADD_ADDR && p->steps[i].id == p->steps[k].id;
     unsigned sub = sub_of(d->key);
     bool about = starts(d->key, "MPTCP_INFO subflows") || strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0 ||
-                 (sub && sub < SUBFLOWS_MAX && !d->engine);
+                 (sub && sub < SUBFLOWS_MAX && (!d->engine || same));
     return (pending || same) && about;
 }
 
@@ -428,7 +431,7 @@ static bool joins_while_half_closed(const struct runs *r, const struct differenc
         about |= (p->steps[i].op == STEP_FASTCLOSE || p->steps[i].op == STEP_DATA_FIN ||
                   (p->steps[i].op == STEP_DATA && p->steps[i].fin)) &&
                  p->steps[i].sub && !never(d);
-    about |= ends(d->key, " read") && d->engine && d->engine[0] != '-';
+    about |= (ends(d->key, " read") && d->engine && d->engine[0] != '-') || ends(d->key, " shutdown");
     about |= came && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key); /* on it */
     return ended && tried && about;
 }
@@ -491,8 +494,11 @@ static bool first_data_with_keys(const struct runs *r, const struct difference *
                 (r->program->steps[i].order == ORDER_FIRST_LOST || r->program->steps[i].order == ORDER_REVERSE);
     const bool late_data = late;
     late &= (sub && sub < SUBFLOWS_MAX) || starts(d->key, "MPTCP_INFO subflows") ||
-            strcmp(d->key, "MPTCP_INFO local_addr_used") == 0;
+            strcmp(d->key, "MPTCP_INFO local_addr_used") == 0 ||
+            (!d->kernel && strcmp(d->key, "data: DATA_FIN at") == 0);
     bool keys = strcmp(d->key, "data") == 0 && !d->engine;
+    if (late_data && r->program->client && strstr(d->key, ": ADD_ADDR id 7 ") && !d->kernel)
+        return true;
     bool nothing = late_data && !d->kernel && /* acknowledged, but in the words of MPTCP */
                    (strstr(d->key, ": Data ACK of") || strcmp(d->key, "data: acknowledged up to") == 0) &&
                    facts_number(r->engine, "data: acknowledged up to") == 1;
@@ -535,7 +541,8 @@ static bool last_subflow_is_kept(const struct runs *r, const struct difference *
                 ends(d->key, "snd_una");
     return has(r->program, STEP_FIN) && any_sub_saw(r->kernel, "FIN") &&
            ((sent && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
-            strcmp(d->key, "TCP_INFO state") == 0 || (!d->kernel && strcmp(d->key, "data: DATA_FIN at") == 0));
+            strcmp(d->key, "TCP_INFO state") == 0 || (!d->kernel && strcmp(d->key, "data: DATA_FIN at") == 0) ||
+            (!d->engine && ends(d->key, ": FIN")));
 }
 
 static bool fin_behind_a_retransmission(const struct runs *r, const struct difference *d) {
@@ -557,8 +564,8 @@ static bool fallback_of_what_is_no_stream(const struct runs *r, const struct dif
     bool twice = false;
     for (uint32_t i = 0; i < p->nsteps; i++)
         twice |= p->steps[i].op == STEP_DATA && p->steps[i].where != WHERE_NEXT;
-    return !never(d) && twice && has(p, STEP_STRIP) && fell_back(r->kernel) &&
-           (any_sub_saw(r->engine, "MP_TCPRST reason 6") || has(p, STEP_RST));
+    bool plain = (has(p, STEP_STRIP) && fell_back(r->kernel)) || (has(p, STEP_FAIL) && any_sub_saw_mp_fail(r->kernel));
+    return !never(d) && twice && plain && (any_sub_saw(r->engine, "MP_TCPRST reason 6") || has(p, STEP_RST));
 }
 
 static bool over_without_subflow(const struct runs *r, const struct difference *d) {
