@@ -279,9 +279,10 @@ static bool data_waits_for_its_mapping(const struct runs *r, const struct differ
     meanwhile |= strcmp(d->key, "TCP_INFO state") == 0 &&
                  (app_ended(p) || peer_ended(p)); /* of the one subflow, or the connection */
     meanwhile |= strcmp(d->key, "octets read") == 0 && (has(p, STEP_CLOSE) || has(p, STEP_ABORT));
-    meanwhile |= mapped && fell_back(r->kernel) && !fell_back(r->engine) &&
-                 (starts(d->key, "MPTCP_INFO") || (peer_ended(p) && is_about_the_end(d)));
-    return strip < p->nsteps && data && meanwhile && (fell_back(r->kernel) || any_sub_saw(r->kernel, "RST"));
+    meanwhile |= mapped && fell_back(r->kernel) && !fell_back(r->engine) && starts(d->key, "MPTCP_INFO");
+    meanwhile |= mapped && (peer_ended(p) || has(p, STEP_FIN)) && is_about_the_end(d);
+    bool closed = has(p, STEP_CLOSE) && any_sub_saw(r->kernel, "FIN"); /* which way it took shows in that */
+    return strip < p->nsteps && data && meanwhile && (closed || fell_back(r->kernel) || any_sub_saw(r->kernel, "RST"));
 }
 
 static bool rejoins(const struct runs *r, const struct difference *d) {
@@ -296,8 +297,8 @@ static bool rejoins(const struct runs *r, const struct difference *d) {
 /* What was owed when the subflow was reset. */
 static bool acknowledgment_of_the_reset(const struct runs *r, const struct difference *d) {
     return ends(d->key, "acknowledged up to") && d->engine && d->kernel &&
-           (has(r->program, STEP_RST) || has(r->program, STEP_FASTCLOSE) || any_sub_saw(r->engine, "MP_FASTCLOSE") ||
-            any_sub_saw(r->kernel, "MP_FASTCLOSE"));
+           (has(r->program, STEP_RST) || has(r->program, STEP_ABORT) || has(r->program, STEP_FASTCLOSE) ||
+            any_sub_saw(r->engine, "MP_FASTCLOSE") || any_sub_saw(r->kernel, "MP_FASTCLOSE"));
 }
 
 static bool data_ack_behind_fin(const struct runs *r, const struct difference *d) {
@@ -424,7 +425,8 @@ static bool joins_while_half_closed(const struct runs *r, const struct differenc
     unsigned sub = sub_of(d->key);
     bool about = starts(d->key, "MPTCP_INFO subflows") || strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0 ||
                  strcmp(d->key, "MPTCP_INFO local_addr_used") == 0 || (sub && sub < SUBFLOWS_MAX) ||
-                 (starts(d->key, "data: ") && !d->kernel); /* for want of a subflow */
+                 (starts(d->key, "data: ") && !d->kernel) ||
+                 strstr(d->key, ": ADD_ADDR id"); /* for want of a subflow */
     bool came = ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read") ||
                 strcmp(d->key, "data: acknowledged up to") == 0;
     for (uint32_t i = 0; i < p->nsteps; i++) /* what it says on the subflow that only one stack has */
@@ -450,6 +452,7 @@ static bool own_join_at_the_end(const struct runs *r, const struct difference *d
 
 /* The peer's first data is behind a gap, and nothing of ours said a window before. */
 static bool first_data_is_behind_a_gap(const struct program *p) {
+    bool gap = false, lost = false;
     bool heard = !p->client; /* before, data goes with both keys and no DSS */
     for (uint32_t i = 0; i < p->nsteps; i++) {
         const struct step *s = &p->steps[i];
@@ -457,7 +460,9 @@ static bool first_data_is_behind_a_gap(const struct program *p) {
         if ((s->op == STEP_WRITE && heard) || (s->op == STEP_THIRD && s->variant == THIRD_DATA))
             return false;
         if (s->op == STEP_DATA && s->sub == 0)
-            return s->where == WHERE_GAP;
+            gap = s->where == WHERE_GAP, lost = s->order == ORDER_FIRST_LOST;
+        if (s->op == STEP_DATA && (s->sub == 0 ? !lost : lost)) /* on another subflow it is ahead */
+            return gap || lost;
     }
     return false;
 }
@@ -466,7 +471,7 @@ static bool first_data_behind_a_gap(const struct runs *r, const struct differenc
     bool read = ends(d->key, " read") && starts(d->key, "call");
     bool about = ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read") ||
                  strcmp(d->key, "data: acknowledged up to") == 0;
-    bool end = is_about_the_end(d);
+    bool end = is_about_the_end(d) || sub_of(d->key) < SUBFLOWS_MAX; /* a DATA_FIN may have been with it */
     uint64_t ours = facts_number(r->engine, "data: acknowledged up to");
     return first_data_is_behind_a_gap(r->program) && ours > facts_number(r->kernel, "data: acknowledged up to") &&
            ((about && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
@@ -497,7 +502,9 @@ static bool first_data_with_keys(const struct runs *r, const struct difference *
             strcmp(d->key, "MPTCP_INFO local_addr_used") == 0 ||
             (!d->kernel && strcmp(d->key, "data: DATA_FIN at") == 0);
     bool keys = strcmp(d->key, "data") == 0 && !d->engine;
-    if (late_data && r->program->client && strstr(d->key, ": ADD_ADDR id 7 ") && !d->kernel)
+    bool announced = strstr(d->key, ": ADD_ADDR id") || strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0;
+    if (late_data && r->program->client && announced &&
+        facts_number(r->engine, d->key) >= facts_number(r->kernel, d->key))
         return true;
     bool nothing = late_data && !d->kernel && /* acknowledged, but in the words of MPTCP */
                    (strstr(d->key, ": Data ACK of") || strcmp(d->key, "data: acknowledged up to") == 0) &&
@@ -520,7 +527,8 @@ static bool announcement_at_the_end(const struct runs *r, const struct differenc
 static bool unread_data_of_plain_tcp(const struct runs *r, const struct difference *d) {
     unsigned sub = sub_of(d->key);
     return sub < SUBFLOWS_MAX && fell_back(r->engine) && fell_back(r->kernel) && sub_saw(r->engine, sub, "RST") &&
-           sub_saw(r->kernel, sub, "FIN") && (ends(d->key, ": RST") || ends(d->key, ": FIN") || ends(d->key, " up to"));
+           !sub_saw(r->kernel, sub, "RST") &&
+           (ends(d->key, ": RST") || ends(d->key, ": FIN") || ends(d->key, " up to"));
 }
 
 static bool join_is_refused_at_its_syn(const struct runs *r, const struct difference *d) {
