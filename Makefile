@@ -95,6 +95,7 @@ src_mptcp = \
 
 src_stack = \
 	src/stack/check.c \
+	src/stack/count.c \
 	src/stack/endpoint.c \
 	src/stack/event.c \
 	src/stack/fastopen.c \

@@ -637,7 +637,7 @@ struct umptcp_subflow_info {
 UMPTCP_API int umptcp_subflows(struct umptcp *s, umptcp_sock sock, struct umptcp_subflow_info *info, int max);
 
 /* Counters under the names of Linux (nstat) and our own (Umptcp*, and one per drop reason, UmptcpDrop*): all of the
- * group MPTcpExt, in Linux's order, and of other groups those that are counted here. Calls with index 0, 1, ... until
+ * group MPTcpExt, in Linux's order, and of other groups those of what can happen here. Calls with index 0, 1, ... until
  * NULL; `value` may be NULL. */
 UMPTCP_API const char *umptcp_counter(const struct umptcp *s, unsigned index, uint64_t *value);
 /* One counter by name; 0 when there is no such name. */

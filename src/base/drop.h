@@ -17,7 +17,8 @@
     X(IP_FRAG_TIMEOUT, IpFragTimeout, "the rest of a fragmented packet never came")                                    \
     X(IP_FRAG_V6, IpFragV6, "IPv6 fragments are not reassembled")                                                      \
     X(IP_PROTO, IpProto, "neither TCP nor ICMP")                                                                       \
-    X(ICMP_BAD, IcmpBad, "ICMP too short, or its checksum")                                                            \
+    X(ICMP_BAD, IcmpBad, "ICMP too short")                                                                             \
+    X(ICMP_CSUM, IcmpCsum, "ICMP checksum")                                                                            \
     X(ICMP_TYPE, IcmpType, "ICMP type that means nothing to a host")                                                   \
     X(ICMP_NO_SOCKET, IcmpNoSocket, "ICMP error about no connection of ours, or outside what we sent")                 \
     X(ICMP_RATE, IcmpRate, "more echo requests than are answered")                                                     \

@@ -4,15 +4,98 @@
 #define UMPTCP_BASE_MIB_H
 
 #include "base/drop.h"
+#include <stdbool.h>
 #include <stdint.h>
 
-/* X(ENUM, Linux name) */
+/* X(ENUM, Linux name). All that can happen here; what never can (MD5, backlog, busy polling, ...) has no entry. The
+ * counters of IPv4 up to IP_REASM_FAILS and those of IPv6 stand in the same order: see mib_ip(). */
 #define MIB_LIST(X)                                                                                                    \
     X(IP_IN, IpInReceives)                                                                                             \
+    X(IP_IN_OCTETS, IpExtInOctets)                                                                                     \
+    X(IP_IN_HDR_ERRORS, IpInHdrErrors)                                                                                 \
+    X(IP_IN_ADDR_ERRORS, IpInAddrErrors)                                                                               \
+    X(IP_IN_UNKNOWN_PROTOS, IpInUnknownProtos)                                                                         \
+    X(IP_IN_TRUNCATED, IpExtInTruncatedPkts)                                                                           \
+    X(IP_IN_DELIVERS, IpInDelivers)                                                                                    \
+    X(IP_IN_MCAST, IpExtInMcastPkts)                                                                                   \
+    X(IP_IN_MCAST_OCTETS, IpExtInMcastOctets)                                                                          \
+    X(IP_IN_NO_ECT, IpExtInNoECTPkts)                                                                                  \
+    X(IP_IN_ECT1, IpExtInECT1Pkts)                                                                                     \
+    X(IP_IN_ECT0, IpExtInECT0Pkts)                                                                                     \
+    X(IP_IN_CE, IpExtInCEPkts)                                                                                         \
     X(IP_OUT, IpOutRequests)                                                                                           \
+    X(IP_OUT_TRANSMITS, IpOutTransmits)                                                                                \
+    X(IP_OUT_OCTETS, IpExtOutOctets)                                                                                   \
+    X(IP_OUT_DISCARDS, IpOutDiscards)                                                                                  \
+    X(IP_OUT_NO_ROUTES, IpOutNoRoutes)                                                                                 \
+    X(IP_FRAG_FAILS, IpFragFails)                                                                                      \
+    X(IP_REASM_REQDS, IpReasmReqds)                                                                                    \
+    X(IP_REASM_FAILS, IpReasmFails)                                                                                    \
+    X(IP6_IN, Ip6InReceives)                                                                                           \
+    X(IP6_IN_OCTETS, Ip6InOctets)                                                                                      \
+    X(IP6_IN_HDR_ERRORS, Ip6InHdrErrors)                                                                               \
+    X(IP6_IN_ADDR_ERRORS, Ip6InAddrErrors)                                                                             \
+    X(IP6_IN_UNKNOWN_PROTOS, Ip6InUnknownProtos)                                                                       \
+    X(IP6_IN_TRUNCATED, Ip6InTruncatedPkts)                                                                            \
+    X(IP6_IN_DELIVERS, Ip6InDelivers)                                                                                  \
+    X(IP6_IN_MCAST, Ip6InMcastPkts)                                                                                    \
+    X(IP6_IN_MCAST_OCTETS, Ip6InMcastOctets)                                                                           \
+    X(IP6_IN_NO_ECT, Ip6InNoECTPkts)                                                                                   \
+    X(IP6_IN_ECT1, Ip6InECT1Pkts)                                                                                      \
+    X(IP6_IN_ECT0, Ip6InECT0Pkts)                                                                                      \
+    X(IP6_IN_CE, Ip6InCEPkts)                                                                                          \
+    X(IP6_OUT, Ip6OutRequests)                                                                                         \
+    X(IP6_OUT_TRANSMITS, Ip6OutTransmits)                                                                              \
+    X(IP6_OUT_OCTETS, Ip6OutOctets)                                                                                    \
+    X(IP6_OUT_DISCARDS, Ip6OutDiscards)                                                                                \
+    X(IP6_OUT_NO_ROUTES, Ip6OutNoRoutes)                                                                               \
+    X(IP6_FRAG_FAILS, Ip6FragFails)                                                                                    \
+    X(IP6_REASM_REQDS, Ip6ReasmReqds)                                                                                  \
+    X(IP6_REASM_FAILS, Ip6ReasmFails)                                                                                  \
+    X(IP_IN_CSUM_ERRORS, IpExtInCsumErrors)                                                                            \
+    X(IP_IN_BCAST, IpExtInBcastPkts)                                                                                   \
+    X(IP_IN_BCAST_OCTETS, IpExtInBcastOctets)                                                                          \
+    X(IP_REASM_OVERLAPS, IpExtReasmOverlaps)                                                                           \
+    X(IP_REASM_TIMEOUT, IpReasmTimeout)                                                                                \
     X(IP_REASM_OK, IpReasmOKs)                                                                                         \
-    X(ICMP_IN, IcmpInMsgs)                                                                                             \
+    X(IP6_IN_NO_ROUTES, Ip6InNoRoutes)                                                                                 \
+    X(ICMP_IN_MSGS, IcmpInMsgs)                                                                                        \
+    X(ICMP_IN_ERRORS, IcmpInErrors)                                                                                    \
+    X(ICMP_IN_CSUM_ERRORS, IcmpInCsumErrors)                                                                           \
+    X(ICMP_IN_DEST_UNREACHS, IcmpInDestUnreachs)                                                                       \
+    X(ICMP_IN_TIME_EXCDS, IcmpInTimeExcds)                                                                             \
+    X(ICMP_IN_PARM_PROBS, IcmpInParmProbs)                                                                             \
+    X(ICMP_IN_SRC_QUENCHS, IcmpInSrcQuenchs)                                                                           \
+    X(ICMP_IN_REDIRECTS, IcmpInRedirects)                                                                              \
+    X(ICMP_IN_ECHOS, IcmpInEchos)                                                                                      \
+    X(ICMP_IN_ECHO_REPS, IcmpInEchoReps)                                                                               \
+    X(ICMP_IN_TIMESTAMPS, IcmpInTimestamps)                                                                            \
+    X(ICMP_IN_TIMESTAMP_REPS, IcmpInTimestampReps)                                                                     \
+    X(ICMP_IN_ADDR_MASKS, IcmpInAddrMasks)                                                                             \
+    X(ICMP_IN_ADDR_MASK_REPS, IcmpInAddrMaskReps)                                                                      \
+    X(ICMP_OUT_MSGS, IcmpOutMsgs)                                                                                      \
+    X(ICMP_OUT_RATE_LIMIT, IcmpOutRateLimitGlobal)                                                                     \
     X(ICMP_OUT_ECHO_REPS, IcmpOutEchoReps)                                                                             \
+    X(ICMP6_IN_MSGS, Icmp6InMsgs)                                                                                      \
+    X(ICMP6_IN_ERRORS, Icmp6InErrors)                                                                                  \
+    X(ICMP6_IN_CSUM_ERRORS, Icmp6InCsumErrors)                                                                         \
+    X(ICMP6_IN_DEST_UNREACHS, Icmp6InDestUnreachs)                                                                     \
+    X(ICMP6_IN_PKT_TOO_BIGS, Icmp6InPktTooBigs)                                                                        \
+    X(ICMP6_IN_TIME_EXCDS, Icmp6InTimeExcds)                                                                           \
+    X(ICMP6_IN_PARM_PROBS, Icmp6InParmProblems)                                                                        \
+    X(ICMP6_IN_ECHOS, Icmp6InEchos)                                                                                    \
+    X(ICMP6_IN_ECHO_REPS, Icmp6InEchoReplies)                                                                          \
+    X(ICMP6_IN_GROUP_QUERIES, Icmp6InGroupMembQueries)                                                                 \
+    X(ICMP6_IN_GROUP_RESPONSES, Icmp6InGroupMembResponses)                                                             \
+    X(ICMP6_IN_GROUP_REDUCTIONS, Icmp6InGroupMembReductions)                                                           \
+    X(ICMP6_IN_ROUTER_SOLICITS, Icmp6InRouterSolicits)                                                                 \
+    X(ICMP6_IN_ROUTER_ADVERTS, Icmp6InRouterAdvertisements)                                                            \
+    X(ICMP6_IN_NEIGH_SOLICITS, Icmp6InNeighborSolicits)                                                                \
+    X(ICMP6_IN_NEIGH_ADVERTS, Icmp6InNeighborAdvertisements)                                                           \
+    X(ICMP6_IN_REDIRECTS, Icmp6InRedirects)                                                                            \
+    X(ICMP6_IN_MLD2_REPORTS, Icmp6InMLDv2Reports)                                                                      \
+    X(ICMP6_OUT_MSGS, Icmp6OutMsgs)                                                                                    \
+    X(ICMP6_OUT_ECHO_REPS, Icmp6OutEchoReplies)                                                                        \
     X(TCP_ACTIVE_OPENS, TcpActiveOpens)                                                                                \
     X(TCP_PASSIVE_OPENS, TcpPassiveOpens)                                                                              \
     X(TCP_ATTEMPT_FAILS, TcpAttemptFails)                                                                              \
@@ -23,6 +106,8 @@
     X(TCP_RETRANS_SEGS, TcpRetransSegs)                                                                                \
     X(TCP_IN_ERRS, TcpInErrs)                                                                                          \
     X(TCP_OUT_RSTS, TcpOutRsts)                                                                                        \
+    X(TCP_IN_CSUM_ERRORS, TcpInCsumErrors)                                                                             \
+    X(TCP_OUT_OF_WINDOW_ICMPS, TcpExtOutOfWindowIcmps)                                                                 \
     X(TCP_LISTEN_OVERFLOWS, TcpExtListenOverflows)                                                                     \
     X(TCP_LISTEN_DROPS, TcpExtListenDrops)                                                                             \
     X(TCP_REQQ_COOKIES, TcpExtTCPReqQFullDoCookies)                                                                    \
@@ -145,10 +230,18 @@ enum mib {
         MIB_COUNT
 };
 
+_Static_assert(MIB_IP6_REASM_FAILS - MIB_IP6_IN == MIB_IP_REASM_FAILS - MIB_IP_IN, "one order for both families");
+_Static_assert(MIB_IP_IN_CE - MIB_IP_IN_NO_ECT == 3, "in the order of the field's values");
+
 struct mib_table {
     uint64_t v[MIB_COUNT];
     uint64_t drops[DROP_COUNT];
 };
+
+/* The counter of IPv4 up to IP_REASM_FAILS, or the same one of IPv6. */
+static inline enum mib mib_ip(bool v6, enum mib m) {
+    return (enum mib)((unsigned)m + v6 * (unsigned)(MIB_IP6_IN - MIB_IP_IN));
+}
 
 static inline void mib_add(struct mib_table *t, enum mib m, uint64_t n) { t->v[m] += n; }
 static inline void mib_inc(struct mib_table *t, enum mib m) { t->v[m]++; }

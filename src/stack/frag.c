@@ -76,6 +76,7 @@ static uint32_t find(const struct frags *f, const struct ip_hdr *ip) {
 static void evict_oldest(struct frags *f) {
     remove_packet(f, 0);
     f->env->mib.drops[DROP_IP_FRAG_MEM]++;
+    mib_inc(&f->env->mib, MIB_IP_REASM_FAILS);
 }
 
 static struct frag_packet *begin(struct frags *f, const struct ip_hdr *ip) {
@@ -130,6 +131,8 @@ static enum fit fit(const struct frag_packet *p, const struct ip_hdr *ip) {
 static enum drop spoil(struct frags *f, struct frag_packet *p) {
     drop_bytes(f, p);
     p->spoiled = true;
+    mib_inc(&f->env->mib, MIB_IP_REASM_OVERLAPS);
+    mib_inc(&f->env->mib, MIB_IP_REASM_FAILS);
     return DROP_IP_FRAG_BAD;
 }
 
@@ -156,16 +159,22 @@ static bool malformed(const struct ip_hdr *ip) {
            ip->frag_offset + ip->payload_len > PAYLOAD_MAX;
 }
 
+static enum drop refuse(struct frags *f, bool v6, enum drop why) {
+    mib_inc(&f->env->mib, mib_ip(v6, MIB_IP_REASM_FAILS));
+    return why;
+}
+
 enum drop frags_input(struct frags *f, struct ip_hdr *ip, bool *whole) {
     *whole = false;
+    mib_inc(&f->env->mib, mib_ip(ip->v6, MIB_IP_REASM_REQDS));
     if (ip->v6)
-        return DROP_IP_FRAG_V6;
+        return refuse(f, true, DROP_IP_FRAG_V6);
     if (malformed(ip))
-        return DROP_IP_FRAG_BAD;
+        return refuse(f, false, DROP_IP_FRAG_BAD);
     uint32_t i = find(f, ip), end = ip->frag_offset + ip->payload_len;
     if (i == f->packets.count) {
         if (!begin(f, ip))
-            return DROP_NO_MEMORY;
+            return refuse(f, false, DROP_NO_MEMORY);
         i = f->packets.count - 1;
     }
     struct frag_packet *p = at(f, i);
@@ -177,10 +186,10 @@ enum drop frags_input(struct frags *f, struct ip_hdr *ip, bool *whole) {
     if (how == REPEATS)
         return DROP_NONE;
     if (!make_room(f, &i, end))
-        return DROP_IP_FRAG_MEM;
+        return refuse(f, false, DROP_IP_FRAG_MEM);
     p = at(f, i);
     if (ranges_add(&p->have, &f->env->mem, ip->frag_offset, end))
-        return DROP_NO_MEMORY;
+        return refuse(f, false, DROP_NO_MEMORY);
     memcpy(p->bytes + ip->frag_offset, ip->payload, ip->payload_len);
     if (!ip->more_fragments)
         p->total = end;
@@ -193,6 +202,10 @@ enum drop frags_input(struct frags *f, struct ip_hdr *ip, bool *whole) {
 
 void frags_timeout(struct frags *f) {
     while (f->packets.count && !time_before(f->env->now, at(f, 0)->expires)) {
+        if (!at(f, 0)->spoiled) { /* else it has failed before */
+            mib_inc(&f->env->mib, MIB_IP_REASM_TIMEOUT);
+            mib_inc(&f->env->mib, MIB_IP_REASM_FAILS);
+        }
         remove_packet(f, 0);
         f->env->mib.drops[DROP_IP_FRAG_TIMEOUT]++;
     }

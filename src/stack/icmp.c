@@ -51,10 +51,77 @@ static int error_of(const struct icmp_msg *msg, bool v6) {
                                       : EHOSTUNREACH;
 }
 
+/* The counter of messages of a type; MIB_COUNT: there is none. */
+static enum mib counter_of(bool v6, uint8_t type) {
+    static const struct {
+        uint8_t type;
+        bool v6;
+        enum mib mib;
+    } counters[] = {
+        {0, false, MIB_ICMP_IN_ECHO_REPS},
+        {3, false, MIB_ICMP_IN_DEST_UNREACHS},
+        {4, false, MIB_ICMP_IN_SRC_QUENCHS},
+        {5, false, MIB_ICMP_IN_REDIRECTS},
+        {8, false, MIB_ICMP_IN_ECHOS},
+        {11, false, MIB_ICMP_IN_TIME_EXCDS},
+        {12, false, MIB_ICMP_IN_PARM_PROBS},
+        {13, false, MIB_ICMP_IN_TIMESTAMPS},
+        {14, false, MIB_ICMP_IN_TIMESTAMP_REPS},
+        {17, false, MIB_ICMP_IN_ADDR_MASKS},
+        {18, false, MIB_ICMP_IN_ADDR_MASK_REPS},
+        {1, true, MIB_ICMP6_IN_DEST_UNREACHS},
+        {2, true, MIB_ICMP6_IN_PKT_TOO_BIGS},
+        {3, true, MIB_ICMP6_IN_TIME_EXCDS},
+        {4, true, MIB_ICMP6_IN_PARM_PROBS},
+        {128, true, MIB_ICMP6_IN_ECHOS},
+        {129, true, MIB_ICMP6_IN_ECHO_REPS},
+        {130, true, MIB_ICMP6_IN_GROUP_QUERIES},
+        {131, true, MIB_ICMP6_IN_GROUP_RESPONSES},
+        {132, true, MIB_ICMP6_IN_GROUP_REDUCTIONS},
+        {133, true, MIB_ICMP6_IN_ROUTER_SOLICITS},
+        {134, true, MIB_ICMP6_IN_ROUTER_ADVERTS},
+        {135, true, MIB_ICMP6_IN_NEIGH_SOLICITS},
+        {136, true, MIB_ICMP6_IN_NEIGH_ADVERTS},
+        {137, true, MIB_ICMP6_IN_REDIRECTS},
+        {143, true, MIB_ICMP6_IN_MLD2_REPORTS},
+    };
+    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
+        if (counters[i].v6 == v6 && counters[i].type == type)
+            return counters[i].mib;
+    return MIB_COUNT;
+}
+
+static void count_error(struct umptcp *s, bool v6) {
+    mib_inc(&s->env.mib, v6 ? MIB_ICMP6_IN_ERRORS : MIB_ICMP_IN_ERRORS);
+}
+
+/* What came, and in what way it was bad. A checksum that is wrong leaves no type to believe. */
+static void count_message(struct umptcp *s, const struct ip_hdr *ip, enum drop drop) {
+    enum { TYPES_V4 = 18 };
+    struct mib_table *mib = &s->env.mib;
+    mib_inc(mib, ip->v6 ? MIB_ICMP6_IN_MSGS : MIB_ICMP_IN_MSGS);
+    if (drop == DROP_ICMP_CSUM) {
+        mib_inc(mib, ip->v6 ? MIB_ICMP6_IN_CSUM_ERRORS : MIB_ICMP_IN_CSUM_ERRORS);
+        count_error(s, ip->v6);
+        return;
+    }
+    const enum mib type = ip->payload_len ? counter_of(ip->v6, ip->payload[0]) : MIB_COUNT;
+    if (type != MIB_COUNT)
+        mib_inc(mib, type);
+    if (drop == DROP_ICMP_BAD || (!ip->v6 && ip->payload_len && ip->payload[0] > TYPES_V4))
+        count_error(s, ip->v6);
+}
+
 static enum drop error_input(struct umptcp *s, const struct icmp_msg *msg, bool v6) {
     struct subflow *sf = subflow_find(&s->mp, &msg->flow);
-    if (!sf || !tcp_seq_in_flight(&sf->tcb, msg->seq))
+    if (!sf) {
+        count_error(s, v6);
         return DROP_ICMP_NO_SOCKET;
+    }
+    if (!tcp_seq_in_flight(&sf->tcb, msg->seq)) {
+        mib_inc(&s->env.mib, MIB_TCP_OUT_OF_WINDOW_ICMPS);
+        return DROP_ICMP_NO_SOCKET;
+    }
     if (msg->kind == ICMP_TOO_BIG)
         return too_big(sf, v6, msg->mtu);
     int error = error_of(msg, v6);
@@ -65,8 +132,8 @@ static enum drop error_input(struct umptcp *s, const struct icmp_msg *msg, bool 
 
 enum drop icmp_input(struct umptcp *s, int netif, const struct ip_hdr *ip, bool csum_valid) {
     struct icmp_msg msg;
-    mib_inc(&s->env.mib, MIB_ICMP_IN);
     enum drop drop = icmp_parse(ip, csum_valid, &msg);
+    count_message(s, ip, drop);
     if (drop)
         return drop;
     if (msg.kind == ICMP_ECHO)

@@ -42,10 +42,15 @@ static enum drop tcp_packet(struct umptcp *s, int netif, const struct ip_hdr *ip
     struct seg seg;
     enum drop drop = tcp_parse(ip, pkt->csum_valid, pkt->gso_size, &seg);
     if (drop) {
+        mib_inc(&s->env.mib, MIB_TCP_IN_SEGS);
         mib_inc(&s->env.mib, MIB_TCP_IN_ERRS);
+        if (drop == DROP_TCP_CSUM)
+            mib_inc(&s->env.mib, MIB_TCP_IN_CSUM_ERRORS);
         return drop;
     }
-    mib_add(&s->env.mib, MIB_TCP_IN_SEGS, seg_count(&seg));
+    const uint32_t count = seg_count(&seg);
+    mib_add(&s->env.mib, MIB_TCP_IN_SEGS, count);
+    mib_add(&s->env.mib, mib_ip(ip->v6, MIB_IP_IN_NO_ECT + (unsigned)ip->ecn), count - 1);
     struct subflow *sf = subflow_find(&s->mp, &seg.flow);
     if (!sf && (seg.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK)
         sf = mpopts_find(&seg.mp, MPJ_ACK) ? join_ack(s, netif, &seg, &drop) : listener_ack(s, netif, &seg, &drop);
@@ -71,10 +76,13 @@ static enum drop check_addresses(const struct net *net, const struct ip_hdr *ip)
 }
 
 static enum drop transport(struct umptcp *s, int netif, const struct ip_hdr *ip, const struct umptcp_packet *pkt) {
+    mib_inc(&s->env.mib, mib_ip(ip->v6, MIB_IP_IN_DELIVERS));
     if (ip->proto == IP_PROTO_TCP)
         return tcp_packet(s, netif, ip, pkt);
     if (ip->proto == (ip->v6 ? IP_PROTO_ICMPV6 : IP_PROTO_ICMP))
         return icmp_input(s, netif, ip, pkt->csum_valid);
+    mib_dec(&s->env.mib, mib_ip(ip->v6, MIB_IP_IN_DELIVERS));
+    mib_inc(&s->env.mib, mib_ip(ip->v6, MIB_IP_IN_UNKNOWN_PROTOS));
     return DROP_IP_PROTO;
 }
 
@@ -94,17 +102,26 @@ static enum drop packet(struct umptcp *s, int netif, const struct umptcp_packet 
     struct ip_hdr ip;
     if (!net_is_up(&s->net, netif))
         return DROP_NETIF;
+    struct mib_table *mib = &s->env.mib;
+    const bool v6 = pkt->len && pkt->data[0] >> 4 == 6;
+    mib_inc(mib, mib_ip(v6, MIB_IP_IN));
+    mib_add(mib, mib_ip(v6, MIB_IP_IN_OCTETS), pkt->len);
     enum drop drop = ip_parse(pkt->data, pkt->len, pkt->csum_valid, &ip);
-    if (!drop)
-        drop = check_addresses(&s->net, &ip);
-    if (drop)
+    if (drop) {
+        count_header(s, v6, pkt, drop);
         return drop;
+    }
+    mib_inc(mib, mib_ip(v6, MIB_IP_IN_NO_ECT + (unsigned)ip.ecn)); /* of merged segments each: see tcp_packet() */
+    drop = check_addresses(&s->net, &ip);
+    if (drop) {
+        count_addresses(s, &ip, pkt->len, drop);
+        return drop;
+    }
     return ip.fragment ? fragment(s, netif, &ip) : transport(s, netif, &ip, pkt);
 }
 
 umptcp_drop umptcp_input(struct umptcp *s, int netif, const struct umptcp_packet *pkt, struct umptcp_time now) {
     stack_enter(s, now);
-    mib_inc(&s->env.mib, MIB_IP_IN);
     enum drop drop = packet(s, netif, pkt);
     if (drop)
         s->env.mib.drops[drop]++;

@@ -21,6 +21,7 @@ static bool conns_output(struct umptcp *s, struct umptcp_out *out) {
         conn_ready(c);
         if (net_is_up(&s->net, out->netif))
             return true;
+        mib_inc(&s->env.mib, mib_ip(out->v6, MIB_IP_OUT_NO_ROUTES));
     }
     return false;
 }
@@ -28,8 +29,12 @@ static bool conns_output(struct umptcp *s, struct umptcp_out *out) {
 bool umptcp_output(struct umptcp *s, struct umptcp_out *out, struct umptcp_time now) {
     stack_enter(s, now);
     bool any = replies_output(&s->replies, out) || conns_output(s, out);
-    if (any)
-        mib_inc(&s->env.mib, MIB_IP_OUT);
+    if (any) {
+        struct mib_table *mib = &s->env.mib;
+        mib_inc(mib, mib_ip(out->v6, MIB_IP_OUT));
+        mib_inc(mib, mib_ip(out->v6, MIB_IP_OUT_TRANSMITS));
+        mib_add(mib, mib_ip(out->v6, MIB_IP_OUT_OCTETS), out->len);
+    }
     stack_finish(s);
     return any;
 }

@@ -41,14 +41,14 @@ void replies_free(struct replies *r) {
 }
 
 /* A record for a packet of `len` bytes, its memory included; NULL when it does not fit. */
-static struct reply *append(struct replies *r, uint32_t len) {
+static struct reply *append(struct replies *r, uint32_t len, bool v6) {
     struct mem *mem = &r->env->mem;
-    if (r->queue.count == REPLIES_MAX || r->bytes + len > REPLY_BYTES_MAX)
-        return NULL;
-    uint8_t *packet = mem_alloc(mem, len);
+    const bool full = r->queue.count == REPLIES_MAX || r->bytes + len > REPLY_BYTES_MAX;
+    uint8_t *packet = full ? NULL : mem_alloc(mem, len);
     struct reply *reply = packet ? deque_push(&r->queue, mem) : NULL;
     if (!reply) {
         mem_free(mem, packet, len);
+        mib_inc(&r->env->mib, mib_ip(v6, MIB_IP_OUT_DISCARDS));
         return NULL;
     }
     reply->packet = packet;
@@ -83,7 +83,7 @@ void reply_rst(struct replies *r, int netif, const struct seg *seg, const enum m
     const struct seg rst = rst_of(seg, reason);
     const struct ip_hdr ip = answer_header(&seg->flow.remote.addr, &seg->flow.local.addr, IP_PROTO_TCP);
     const uint32_t tcp_len = TCP_HDR_LEN + tcp_options_len(&rst), ip_len = ip_hdr_len(ip.v6);
-    struct reply *reply = append(r, ip_len + tcp_len);
+    struct reply *reply = append(r, ip_len + tcp_len, ip.v6);
     if (!reply)
         return;
     struct writer w = writer_of(reply->packet, reply->len);
@@ -98,12 +98,13 @@ void reply_rst(struct replies *r, int netif, const struct seg *seg, const enum m
     reply->v6 = ip.v6;
     reply->hdr_len = (uint8_t)w.len;
     reply->csum_offset = TCP_CSUM_OFFSET;
+    mib_inc(&r->env->mib, MIB_TCP_OUT_SEGS);
     mib_inc(&r->env->mib, MIB_TCP_OUT_RSTS); /* as on Linux, MPRstTx is of subflows that there are */
 }
 
 void reply_packet(struct replies *r, const struct umptcp_out *packet) {
     assert(packet->len == packet->hdr_len && !packet->csum_partial);
-    struct reply *reply = append(r, packet->len);
+    struct reply *reply = append(r, packet->len, packet->v6);
     if (!reply)
         return;
     memcpy(reply->packet, packet->hdr, packet->len);
@@ -130,9 +131,15 @@ static bool take_echo_token(struct replies *r) {
 enum drop reply_echo(struct replies *r, int netif, uint32_t mtu, const struct ip_hdr *request) {
     const struct ip_hdr ip = answer_header(&request->src, &request->dst, request->proto);
     const uint32_t ip_len = ip_hdr_len(ip.v6), len = ip_len + request->payload_len;
-    if (len > mtu || !take_echo_token(r))
+    if (len > mtu) {
+        mib_inc(&r->env->mib, mib_ip(ip.v6, MIB_IP_FRAG_FAILS));
         return DROP_ICMP_RATE;
-    struct reply *reply = append(r, len);
+    }
+    if (!take_echo_token(r)) {
+        mib_inc(&r->env->mib, MIB_ICMP_OUT_RATE_LIMIT); /* of both families, as Linux has it */
+        return DROP_ICMP_RATE;
+    }
+    struct reply *reply = append(r, len, ip.v6);
     if (!reply)
         return DROP_NO_MEMORY;
     struct writer w = writer_of(reply->packet, len);
@@ -143,7 +150,8 @@ enum drop reply_echo(struct replies *r, int netif, uint32_t mtu, const struct ip
     reply->v6 = ip.v6;
     reply->hdr_len = (uint8_t)ip_len;
     reply->csum_offset = ICMP_CSUM_OFFSET;
-    mib_inc(&r->env->mib, MIB_ICMP_OUT_ECHO_REPS);
+    mib_inc(&r->env->mib, ip.v6 ? MIB_ICMP6_OUT_MSGS : MIB_ICMP_OUT_MSGS);
+    mib_inc(&r->env->mib, ip.v6 ? MIB_ICMP6_OUT_ECHO_REPS : MIB_ICMP_OUT_ECHO_REPS);
     return DROP_NONE;
 }
 

@@ -93,6 +93,13 @@ struct path path_back(const struct umptcp *s, int netif, const struct flow *flow
 
 enum drop icmp_input(struct umptcp *s, int netif, const struct ip_hdr *ip, bool csum_valid);
 
+/* ---- Counters (count.c) ------------------------------------------------------------------------------------------ */
+
+/* A packet of that version was dropped for its IP header. */
+void count_header(struct umptcp *s, bool v6, const struct umptcp_packet *pkt, enum drop drop);
+/* A packet of `len` bytes was dropped for an address. */
+void count_addresses(struct umptcp *s, const struct ip_hdr *ip, uint32_t len, enum drop drop);
+
 /* ---- Listeners (listener.c) -------------------------------------------------------------------------------------- */
 
 /* The listener for a local address and port: the most specific one; NULL when there is none. */

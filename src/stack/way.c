@@ -26,6 +26,8 @@ int path_make(struct umptcp *s, const struct way *way, struct path *path) {
     if (!addr_is_usable(remote) || net_is_broadcast(&s->net, remote) || !p.flow.remote.port)
         return -EINVAL;
     int err = net_route(&s->net, remote, &p.flow.local.addr, &p.netif);
+    if (err == -ENETUNREACH)
+        mib_inc(&s->env.mib, mib_ip(!addr_is_v4(remote), MIB_IP_OUT_NO_ROUTES));
     if (err)
         return err;
     if (!p.flow.local.port)

@@ -86,7 +86,7 @@ enum drop icmp_parse(const struct ip_hdr *ip, bool csum_valid, struct icmp_msg *
     if (ip->proto != (ip->v6 ? IP_PROTO_ICMPV6 : IP_PROTO_ICMP) || ip->payload_len < ICMP_HDR_LEN)
         return DROP_ICMP_BAD;
     if (!csum_valid && !csum_ok(ip))
-        return DROP_ICMP_BAD;
+        return DROP_ICMP_CSUM;
     const struct meaning *m = find_meaning(ip->v6, p[0], p[1]);
     if (!m)
         return DROP_ICMP_TYPE;

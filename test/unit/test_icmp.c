@@ -163,7 +163,7 @@ static void test_checksum(void **state) {
         for (uint32_t bit = 0; bit < len * 8; bit++) {
             uint8_t *byte = pkt + ip_hdr_len(v6) + bit / 8;
             *byte ^= (uint8_t)(1 << bit % 8);
-            assert_int_equal(icmp_parse(&ip, false, &msg), DROP_ICMP_BAD);
+            assert_int_equal(icmp_parse(&ip, false, &msg), DROP_ICMP_CSUM);
             *byte ^= (uint8_t)(1 << bit % 8);
         }
         pkt[ip_hdr_len(v6) + 2] ^= 1;
