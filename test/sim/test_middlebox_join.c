@@ -136,10 +136,10 @@ static void test_dss_stripped_on_a_join(void **state) { /* M-MBX-14 */
     }
 }
 
-static void test_dss_stripped_later(void **state) { /* M-MBX-15 */
+static void test_dss_stripped_later(void **state) { /* M-MBX-15: when both paths are up */
     (void)state;
-    static const char *const boxes[] = {"strip:option=dss,after=20", "strip:option=mptcp,dir=fwd,on=nonsyn,after=20",
-                                        "strip:option=mptcp,dir=rev,on=nonsyn,after=20"};
+    static const char *const boxes[] = {"strip:option=dss,after=100", "strip:option=mptcp,dir=fwd,on=nonsyn,after=100",
+                                        "strip:option=mptcp,dir=rev,on=nonsyn,after=100"};
     BOXLAB_FAMILIES for (int i = 0; i < 3; i++) for (int path = 0; path < 2; path++) {
         struct boxlab_options o = {.paths = 2, .v6 = v6, .to_server = 500000, .to_client = 500000};
         o.box[path] = boxes[i];
