@@ -279,7 +279,8 @@ static bool data_waits_for_its_mapping(const struct runs *r, const struct differ
     meanwhile |= strcmp(d->key, "TCP_INFO state") == 0 &&
                  (app_ended(p) || peer_ended(p)); /* of the one subflow, or the connection */
     meanwhile |= strcmp(d->key, "octets read") == 0 && (has(p, STEP_CLOSE) || has(p, STEP_ABORT));
-    meanwhile |= mapped && fell_back(r->kernel) && !fell_back(r->engine) && starts(d->key, "MPTCP_INFO");
+    meanwhile |=
+        (mapped || has(p, STEP_RST)) && fell_back(r->kernel) && !fell_back(r->engine) && starts(d->key, "MPTCP_INFO");
     meanwhile |= mapped && (peer_ended(p) || has(p, STEP_FIN)) && is_about_the_end(d);
     bool closed = has(p, STEP_CLOSE) && any_sub_saw(r->kernel, "FIN"); /* which way it took shows in that */
     return strip < p->nsteps && data && meanwhile && (closed || fell_back(r->kernel) || any_sub_saw(r->kernel, "RST"));
