@@ -257,7 +257,9 @@ static bool held_back_by_nagle(const struct runs *r, const struct difference *d)
     bool about = ends(d->key, "sent up to") || ends(d->key, "bytes_sent") || ends(d->key, "bytes_acked") ||
                  ends(d->key, "snd_una");
     bool end = strcmp(d->key, "data: DATA_FIN at") == 0 && !d->engine; /* stands behind what was held back */
-    return given_up && ((d->engine && d->kernel && about) || end);
+    bool mapped = !d->engine && (strstr(d->key, ": DSN of") || strstr(d->key, ": mapping with") ||
+                                 strstr(d->key, ": Data ACK of") || strcmp(d->key, "data: acknowledged up to") == 0);
+    return given_up && ((d->engine && d->kernel && about) || end || (mapped && has(p, STEP_WRITE)));
 }
 
 /* Behind a middlebox that takes options out: the kernel takes data without a mapping as plain at once, the engine when
@@ -297,8 +299,10 @@ static bool rejoins(const struct runs *r, const struct difference *d) {
 
 /* What was owed when the subflow was reset. */
 static bool acknowledgment_of_the_reset(const struct runs *r, const struct difference *d) {
+    unsigned sub = sub_of(d->key);
+    bool reset = sub < SUBFLOWS_MAX && (sub_saw(r->engine, sub, "RST") || sub_saw(r->kernel, sub, "RST"));
     return ends(d->key, "acknowledged up to") && d->engine && d->kernel &&
-           (has(r->program, STEP_RST) || has(r->program, STEP_ABORT) || has(r->program, STEP_FASTCLOSE) ||
+           (has(r->program, STEP_RST) || has(r->program, STEP_ABORT) || has(r->program, STEP_FASTCLOSE) || reset ||
             any_sub_saw(r->engine, "MP_FASTCLOSE") || any_sub_saw(r->kernel, "MP_FASTCLOSE"));
 }
 
@@ -462,8 +466,10 @@ static bool first_data_is_behind_a_gap(const struct program *p) {
             return false;
         if (s->op == STEP_DATA && s->sub == 0)
             gap = s->where == WHERE_GAP, lost = s->order == ORDER_FIRST_LOST;
-        if (s->op == STEP_DATA && (s->sub == 0 ? !lost : lost)) /* on another subflow it is ahead */
-            return gap || lost;
+        else if (s->op == STEP_DATA)
+            gap |= s->where == WHERE_GAP || lost; /* on another subflow it is ahead */
+        if (gap || (s->op == STEP_DATA && s->sub == 0 && !lost))
+            return gap;
     }
     return false;
 }
@@ -486,7 +492,7 @@ static bool data_ahead_of_its_subflow(const struct runs *r, const struct differe
         ahead |= s->op == STEP_DATA && (s->order == ORDER_FIRST_LOST || s->order == ORDER_REVERSE);
     }
     bool lost = ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read");
-    if (ahead && has(r->program, STEP_RST) && lost)
+    if (ahead && (has(r->program, STEP_RST) || has(r->program, STEP_FASTCLOSE)) && lost)
         return facts_number(r->engine, d->key) > facts_number(r->kernel, d->key);
     return ahead && ends(d->key, " read") && starts(d->key, "call") && d->engine && d->engine[0] != '-' &&
            facts_number(r->engine, "octets read") == facts_number(r->kernel, "octets read");
@@ -528,7 +534,7 @@ static bool announcement_at_the_end(const struct runs *r, const struct differenc
 static bool unread_data_of_plain_tcp(const struct runs *r, const struct difference *d) {
     unsigned sub = sub_of(d->key);
     return sub < SUBFLOWS_MAX && fell_back(r->engine) && fell_back(r->kernel) && sub_saw(r->engine, sub, "RST") &&
-           !sub_saw(r->kernel, sub, "RST") &&
+           (sub_saw(r->kernel, sub, "FIN") || !sub_saw(r->kernel, sub, "RST")) &&
            (ends(d->key, ": RST") || ends(d->key, ": FIN") || ends(d->key, " up to"));
 }
 
@@ -574,7 +580,8 @@ static bool fallback_of_what_is_no_stream(const struct runs *r, const struct dif
     for (uint32_t i = 0; i < p->nsteps; i++)
         twice |= p->steps[i].op == STEP_DATA && p->steps[i].where != WHERE_NEXT;
     bool plain = (has(p, STEP_STRIP) && fell_back(r->kernel)) || (has(p, STEP_FAIL) && any_sub_saw_mp_fail(r->kernel));
-    return !never(d) && twice && plain && (any_sub_saw(r->engine, "MP_TCPRST reason 6") || has(p, STEP_RST));
+    return !never(d) && twice && plain &&
+           (any_sub_saw(r->engine, "MP_TCPRST reason 6") || has(p, STEP_RST) || !fell_back(r->engine));
 }
 
 static bool over_without_subflow(const struct runs *r, const struct difference *d) {
@@ -584,6 +591,15 @@ static bool over_without_subflow(const struct runs *r, const struct difference *
     bool about = strcmp(d->key, "last read") == 0 || strcmp(d->key, "poll") == 0 || ends(d->key, " read") ||
                  ends(d->key, " shutdown") || starts(d->key, "MPTCP_INFO subflows");
     return over && about && app_ended(p) && (has(p, STEP_RST) || has(p, STEP_FIN));
+}
+
+static bool refused_join_after_fallback(const struct runs *r, const struct difference *d) {
+    const char *theirs = facts_get(r->kernel, "last read");
+    bool refused = false;
+    for (uint32_t i = 0; i < r->program->nsteps; i++)
+        refused |= r->program->steps[i].op == STEP_ANSWER && !r->program->steps[i].good;
+    return refused && has(r->program, STEP_STRIP) && fell_back(r->kernel) && theirs &&
+           strcmp(theirs, "ENOTCONN") == 0 && is_about_the_end(d);
 }
 
 const struct rule rules[] = {
@@ -630,5 +646,6 @@ const struct rule rules[] = {
     {"sent-once-more", sent_once_more},
     {"fallback-of-what-is-no-stream", fallback_of_what_is_no_stream},
     {"over-without-subflow", over_without_subflow},
+    {"refused-join-after-fallback", refused_join_after_fallback},
     {NULL, NULL},
 };
