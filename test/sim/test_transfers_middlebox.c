@@ -14,7 +14,7 @@
 
 #include "transfer.h"
 
-enum { RUNS = 150, CHAIN_MAX = 4, DIFFER_MAX = 16 };
+enum { RUNS = 2000, CHAIN_MAX = 4, DIFFER_MAX = 16 };
 #define MS            1000000ull
 #define S             1000000000ull
 #define LONGEST_RETRY (1200 * S)
@@ -108,8 +108,10 @@ static void choose_chain(struct scenario *sc, uint64_t seed, uint64_t *rng) {
         sc->payload = sc->payload || boxes[box].payload;
     }
     const char *chosen = getenv("UMPTCP_BOX");
-    if (chosen)
-        snprintf(sc->chain, sizeof sc->chain, "%s", chosen);
+    if (!chosen)
+        return;
+    snprintf(sc->chain, sizeof sc->chain, "%s", chosen);
+    sc->payload = strstr(chosen, "alg:") || strstr(chosen, "flip:");
 }
 
 static void scenario_init(struct scenario *sc, uint64_t seed) {
