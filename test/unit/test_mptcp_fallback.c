@@ -552,8 +552,15 @@ static void test_fall_back_after_a_gap_was_told(void **state) { /* M-FBK-10, -19
 /* M-FBK-10: as soon as our third ACK is out the peer may have put bytes there, which the first subflow lacks. */
 static void test_no_fall_back_beside_a_join(void **state) {
     struct mlab *l = talked(NULL);
+    struct umptcp_endpoint ep = {.flags = UMPTCP_EP_SUBFLOW};
     (void)state;
-    mlab_conn(l)->joined = true;
+    assert_int_equal(umptcp_addr_parse("10.0.2.1", &ep.addr.addr), 0);
+    assert_true(umptcp_endpoint_add(l->s, &ep, l->now) > 0);
+    mlab_wait_sent(l, SEC(1));
+    mlab_skip(l);
+    mlab_in(l, 2, "S. 0(0) ack 1 mss 1024 sackok mpj");
+    mlab_want(l, 2, ". 1(0) ack 1 mpj");
+    mlab_in(l, 2, "R. 1(0) ack 1 tcprst 3");
     mlab_in(l, 1, "P. 6(5) ack 6");
     mlab_wait(l, MSEC(250));
     mlab_want(l, 1, ". 6(0) ack 11 dss ack 6");
