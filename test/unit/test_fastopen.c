@@ -127,7 +127,7 @@ static void test_conversation(void **state) {
     const struct umptcp_listen what = {.local = test_at("10.0.1.2", 80), .backlog = 4, .fastopen = 2};
     assert_int_equal(umptcp_listen(w.host[SERVER], &what, &l), 0);
 
-    c = fast_connect(&w, "asks");
+    fast_connect(&w, "asks");
     test_run(&w, SEC(1));
     assert_int_equal(umptcp_accept(w.host[SERVER], l, &s), 0);
     assert_reads(&w, SERVER, s, "asks");
