@@ -163,7 +163,7 @@ static void account(struct conn *c, const struct share *s, uint32_t n) {
 /* Gives bytes of a share to subflows, as the scheduler says. False when nobody takes any now. */
 static bool deal(struct conn *c, const struct share *s) {
     struct sched_path paths[CONN_SUBFLOWS_MAX];
-    struct subflow *subflows[CONN_SUBFLOWS_MAX];
+    struct subflow *subflows[CONN_SUBFLOWS_MAX] = {NULL};
     uint64_t waiting = s->again ? ranges_total(&c->reinject) : s->len;
     if (!s->again && c->want_write && !c->window_limited)
         waiting = UINT64_MAX; /* the application has more than there was room for: this is not the end */
@@ -184,6 +184,7 @@ static bool deal(struct conn *c, const struct share *s) {
             part = n; /* copies on further paths are of the same bytes */
         if (!part)
             continue;
+        assert(subflows[i]);
         if (give(subflows[i], s, part))
             conn_try_again(c);
         else
