@@ -132,6 +132,50 @@
     X(TCP_CHALLENGE_ACK, TcpExtTCPChallengeACK)                                                                        \
     X(TCP_KEEPALIVE, TcpExtTCPKeepAlive)                                                                               \
     X(TCP_OFO_QUEUE, TcpExtTCPOFOQueue)                                                                                \
+    X(TCP_TW, TcpExtTW)                                                                                                \
+    X(TCP_PAWS_ESTAB, TcpExtPAWSEstab)                                                                                 \
+    X(TCP_PAWS_OLD_ACK, TcpExtPAWSOldAck)                                                                              \
+    X(TCP_PAWS_TW, TcpExtPAWSTimewait)                                                                                 \
+    X(TCP_BEYOND_WINDOW, TcpExtBeyondWindow)                                                                           \
+    X(TCP_DELAYED_ACK_LOST, TcpExtDelayedACKLost)                                                                      \
+    X(TCP_PURE_ACKS, TcpExtTCPPureAcks)                                                                                \
+    X(TCP_SACK_REORDER, TcpExtTCPSACKReorder)                                                                          \
+    X(TCP_RENO_REORDER, TcpExtTCPRenoReorder)                                                                          \
+    X(TCP_TS_REORDER, TcpExtTCPTSReorder)                                                                              \
+    X(TCP_FULL_UNDO, TcpExtTCPFullUndo)                                                                                \
+    X(TCP_PARTIAL_UNDO, TcpExtTCPPartialUndo)                                                                          \
+    X(TCP_LOSS_UNDO, TcpExtTCPLossUndo)                                                                                \
+    X(TCP_RENO_FAILURES, TcpExtTCPRenoFailures)                                                                        \
+    X(TCP_SACK_FAILURES, TcpExtTCPSackFailures)                                                                        \
+    X(TCP_LOSS_FAILURES, TcpExtTCPLossFailures)                                                                        \
+    X(TCP_RENO_RECOVERY_FAIL, TcpExtTCPRenoRecoveryFail)                                                               \
+    X(TCP_SACK_RECOVERY_FAIL, TcpExtTCPSackRecoveryFail)                                                               \
+    X(TCP_FAST_RETRANS, TcpExtTCPFastRetrans)                                                                          \
+    X(TCP_SLOW_START_RETRANS, TcpExtTCPSlowStartRetrans)                                                               \
+    X(TCP_RETRANS_FAIL, TcpExtTCPRetransFail)                                                                          \
+    X(TCP_DSACK_OFO_SENT, TcpExtTCPDSACKOfoSent)                                                                       \
+    X(TCP_DSACK_OFO_RECV, TcpExtTCPDSACKOfoRecv)                                                                       \
+    X(TCP_DSACK_RECV_SEGS, TcpExtTCPDSACKRecvSegs)                                                                     \
+    X(TCP_DSACK_IGNORED_OLD, TcpExtTCPDSACKIgnoredOld)                                                                 \
+    X(TCP_DSACK_IGNORED_NO_UNDO, TcpExtTCPDSACKIgnoredNoUndo)                                                          \
+    X(TCP_ABORT_ON_CLOSE, TcpExtTCPAbortOnClose)                                                                       \
+    X(TCP_OFO_DROP, TcpExtTCPOFODrop)                                                                                  \
+    X(TCP_OFO_MERGE, TcpExtTCPOFOMerge)                                                                                \
+    X(TCP_SYN_CHALLENGE, TcpExtTCPSYNChallenge)                                                                        \
+    X(TCP_FROM_ZERO_WINDOW, TcpExtTCPFromZeroWindowAdv)                                                                \
+    X(TCP_TO_ZERO_WINDOW, TcpExtTCPToZeroWindowAdv)                                                                    \
+    X(TCP_WANT_ZERO_WINDOW, TcpExtTCPWantZeroWindowAdv)                                                                \
+    X(TCP_SYN_RETRANS, TcpExtTCPSynRetrans)                                                                            \
+    X(TCP_ORIG_DATA_SENT, TcpExtTCPOrigDataSent)                                                                       \
+    X(TCP_HYSTART_DELAY_DETECT, TcpExtTCPHystartDelayDetect)                                                           \
+    X(TCP_HYSTART_DELAY_CWND, TcpExtTCPHystartDelayCwnd)                                                               \
+    X(TCP_ACK_SKIPPED_SYN_RECV, TcpExtTCPACKSkippedSynRecv)                                                            \
+    X(TCP_ACK_SKIPPED_PAWS, TcpExtTCPACKSkippedPAWS)                                                                   \
+    X(TCP_ACK_SKIPPED_SEQ, TcpExtTCPACKSkippedSeq)                                                                     \
+    X(TCP_ACK_SKIPPED_FIN_WAIT_2, TcpExtTCPACKSkippedFinWait2)                                                         \
+    X(TCP_ACK_SKIPPED_TIME_WAIT, TcpExtTCPACKSkippedTimeWait)                                                          \
+    X(TCP_ACK_SKIPPED_CHALLENGE, TcpExtTCPACKSkippedChallenge)                                                         \
+    X(TCP_DELIVERED, TcpExtTCPDelivered)                                                                               \
     X(TFO_ACTIVE, TcpExtTCPFastOpenActive)                                                                             \
     X(TFO_ACTIVE_FAIL, TcpExtTCPFastOpenActiveFail)                                                                    \
     X(TFO_PASSIVE, TcpExtTCPFastOpenPassive)                                                                           \

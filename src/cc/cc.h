@@ -11,6 +11,7 @@
 #define UMPTCP_CC_CC_H
 
 #include "base/clock.h"
+#include "base/mib.h"
 #include "base/seq.h"
 
 enum {
@@ -20,12 +21,13 @@ enum {
 
 struct cc_ack { /* new data was acknowledged, outside of recovery */
     utime now;
-    uint32_t acked;      /* bytes newly acknowledged */
-    uint32_t inflight;   /* bytes in flight before this acknowledgment */
-    dur rtt;             /* this sample; 0: none */
-    dur srtt, min_rtt;   /* 0: no sample yet */
-    struct ssn una, nxt; /* SND.UNA after it, SND.NXT: rounds are counted with these */
-    bool cwnd_limited;   /* the window, and not the application or the peer, was what held data back */
+    uint32_t acked;        /* bytes newly acknowledged */
+    uint32_t inflight;     /* bytes in flight before this acknowledgment */
+    dur rtt;               /* this sample; 0: none */
+    dur srtt, min_rtt;     /* 0: no sample yet */
+    struct mib_table *mib; /* what the algorithm has to count; NULL: nobody wants to know */
+    struct ssn una, nxt;   /* SND.UNA after it, SND.NXT: rounds are counted with these */
+    bool cwnd_limited;     /* the window, and not the application or the peer, was what held data back */
 };
 
 struct cc_event { /* a congestion event: fast recovery, timeout or ECE */

@@ -79,6 +79,10 @@ void slow_start_ack(struct hystart *h, struct cc *cc, const struct cc_ack *ack) 
     if (h && !watch(h, ack)) {
         cc->ssthresh = cc->cwnd;
         h->phase = HYSTART_OFF;
+        if (ack->mib) {
+            mib_inc(ack->mib, MIB_TCP_HYSTART_DELAY_DETECT);
+            mib_add(ack->mib, MIB_TCP_HYSTART_DELAY_CWND, cc->cwnd / cc->mss);
+        }
         return;
     }
     if (!ack->cwnd_limited)

@@ -148,13 +148,17 @@ void conn_shutdown(struct conn *c) {
     close_advance(c);
 }
 
+bool conn_unread(const struct conn *c) { return !dsn_eq(c->read_seq, c->rcv_nxt) || !ranges_empty(&c->rcv_ofo); }
+
 void conn_close(struct conn *c) {
     c->orphan = true;
     conn_tell_closed(c);
     conn_work(c);
     if (c->state == UMPTCP_CLOSED)
         return;
-    bool unread = !dsn_eq(c->read_seq, c->rcv_nxt) || !ranges_empty(&c->rcv_ofo);
+    bool unread = conn_unread(c);
+    if (unread && !conn_is_mptcp(c)) /* MPTCP has MP_FASTCLOSE for it */
+        mib_inc(&c->mp->env->mib, MIB_TCP_ABORT_ON_CLOSE);
     if (c->state == UMPTCP_SYN_SENT || unread) {
         conn_abort(c, ECONNRESET);
         return;

@@ -625,6 +625,8 @@ void conn_tune_sndbuf(struct conn *c);
 
 /* The application will not send any more. */
 void conn_shutdown(struct conn *c);
+/* Bytes arrived that nobody has read. */
+bool conn_unread(const struct conn *c);
 /* The application gave up the handle (already 0). */
 void conn_close(struct conn *c);
 /* MP_FASTCLOSE or RST; then it is over. */

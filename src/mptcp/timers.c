@@ -152,7 +152,7 @@ static void data_timeout(struct conn *c) {
             sf->signals |= SIG_DATA_FIN;
             tcp_ack_now(&sf->tcb);
         } else if (!sf->stale) {
-            mib_inc(&c->mp->env->mib, MIB_WIN_PROBE);
+            mib_inc(&c->mp->env->mib, conn_is_mptcp(c) ? MIB_WIN_PROBE : MIB_TCP_ZERO_WINDOW_PROBES);
             tcp_probe(&sf->tcb);
         }
     }

@@ -14,6 +14,7 @@ enum {
 };
 
 static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
+static uint32_t max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 static uint32_t segments(const struct tcb *t, uint32_t bytes) { return (bytes + t->cc.mss - 1) / t->cc.mss; }
 
@@ -133,6 +134,19 @@ static bool is_dsack(const struct tcb *t, const struct tcp_options *opt, const s
     return ssn_le(second.left, first->left) && ssn_le(first->right, second.right) && ssn_le(second.right, tx_high(t));
 }
 
+/* Below the ACK it also may be about something that no episode asks for, or that came before it. */
+static void count_dsack(struct tcb *t, const struct block *b, const struct tx_news *n) {
+    struct mib_table *mib = &t->env->mib;
+    const struct tx *x = tx_of(t);
+    const bool below = n->outstanding && ssn_le(b->right, t->snd_una);
+    mib_inc(mib, ssn_lt(b->left, t->snd_una) ? MIB_TCP_DSACK_RECV : MIB_TCP_DSACK_OFO_RECV);
+    mib_add(mib, MIB_TCP_DSACK_RECV_SEGS, segments(t, n->dsacked));
+    if (below && !x->undo_possible)
+        mib_inc(mib, MIB_TCP_DSACK_IGNORED_NO_UNDO);
+    else if (below && ssn_le(b->right, tx_episode_start(x)))
+        mib_inc(mib, MIB_TCP_DSACK_IGNORED_OLD);
+}
+
 static void ack_sacks(struct tcb *t, struct tx_news *n) {
     const struct tcp_options *opt = &n->seg->opt;
 
@@ -143,7 +157,7 @@ static void ack_sacks(struct tcb *t, struct tx_news *n) {
             n->dsacked = (uint32_t)ssn_sub(b.right, b.left);
             n->dsack_end = b.right;
             t->dsack_dups += segments(t, n->dsacked);
-            mib_inc(&t->env->mib, MIB_TCP_DSACK_RECV);
+            count_dsack(t, &b, n);
         } else if (!order || ssn_lt(b.left, t->snd_una) || ssn_lt(tx_high(t), b.right)) {
             mib_inc(&t->env->mib, MIB_TCP_SACK_DISCARD);
         } else {
@@ -177,6 +191,9 @@ static void ack_reno(struct tcb *t, struct tx_news *n) {
             x->dupacks = 0;
     } else if (n->dupack && x->state != TX_LOSS) {
         uint32_t one = min_u32(t->cc.mss, tx_outstanding(t) - x->lost - x->sacked);
+        /* As many as are in flight leave none that could be the lost one. */
+        if (x->sacked + max_u32(x->lost, t->cc.mss) + t->cc.mss > tx_outstanding(t))
+            mib_inc(&t->env->mib, MIB_TCP_RENO_REORDER);
         x->dupacks += x->dupacks < UINT8_MAX;
         x->sacked += one;
         n->delivered += one;
@@ -217,6 +234,7 @@ void tx_ack(struct tcb *t, const struct seg *seg, struct ssn ack, struct tcp_rx 
                         .outstanding = tx_outstanding(t),
                         .pipe = tx_pipe(t),
                         .sacked = x->sacked};
+    const uint32_t delivered = t->delivered;
 
     assert(ssn_le(t->snd_una, ack) && ssn_le(ack, t->snd_nxt));
     if (ssn_lt(t->snd_una, ack))
@@ -228,6 +246,8 @@ void tx_ack(struct tcb *t, const struct seg *seg, struct ssn ack, struct tcp_rx 
         ack_sacks(t, &n);
     else
         ack_reno(t, &n);
+    mib_add(&t->env->mib, MIB_TCP_DELIVERED, (uint64_t)((int64_t)t->delivered - delivered));
+    mib_add(&t->env->mib, MIB_TCP_SACK_REORDER, n.reordered);
     ack_rtt(t, &n);
     recovery_ack(t, &n);
     tx_release(t);

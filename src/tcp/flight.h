@@ -22,6 +22,7 @@ struct tx_news {
     bool front_retrans;      /* the first record was sent again, and now acknowledged */
     bool original;           /* something sent before the timeout, and only once, has arrived */
     bool dupack;             /* RFC 5681 2 */
+    bool reordered;          /* something sent once arrived behind what was sent after it */
 };
 
 /* ---- tx.c */
@@ -32,6 +33,8 @@ static inline struct tx_rec *tx_at(const struct tx *x, uint32_t i) { return dequ
 static inline struct ssn tx_rec_end(const struct tx_rec *r) { return ssn_add(r->start, r->len); }
 /* End of the highest record; SND.UNA when nothing is in flight. */
 struct ssn tx_high(const struct tcb *t);
+/* Where the data begins that the present or last episode is about. */
+static inline struct ssn tx_episode_start(const struct tx *x) { return (struct ssn){x->recover.v - x->undo_span}; }
 /* Index of the first record that ends after `at`; the count when there is none. */
 uint32_t tx_find(const struct tx *x, struct ssn at);
 /* Splits record `i` at `at`, inside it. False without memory. */
@@ -48,7 +51,7 @@ uint32_t tx_initial_window(const struct tcb *t);
 /* ---- rack.c */
 
 /* [.., end) of a record has arrived for the first time, `by_sack` or by the cumulative ACK. */
-void rack_delivered(struct tcb *t, const struct tx_rec *r, struct ssn end, bool by_sack, const struct tx_news *n);
+void rack_delivered(struct tcb *t, const struct tx_rec *r, struct ssn end, bool by_sack, struct tx_news *n);
 /* Adapts the reordering window to a D-SACK, or to its absence. */
 void rack_dsack(struct tcb *t, const struct tx_news *n);
 /* Marks what is lost by now and returns how many bytes; arms the reordering timer for what may be. */

@@ -34,26 +34,38 @@ static bool reject(struct arrival *a, enum drop why) {
  * so that two confused ends do not answer each other for ever (RFC 5961 7). A limit of one connection tells nothing
  * about others.
  */
-static bool limited_ack(struct tcb *t) {
-    if (t->challenge_at.ns && time_since(t->env->now, t->challenge_at) < MSEC(TCP_CHALLENGE_GAP_MS))
+static bool limited_ack(struct tcb *t, enum mib skipped) {
+    if (t->challenge_at.ns && time_since(t->env->now, t->challenge_at) < MSEC(TCP_CHALLENGE_GAP_MS)) {
+        mib_inc(&t->env->mib, skipped);
         return false;
+    }
     t->challenge_at = t->env->now;
     t->ack_need = TCP_ACK_NOW;
     return true;
 }
 
 static void challenge_ack(struct tcb *t) {
-    if (limited_ack(t))
+    if (limited_ack(t, MIB_TCP_ACK_SKIPPED_CHALLENGE))
         mib_inc(&t->env->mib, MIB_TCP_CHALLENGE_ACK);
 }
 
-/* An unacceptable segment is answered; payload or FIN prove that it is no bare acknowledgment, so they need no limit.
+/*
+ * An unacceptable segment is answered; payload or FIN prove that it is no bare acknowledgment, so they need no limit.
+ * An answer that is left out counts for `why`, or for the state where Linux keeps less than a connection.
  */
-static void answer_unacceptable(struct tcb *t, const struct seg *seg) {
-    if (seg_space(seg) > 0 && !flagged(seg, TCP_SYN))
-        t->ack_need = TCP_ACK_NOW;
-    else
-        limited_ack(t);
+static void answer_unacceptable(struct tcb *t, const struct arrival *a, enum mib why) {
+    const struct seg *seg = a->seg;
+    if (t->state == UMPTCP_SYN_RCVD && t->passive)
+        why = MIB_TCP_ACK_SKIPPED_SYN_RECV;
+    else if (t->state == UMPTCP_FIN_WAIT_2 && t->orphan)
+        why = MIB_TCP_ACK_SKIPPED_FIN_WAIT_2;
+    if (seg_space(seg) == 0 || flagged(seg, TCP_SYN)) {
+        limited_ack(t, why);
+        return;
+    }
+    if (ssn_lt(a->seq, t->rcv_nxt))
+        mib_inc(&t->env->mib, MIB_TCP_DELAYED_ACK_LOST);
+    t->ack_need = TCP_ACK_NOW;
 }
 
 static void reset_by_peer(struct tcb *t, struct tcp_rx *rx, int error) {
@@ -71,8 +83,10 @@ static void measure_payload(struct tcb *t, struct arrival *a) {
     struct ssn end = ssn_add(start, seg->len);
     bool fin = flagged(seg, TCP_FIN);
 
-    if (seg->len == 0 && !fin)
+    if (seg->len == 0 && !fin) {
+        mib_add(&t->env->mib, MIB_TCP_PURE_ACKS, !flagged(seg, TCP_SYN) & ssn_le(rx->una, a->ack));
         return;
+    }
     if (!tcp_can_receive(t) || (t->fin_seen && ssn_lt(t->fin_ssn, end))) {
         rx->drop = DROP_TCP_AFTER_FIN;
         return;
@@ -91,6 +105,7 @@ static void measure_payload(struct tcb *t, struct arrival *a) {
         end = ssn_max(start, a->edge);
         fin = false;
         rx->drop = ssn_eq(start, end) ? DROP_TCP_SEQ : DROP_NONE;
+        mib_inc(&t->env->mib, MIB_TCP_BEYOND_WINDOW);
         t->ack_need = TCP_ACK_NOW; /* the peer probes our window, or did not see it */
     }
     t->rcv_edge = ssn_max(t->rcv_edge, end);
@@ -167,12 +182,17 @@ static bool syn_is_newer(const struct tcb *t, const struct arrival *a) {
 static void input_time_wait(struct tcb *t, struct arrival *a) {
     const struct seg *seg = a->seg;
     a->rx->drop = DROP_TCP_TIME_WAIT;
+    const bool stale = t->ts_ok && seg->opt.has_ts && (int32_t)(seg->opt.tsval - t->ts_recent) < 0;
     if (flagged(seg, TCP_RST)) /* would end the wait too early (RFC 1337) */
         return;
-    if (flagged(seg, TCP_SYN)) {
+    if (flagged(seg, TCP_SYN))
         a->rx->reopen = !flagged(seg, TCP_ACK | TCP_FIN) && syn_is_newer(t, a);
-        if (!a->rx->reopen)
-            challenge_ack(t);
+    if (a->rx->reopen)
+        return;
+    if (stale)
+        mib_inc(&t->env->mib, MIB_TCP_PAWS_TW);
+    if (flagged(seg, TCP_SYN)) {
+        limited_ack(t, MIB_TCP_ACK_SKIPPED_TIME_WAIT);
         return;
     }
     if (!flagged(seg, TCP_ACK))
@@ -181,7 +201,7 @@ static void input_time_wait(struct tcb *t, struct arrival *a) {
         t->ack_need = TCP_ACK_NOW;
         tcb_enter_time_wait(t);
     } else if (!ssn_eq(a->seq, t->rcv_nxt) || seg->len > 0) {
-        limited_ack(t);
+        limited_ack(t, MIB_TCP_ACK_SKIPPED_TIME_WAIT);
     }
 }
 
@@ -202,7 +222,9 @@ static bool check_timestamp(struct tcb *t, struct arrival *a) {
     uint32_t age_s = (uint32_t)(t->env->now.ns / SEC(1)) - t->ts_recent_s;
     if ((int32_t)(opt->tsval - t->ts_recent) >= 0 || age_s > TCP_PAWS_VALID_S)
         return true;
-    answer_unacceptable(t, a->seg);
+    const bool overtaken = seg_space(a->seg) == 0 && ssn_lt(a->seq, t->rcv_nxt);
+    mib_inc(&t->env->mib, overtaken ? MIB_TCP_PAWS_OLD_ACK : MIB_TCP_PAWS_ESTAB);
+    answer_unacceptable(t, a, MIB_TCP_ACK_SKIPPED_PAWS);
     return reject(a, DROP_TCP_PAWS);
 }
 
@@ -219,7 +241,9 @@ static bool check_sequence(struct tcb *t, struct arrival *a) {
         return true; /* steps of their own */
     if (old && a->seg->len > 0)
         receive_duplicate(t, a->seq, ssn_add(a->seq, a->seg->len));
-    answer_unacceptable(t, a->seg);
+    if (beyond)
+        mib_inc(&t->env->mib, MIB_TCP_BEYOND_WINDOW);
+    answer_unacceptable(t, a, MIB_TCP_ACK_SKIPPED_SEQ);
     return reject(a, old ? DROP_TCP_OLD_SEQ : DROP_TCP_SEQ);
 }
 
@@ -243,9 +267,11 @@ static int reset_error(const struct tcb *t) {
 static bool check_reset(struct tcb *t, struct arrival *a) {
     if (!flagged(a->seg, TCP_RST))
         return true;
-    if (rst_is_exact(t, a->seq))
+    if (rst_is_exact(t, a->seq)) {
+        if (t->state == UMPTCP_SYN_RCVD && t->passive && !t->fast)
+            mib_inc(&t->env->mib, MIB_TCP_EMBRYONIC_RSTS);
         reset_by_peer(t, a->rx, reset_error(t));
-    else if (ssn_le(t->rcv_nxt, a->seq) && ssn_le(a->seq, a->edge))
+    } else if (ssn_le(t->rcv_nxt, a->seq) && ssn_le(a->seq, a->edge))
         challenge_ack(t);
     return reject(a, DROP_TCP_RST);
 }
@@ -265,9 +291,12 @@ static bool acks_our_syn(const struct tcb *t, const struct seg *seg) {
 static bool check_syn(struct tcb *t, struct arrival *a) {
     if (!flagged(a->seg, TCP_SYN))
         return true;
-    if (!is_same_syn(t, a))
+    if (!is_same_syn(t, a)) {
+        mib_inc(&t->env->mib, MIB_TCP_SYN_CHALLENGE);
+        if (t->state == UMPTCP_ESTABLISHED)
+            mib_inc(&t->env->mib, MIB_TCP_IN_ERRS);
         challenge_ack(t);
-    else if (!flagged(a->seg, TCP_ACK))
+    } else if (!flagged(a->seg, TCP_ACK))
         t->syn_pending = true;
     else if (acks_our_syn(t, a->seg))
         return true; /* simultaneous open: the peer's SYN/ACK acknowledges our SYN */

@@ -28,6 +28,8 @@ void tcb_enter_fin_wait_2(struct tcb *t);
 void tcb_enter_time_wait(struct tcb *t);
 /* CLOSED, with nothing left to send and no timer armed. */
 void tcb_finish(struct tcb *t, int error);
+/* The same, and no attempt counts as failed. */
+void tcb_drop(struct tcb *t, int error);
 /* True when sent or queued bytes (or the FIN) wait for the peer. */
 bool tcb_waits_for_peer(const struct tcb *t);
 

@@ -267,6 +267,7 @@ static uint16_t emit_window(const struct tcb *t, struct tcp_plan *plan, uint64_t
     const uint8_t shift = plan->kind == TCP_PLAN_SYN ? 0 : t->rcv_wscale;
     const uint64_t promised = t->shared_window ? window : distance(t->rcv_nxt, t->rcv_edge);
     uint64_t field = window >> shift;
+    plan->want_zero = field == 0 && promised > 0;
     if (field << shift < promised) {
         uint64_t up = (promised + ((uint64_t)1 << shift) - 1) >> shift;
         field = plan->window_max && up << shift > plan->window_max ? promised >> shift : up;
@@ -339,17 +340,32 @@ static uint32_t pieces(const struct tcp_plan *plan) {
     return plan->gso_size ? (plan->len + plan->gso_size - 1) / plan->gso_size : 1;
 }
 
+/* A probe has a counter of its own, and what a timeout itself sends has that of timeouts. */
+static void count_again(struct tcb *t, const struct tcp_plan *plan) {
+    struct tx *x = t->tx;
+    mib_add(&t->env->mib, MIB_TCP_RETRANS_SEGS, pieces(plan));
+    if (!plan->tlp && !x->rto_again)
+        mib_add(&t->env->mib, x->state == TX_RECOVERY ? MIB_TCP_FAST_RETRANS : MIB_TCP_SLOW_START_RETRANS,
+                pieces(plan));
+    if (!plan->tlp)
+        x->rto_again = false;
+}
+
 static int sent_payload(struct tcb *t, const struct tcp_plan *plan) {
     const struct ssn end = ssn_add(plan->ssn, plan->len + plan->fin);
-    if (tx_sent(t, plan->ssn, end, plan->fin, plan->again, plan->tlp) < 0)
+    if (tx_sent(t, plan->ssn, end, plan->fin, plan->again, plan->tlp) < 0) {
+        mib_add(&t->env->mib, MIB_TCP_RETRANS_FAIL, plan->again);
         return -ENOMEM;
+    }
     t->override = false;
     t->fin_sent = t->fin_sent || plan->fin;
     t->data_segs_out += plan->len ? pieces(plan) : 0;
     if (plan->again) {
         t->bytes_retrans += plan->len;
         t->retrans_segs += pieces(plan);
-        mib_add(&t->env->mib, MIB_TCP_RETRANS_SEGS, pieces(plan));
+        count_again(t, plan);
+    } else {
+        mib_add(&t->env->mib, MIB_TCP_ORIG_DATA_SENT, pieces(plan));
     }
     return 0;
 }
@@ -365,7 +381,9 @@ static void sent_syn(struct tcb *t, const struct tcp_plan *plan) {
     if (t->syn_sends > 0) {
         t->retrans_segs++;
         mib_inc(&t->env->mib, MIB_TCP_RETRANS_SEGS);
+        mib_inc(&t->env->mib, MIB_TCP_SYN_RETRANS);
     }
+    mib_add(&t->env->mib, MIB_TCP_ORIG_DATA_SENT, plan->len > 0);
     if (t->syn_sends < UINT8_MAX)
         t->syn_sends++;
     t->last_sent = t->env->now;
@@ -383,6 +401,10 @@ static void sent_ack(struct tcb *t, const struct tcp_plan *plan) {
         t->quickacks = 0; /* a dialogue: from now on acknowledgments ride on answers */
     else if (t->quickacks > 0 && t->ack_need != TCP_ACK_NONE && !plan->ack_later)
         t->quickacks--;
+    mib_add(&t->env->mib, MIB_TCP_WANT_ZERO_WINDOW, plan->want_zero);
+    mib_add(&t->env->mib, MIB_TCP_TO_ZERO_WINDOW, plan->window == 0 && !t->zero_window);
+    mib_add(&t->env->mib, MIB_TCP_FROM_ZERO_WINDOW, plan->window > 0 && t->zero_window);
+    t->zero_window = plan->window == 0;
     t->last_ack_sent = t->rcv_nxt;
     t->rcv_edge = ssn_max(t->rcv_edge, ssn_add(t->rcv_nxt, plan->window));
     if (plan->nsack)
@@ -395,18 +417,21 @@ static void sent_ack(struct tcb *t, const struct tcp_plan *plan) {
 
 int tcp_sent(struct tcb *t, const struct tcp_plan *plan) {
     struct mib_table *mib = &t->env->mib;
+    uint32_t counted = pieces(plan); /* TcpOutSegs leaves out what only goes again (RFC 4022); not a SYN/ACK */
     switch (plan->kind) {
     case TCP_PLAN_RST:
         t->rst_pending = false;
         mib_inc(mib, MIB_TCP_OUT_RSTS);
         break;
     case TCP_PLAN_SYN:
+        counted = t->syn_sends == 0 || t->passive;
         sent_syn(t, plan);
         break;
     case TCP_PLAN_DATA:
     case TCP_PLAN_FIN:
         if (sent_payload(t, plan) < 0)
             return -ENOMEM;
+        counted = plan->again ? 0 : counted;
         break;
     case TCP_PLAN_PROBE:
         t->probe_pending = false;
@@ -417,6 +442,6 @@ int tcp_sent(struct tcb *t, const struct tcp_plan *plan) {
     if (plan->flags & TCP_ACK && plan->kind != TCP_PLAN_RST)
         sent_ack(t, plan);
     t->segs_out += pieces(plan);
-    mib_add(mib, MIB_TCP_OUT_SEGS, pieces(plan));
+    mib_add(mib, MIB_TCP_OUT_SEGS, counted);
     return 0;
 }

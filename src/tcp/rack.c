@@ -23,14 +23,14 @@ static bool sent_before(const struct tx_rec *r, utime when, struct ssn end) {
 
 /* ---- Reordering ------------------------------------------------------------------------------------------------- */
 
-void rack_delivered(struct tcb *t, const struct tx_rec *r, struct ssn end, bool by_sack, const struct tx_news *n) {
+void rack_delivered(struct tcb *t, const struct tx_rec *r, struct ssn end, bool by_sack, struct tx_news *n) {
     struct tx *x = t->tx;
     dur rtt = time_since(t->env->now, r->sent);
 
     if (ssn_lt(x->fack, end))
         x->fack = end;
     else if (ssn_lt(end, n->fack) && !(r->flags & TX_RETRANS))
-        t->rack.reordering_seen = true;
+        t->rack.reordering_seen = n->reordered = true;
     if (r->flags & TX_RETRANS) {
         /* Perhaps an earlier transmission arrived. The echo tells, but of data that is in order only. */
         if (rtt < rtt_min(&t->rtt) || (!by_sack && tx_echo_before(t, n->seg, tx_stamp(t, r->sent))))

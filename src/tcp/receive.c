@@ -46,11 +46,17 @@ static void ofo_release(struct tcb *t) {
         receive_forget(t);
 }
 
-void receive_duplicate(struct tcb *t, struct ssn start, struct ssn end) {
+static void report(struct tcb *t, struct ssn start, struct ssn end, enum mib counter) {
     struct tcp_ofo *ofo = t->sack_ok ? ofo_get(t) : NULL;
-    if (ofo) /* without memory the peer is not told which: RFC 2883 leaves that open */
+    if (ofo) { /* without memory the peer is not told which: RFC 2883 leaves that open */
         ofo->dsack = (struct range){start.v, end.v};
+        mib_inc(&t->env->mib, counter);
+    }
     t->ack_need = TCP_ACK_NOW;
+}
+
+void receive_duplicate(struct tcb *t, struct ssn start, struct ssn end) {
+    report(t, start, end, MIB_TCP_DSACK_OLD_SENT);
 }
 
 void receive_reported(struct tcb *t) {
@@ -73,11 +79,13 @@ static void recent_push(struct tcp_ofo *ofo, struct ssn newest) {
     memcpy(ofo->recent, list, sizeof(list));
 }
 
-/* Reports the first part of [start, end) that is in the set already. */
-static void find_duplicate(struct tcb *t, struct ssn start, struct ssn end) {
+/* Reports the first part of [start, end) that is in the set already. True when there is one. */
+static bool find_duplicate(struct tcb *t, struct ssn start, struct ssn end, enum mib counter) {
     const struct range *r = ranges_next(tcb_ofo(t), start.v);
-    if (r && ssn_lt((struct ssn){r->start}, end))
-        receive_duplicate(t, ssn_max(start, (struct ssn){r->start}), ssn_min(end, (struct ssn){r->end}));
+    if (!r || ssn_le(end, (struct ssn){r->start}))
+        return false;
+    report(t, ssn_max(start, (struct ssn){r->start}), ssn_min(end, (struct ssn){r->end}), counter);
+    return true;
 }
 
 /* Would [start, end) be one more range, beside those that are there? */
@@ -86,15 +94,31 @@ static bool opens_range(const struct tcb *t, struct ssn start, struct ssn end) {
     return !r || ssn_lt(end, (struct ssn){r->start});
 }
 
+/* [start, end) came before as a whole, or has the whole of a range in it. */
+static bool is_known(const struct tcb *t, struct ssn start, struct ssn end) {
+    return ranges_cover(tcb_ofo(t), start.v, end.v);
+}
+static bool covers_one(const struct tcb *t, struct ssn start, struct ssn end) {
+    const struct ranges *ofo = tcb_ofo(t);
+    for (uint32_t i = 0; i < ofo->count; i++)
+        if (start.v <= ofo->items[i].start && ofo->items[i].end <= end.v)
+            return true;
+    return false;
+}
+
 static int receive_beyond(struct tcb *t, const struct seg *seg, struct ssn start, struct ssn end) {
     struct tcp_ofo *ofo = ofo_get(t);
-    if (!ofo || (ofo->ranges.count >= TCP_OFO_MAX && opens_range(t, start, end)))
+    if (!ofo || (ofo->ranges.count >= TCP_OFO_MAX && opens_range(t, start, end))) {
+        mib_inc(&t->env->mib, MIB_TCP_OFO_DROP);
         return -ENOMEM;
+    }
     struct range before = ofo->dsack;
-    find_duplicate(t, start, end);
+    if (find_duplicate(t, start, end, MIB_TCP_DSACK_OFO_SENT) && (is_known(t, start, end) || covers_one(t, start, end)))
+        mib_inc(&t->env->mib, MIB_TCP_OFO_MERGE);
     if (ranges_add(&ofo->ranges, &t->env->mem, start.v, end.v) < 0) {
         ofo->dsack = before;
         ofo_release(t);
+        mib_inc(&t->env->mib, MIB_TCP_OFO_DROP);
         return -ENOMEM;
     }
     recent_push(ofo, start);
@@ -108,7 +132,7 @@ static int receive_beyond(struct tcb *t, const struct seg *seg, struct ssn start
 
 static void receive_next(struct tcb *t, struct ssn end) {
     if (!ranges_empty(tcb_ofo(t))) {
-        find_duplicate(t, t->rcv_nxt, end);
+        find_duplicate(t, t->rcv_nxt, end, MIB_TCP_DSACK_OLD_SENT); /* by now it is in order */
         const struct range *joined = ranges_find(&t->ofo->ranges, end.v);
         if (joined)
             end = (struct ssn){joined->end};
@@ -177,6 +201,7 @@ int64_t tcp_receive(struct tcb *t, const struct seg *seg, struct ssn ssn, uint32
     if (ssn_lt(t->rcv_nxt, ssn)) {
         if (len > 0 && receive_beyond(t, seg, ssn, end) < 0)
             return -ENOMEM;
+        mib_add(&t->env->mib, MIB_TCP_OFO_QUEUE, len == 0); /* a FIN alone */
     } else if (len > 0) {
         receive_next(t, end);
     }

@@ -23,8 +23,6 @@ static uint32_t max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 /* ---- Episodes --------------------------------------------------------------------------------------------------- */
 
-static struct ssn episode_start(const struct tx *x) { return (struct ssn){x->recover.v - x->undo_span}; }
-
 static void episode_begin(struct tcb *t, enum tx_state state, uint32_t flight) {
     struct tx *x = t->tx;
 
@@ -150,13 +148,30 @@ static void forget_reneged(struct tcb *t) {
     mib_inc(&t->env->mib, MIB_TCP_SACK_RENEGING);
 }
 
+/* What the first timeout of a series found, and did not help. */
+static void count_failure(const struct tcb *t) {
+    const struct tx *x = t->tx;
+    struct mib_table *mib = &t->env->mib;
+
+    if (t->rto_series > 0)
+        return;
+    if (x->state == TX_LOSS)
+        mib_inc(mib, MIB_TCP_LOSS_FAILURES);
+    else if (x->state == TX_RECOVERY)
+        mib_inc(mib, t->sack_ok ? MIB_TCP_SACK_RECOVERY_FAIL : MIB_TCP_RENO_RECOVERY_FAIL);
+    else if (x->sacked)
+        mib_inc(mib, t->sack_ok ? MIB_TCP_SACK_FAILURES : MIB_TCP_RENO_FAILURES);
+}
+
 static void retransmission_timeout(struct tcb *t) {
     struct tx *x = t->tx;
     uint32_t flight = tx_outstanding(t);
     bool first = x->state < TX_RECOVERY;
-    bool progress = x->state == TX_LOSS && ssn_lt(episode_start(x), t->snd_una);
+    bool progress = x->state == TX_LOSS && ssn_lt(tx_episode_start(x), t->snd_una);
 
+    count_failure(t);
     forget_reneged(t);
+    x->rto_again = true;
     if (!t->sack_ok)
         x->sacked = x->dupacks = 0;
     if (first || progress) {
@@ -164,7 +179,7 @@ static void retransmission_timeout(struct tcb *t) {
         episode_begin(t, TX_LOSS, flight);
         t->cc.ops->on_rto(&t->cc, &ev);
     } else { /* the window was reduced for this flight already (RFC 5681 3.1) */
-        x->undo_span = (uint32_t)ssn_sub(tx_high(t), episode_start(x));
+        x->undo_span = (uint32_t)ssn_sub(tx_high(t), tx_episode_start(x));
         x->recover = tx_high(t);
         x->state = TX_LOSS;
     }
@@ -225,7 +240,7 @@ static bool undo_by_frto(struct tcb *t, const struct tx_news *n) {
 static bool undo_by_dsack(struct tcb *t, const struct tx_news *n) {
     struct tx *x = t->tx;
 
-    if (!n->dsacked || !x->undo_sent || ssn_le(n->dsack_end, episode_start(x)) || ssn_lt(x->recover, n->dsack_end))
+    if (!n->dsacked || !x->undo_sent || ssn_le(n->dsack_end, tx_episode_start(x)) || ssn_lt(x->recover, n->dsack_end))
         return false;
     x->undo_retrans -= min_u32(n->dsacked, x->undo_retrans);
     return x->undo_retrans == 0;
@@ -256,7 +271,24 @@ static void undo_timeout(struct tcb *t, const struct tx_news *n) {
     t->cc.ssthresh = max_u32(t->cc.ssthresh, flight_before);
     t->cc.cwnd = max_u32(tx_outstanding(t) + min_u32(n->acked, tx_initial_window(t)), t->cc.mss);
     rtt_spurious(&t->rtt, n->rtt < bound ? n->rtt : bound);
-    mib_inc(&t->env->mib, MIB_TCP_SPURIOUS_RTOS);
+}
+
+/* As Linux tells them apart: by what ended, and by who said so. `full`: all that the episode was about has arrived. */
+static void count_undo(struct tcb *t, uint8_t state, bool full, bool dsack, bool echo) {
+    struct mib_table *mib = &t->env->mib;
+
+    if (state == TX_LOSS) {
+        mib_inc(mib, MIB_TCP_LOSS_UNDO);
+        if (!dsack && !echo)
+            mib_inc(mib, MIB_TCP_SPURIOUS_RTOS); /* F-RTO's alone */
+    } else if (state == TX_RECOVERY && full) {
+        mib_inc(mib, MIB_TCP_FULL_UNDO);
+    } else if (dsack) {
+        mib_inc(mib, MIB_TCP_DSACK_UNDO);
+    } else {
+        mib_inc(mib, MIB_TCP_PARTIAL_UNDO);
+        mib_add(mib, MIB_TCP_TS_REORDER, ssn_lt(t->snd_una, t->tx->fack));
+    }
 }
 
 /* True when the episode turns out to have been for nothing, and is over. */
@@ -269,9 +301,10 @@ static bool try_undo(struct tcb *t, const struct tx_news *n) {
         return false;
     bool echo = x->state >= TX_RECOVERY && undo_by_echo(t, n);
     bool frto = x->state == TX_LOSS && undo_by_frto(t, n);
-    if (undo_by_dsack(t, n)) {
+    const bool dsack = undo_by_dsack(t, n), full = ssn_le(x->recover, t->snd_una);
+    const uint8_t state = x->state;
+    if (dsack) {
         undo(t);
-        mib_inc(&t->env->mib, MIB_TCP_DSACK_UNDO);
     } else if (x->state == TX_LOSS && (echo || frto)) {
         undo_timeout(t, n);
     } else if (echo) {
@@ -279,6 +312,7 @@ static bool try_undo(struct tcb *t, const struct tx_news *n) {
     } else {
         return false;
     }
+    count_undo(t, state, full, dsack, echo);
     return true;
 }
 
@@ -294,6 +328,7 @@ static void grow(struct tcb *t, const struct tx_news *n) {
                          .min_rtt = rtt_min(&t->rtt),
                          .una = t->snd_una,
                          .nxt = t->snd_nxt,
+                         .mib = &t->env->mib,
                          .cwnd_limited = x->cwnd_limited || x->state == TX_LOSS};
 
     /* After a timeout a cumulative ACK may jump over what had arrived long before: that is no room. */

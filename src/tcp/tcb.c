@@ -91,6 +91,10 @@ void tcb_finish(struct tcb *t, int error) {
     bool opening = t->state == UMPTCP_SYN_SENT || t->state == UMPTCP_SYN_RCVD;
     if (error && opening)
         mib_inc(&t->env->mib, MIB_TCP_ATTEMPT_FAILS);
+    tcb_drop(t, error);
+}
+
+void tcb_drop(struct tcb *t, int error) {
     if (error && counts_as_established(t->state))
         mib_inc(&t->env->mib, MIB_TCP_ESTAB_RESETS);
     tcb_set_state(t, UMPTCP_CLOSED);
@@ -103,6 +107,8 @@ void tcb_finish(struct tcb *t, int error) {
 void tcb_enter_time_wait(struct tcb *t) {
     const struct env *env = t->env;
     assert(ssn_eq(t->snd_una, t->snd_nxt));
+    const bool waits = t->state == UMPTCP_TIME_WAIT || (t->state == UMPTCP_FIN_WAIT_2 && t->orphan);
+    mib_add(&t->env->mib, MIB_TCP_TW, !waits); /* an orphan's FIN-WAIT-2 counts already, as on Linux */
     tcb_set_state(t, UMPTCP_TIME_WAIT);
     t->probe_pending = false;
     tx_destroy(t); /* whatever comes late: there is nothing more to send */
@@ -114,6 +120,7 @@ void tcb_enter_time_wait(struct tcb *t) {
 
 void tcb_enter_fin_wait_2(struct tcb *t) {
     tcb_set_state(t, UMPTCP_FIN_WAIT_2);
+    mib_add(&t->env->mib, MIB_TCP_TW, t->orphan);
     if (t->orphan)
         tcb_set_due(t, &t->due.life, time_add(t->env->now, t->env->cfg.time_wait));
 }
@@ -222,6 +229,8 @@ void tcb_establish(struct tcb *t, const struct seg *seg, struct ssn ack) {
     tcb_set_state(t, t->fin_queued ? UMPTCP_FIN_WAIT_1 : UMPTCP_ESTABLISHED);
     if (t->passive)
         mib_inc(&env->mib, MIB_TCP_PASSIVE_OPENS);
+    else
+        mib_inc(&env->mib, MIB_TCP_DELIVERED); /* the SYN */
     tx_arm(t);
     life_timer_arm(t);
 }

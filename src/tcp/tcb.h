@@ -91,6 +91,7 @@ struct tcb {
     bool fast : 1;                          /* passive by Fast Open: payload moves before its SYN is acknowledged */
     bool syn_data : 1;                      /* data on a SYN was acknowledged, ours or the peer's */
     bool no_ts : 1;                         /* timestamps are neither offered nor agreed to: others need their room */
+    bool zero_window : 1;                   /* the last one that was advertised is none */
     uint16_t mss_local;                     /* what our SYN says: MTU - headers */
     uint16_t mss;     /* of the peer and the path, without regard to options: payload + options of a full segment */
     uint16_t rcv_mss; /* payload of the largest segment that came: what "full-size" means for acknowledging */
@@ -323,6 +324,7 @@ struct tcp_plan {
     bool ack_later;      /* set by the owner: its own acknowledgment is not in it, so one that is delayed stays due */
     bool no_ts;          /* leave the timestamps out: the owner's options need the room (a bare ACK only) */
     uint64_t window_max; /* set by the owner: no window is rounded up beyond it; 0: any may be */
+    bool want_zero;      /* set by tcp_emit(): the window would be none if it could be taken back */
     uint64_t window;     /* set by tcp_emit(): bytes that the window field really says */
     uint16_t gso_size;   /* set by tcp_emit(): payload of each piece when there are several, else 0 */
     uint8_t nsack;       /* set by tcp_emit(): SACK blocks that found room */

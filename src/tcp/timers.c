@@ -98,12 +98,16 @@ static enum tcp_timeout_event syn_timeout(struct tcb *t) {
     uint8_t usual = t->state == UMPTCP_SYN_SENT ? cfg->syn_retries : cfg->synack_retries;
     uint8_t retries = t->syn_retries ? t->syn_retries : usual;
     t->stalled = true;
+    mib_inc(&t->env->mib, MIB_TCP_TIMEOUTS);
+    if (t->syn_sends > retries && t->state == UMPTCP_SYN_RCVD && t->passive) {
+        tcb_drop(t, ETIMEDOUT); /* nothing counts: there was no connection */
+        return TCP_TIMEOUT_DEAD;
+    }
     if (t->syn_sends > retries)
         return give_up(t);
     if (t->rtt.backoff < UINT8_MAX)
         t->rtt.backoff++;
     t->syn_pending = true;
-    mib_inc(&t->env->mib, MIB_TCP_TIMEOUTS);
     return TCP_TIMEOUT_SYN;
 }
 

@@ -249,7 +249,7 @@ void tx_mark_lost(struct tcb *t, struct tx_rec *r) {
     if (!t->sack_ok && x->sacked > tx_outstanding(t) - x->lost)
         x->sacked = tx_outstanding(t) - x->lost;
     if (r->flags & TX_RETRANS)
-        mib_inc(&t->env->mib, MIB_TCP_LOST_RETRANSMIT);
+        mib_add(&t->env->mib, MIB_TCP_LOST_RETRANSMIT, record_segments(t, r));
 }
 
 void tx_clear_lost(struct tcb *t) {

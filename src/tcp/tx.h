@@ -80,6 +80,7 @@ struct tx {
     bool tlp_out : 1;                      /* one was, and its fate is not known */
     bool tlp_again : 1;                    /* it sent bytes again */
     bool undo_possible : 1, undo_sent : 1; /* undo_sent: the episode did send something again */
+    bool rto_again : 1;                    /* what a timeout itself sends again has not gone */
     bool eifel : 1;   /* timestamps have not yet said whether the first retransmission was needed */
     uint8_t frto : 2; /* enum tx_frto: F-RTO (RFC 5682) is judging the last timeout */
 };

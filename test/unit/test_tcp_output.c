@@ -310,7 +310,8 @@ static void test_counters(void **state) { /* T-SYS-13 */
     assert_int_equal(tcp_bytes_sent(t), 3000 + t->bytes_retrans);
     assert_true(t->rto_count >= 1);
     assert_true(lab_mib(l, MIB_TCP_RETRANS_SEGS) >= 2);
-    assert_int_equal(lab_mib(l, MIB_TCP_OUT_SEGS), t->segs_out);
+    /* RFC 4022: not what only goes again */
+    assert_int_equal(lab_mib(l, MIB_TCP_OUT_SEGS), t->segs_out - lab_mib(l, MIB_TCP_RETRANS_SEGS));
     lab_free(l);
 }
 

@@ -42,7 +42,7 @@ static void test_eifel(void **state) {
     assert_int_equal(f.t.rtt.rttvar, short_rto / 4);
     assert_int_equal(rtt_rto_base(&f.t.rtt, MSEC(200), SEC(120)), 3 * (short_rto / 2));
     assert_int_equal(f.t.rtt.backoff, 0);
-    assert_int_equal(flight_mib(&f, MIB_TCP_SPURIOUS_RTOS), 1);
+    assert_int_equal(flight_mib(&f, MIB_TCP_LOSS_UNDO), 1);
     flight_free(&f);
 }
 
@@ -94,7 +94,7 @@ static void test_eifel_with_ece(void **state) {
     flight_ack(&f, n + 1, 0);
     assert_int_equal(flight_tx(&f)->state, TX_OPEN);
     assert_int_equal(f.t.cc.ssthresh, UINT32_MAX);
-    assert_int_equal(flight_mib(&f, MIB_TCP_SPURIOUS_RTOS), 1);
+    assert_int_equal(flight_mib(&f, MIB_TCP_LOSS_UNDO), 1);
     flight_free(&f);
 }
 
