@@ -287,16 +287,20 @@ static bool acks_our_syn(const struct tcb *t, const struct seg *seg) {
     return ssn_lt((struct ssn){0}, ack) && ssn_le(ack, t->snd_nxt);
 }
 
+static void challenge_syn(struct tcb *t) {
+    mib_inc(&t->env->mib, MIB_TCP_SYN_CHALLENGE);
+    if (t->state == UMPTCP_ESTABLISHED) /* in the other states it is no error, as Linux has it */
+        mib_inc(&t->env->mib, MIB_TCP_IN_ERRS);
+    challenge_ack(t);
+}
+
 /* Step four (RFC 5961 4.2); the handshake's own SYN may come again. */
 static bool check_syn(struct tcb *t, struct arrival *a) {
     if (!flagged(a->seg, TCP_SYN))
         return true;
-    if (!is_same_syn(t, a)) {
-        mib_inc(&t->env->mib, MIB_TCP_SYN_CHALLENGE);
-        if (t->state == UMPTCP_ESTABLISHED)
-            mib_inc(&t->env->mib, MIB_TCP_IN_ERRS);
-        challenge_ack(t);
-    } else if (!flagged(a->seg, TCP_ACK))
+    if (!is_same_syn(t, a))
+        challenge_syn(t);
+    else if (!flagged(a->seg, TCP_ACK))
         t->syn_pending = true;
     else if (acks_our_syn(t, a->seg))
         return true; /* simultaneous open: the peer's SYN/ACK acknowledges our SYN */
