@@ -122,6 +122,9 @@ def counters():
         for names, numbers in zip(lines[::2], lines[1::2]):
             group, *names = names.replace(":", "").split()
             values.update(zip((group + n for n in names), map(int, numbers.split()[1:])))
+    for line in Path("/proc/self/net/snmp6").read_text().splitlines():
+        name, number = line.split()
+        values[name] = int(number)
     return values
 
 
