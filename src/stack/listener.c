@@ -197,7 +197,7 @@ enum drop listener_syn(struct umptcp *s, struct listener *l, int netif, const st
 bool listener_overflows(struct umptcp *s, struct subflow *sf, const struct seg *seg) {
     const struct listener *l = sf->conn->listener;
     const bool third = l && !sf->join && sf->tcb.state == UMPTCP_SYN_RCVD &&
-                       (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK && seg->ack.v == sf->tcb.isn.v + 1;
+                       (seg->flags & (TCP_ACK | TCP_RST)) == TCP_ACK && seg->ack.v == sf->tcb.isn.v + 1;
     if (!third || conn_is_fast(sf->conn) || !queue_full(l))
         return false;
     refuse(s, MIB_TCP_LISTEN_OVERFLOWS, DROP_TCP_BACKLOG);

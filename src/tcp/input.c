@@ -84,7 +84,7 @@ static void measure_payload(struct tcb *t, struct arrival *a) {
     bool fin = flagged(seg, TCP_FIN);
 
     if (seg->len == 0 && !fin) {
-        mib_add(&t->env->mib, MIB_TCP_PURE_ACKS, !flagged(seg, TCP_SYN) & ssn_le(rx->una, a->ack));
+        mib_add(&t->env->mib, MIB_TCP_PURE_ACKS, !flagged(seg, TCP_SYN) && ssn_le(rx->una, a->ack));
         return;
     }
     if (!tcp_can_receive(t) || (t->fin_seen && ssn_lt(t->fin_ssn, end))) {
