@@ -22,8 +22,8 @@ struct icmp_msg {
     struct seq seq;   /* errors: its sequence number */
 };
 
-/* `ip` came from ip_parse(). Returns DROP_NONE, DROP_ICMP_BAD, DROP_ICMP_CSUM, or DROP_ICMP_TYPE (also source quench and errors that
- * quote no TCP segment). */
+/* `ip` came from ip_parse(). Returns DROP_NONE, DROP_ICMP_BAD, DROP_ICMP_CSUM, or DROP_ICMP_TYPE (also source quench
+ * and errors that quote no TCP segment). */
 enum drop icmp_parse(const struct ip_hdr *ip, bool csum_valid, struct icmp_msg *msg);
 /* The ICMP part of the reply to an echo request; its length is that of the request. */
 void icmp_build_echo_reply(struct writer *w, const struct ip_hdr *request);
