@@ -5,14 +5,20 @@
  * gets through; the memory stays within bounds, and when the flood is over nothing is left of it.
  */
 #include <assert.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "stack/stack.h"
 #include "wire/bytes.h"
 #include "world.h"
 
-enum { PORT = 80, FLOOD = 100000, EACH_MS = 50, CLIENTS = 40, BACKLOG = 32, MEM_LIMIT = 4 << 20 };
+enum { PORT = 80, FLOOD = 100000, EACH_MS = 50, CLIENTS = 40, SEEDS = 2, BACKLOG = 32, MEM_LIMIT = 4 << 20 };
 #define MS 1000000ull
 #define S  1000000000ull
 
@@ -128,8 +134,7 @@ static const char *everybody(struct flood *f, int clients) {
     return NULL;
 }
 
-/* T-SYN-08, T-SYN-09, M-SEM-15 */
-static const char *test_syns(uint64_t seed, uint8_t syncookies) {
+static const char *flood_of_syns(uint64_t seed, uint8_t syncookies) {
     static struct flood f;
     flood_init(&f, seed, 1, syncookies);
     const char *why = run_flood(&f, false, CLIENTS);
@@ -149,8 +154,8 @@ static const char *test_syns(uint64_t seed, uint8_t syncookies) {
     return why;
 }
 
-/* M-JON-13, M-JON-35, M-THR-02: a third of them are of a connection that lives, whose client opens a path meanwhile. */
-static const char *test_joins(uint64_t seed, uint8_t syncookies) {
+/* A third of them are of a connection that lives, whose client opens a path meanwhile. */
+static const char *flood_of_joins(uint64_t seed, uint8_t syncookies) {
     static struct flood f;
     struct umptcp_info info;
     flood_init(&f, seed, 2, syncookies);
@@ -248,10 +253,10 @@ static void forge_blind(struct flood *f, const struct subflow *sf, bool bare) {
 }
 
 /*
- * T-CHA-01, T-CHA-02, T-CHA-04, M-SEM-15: who knows the ends of a connection, and nothing else, changes nothing in it
+ * Who knows the ends of a connection, and nothing else, changes nothing in it
  * and makes it say little, whatever options come with it.
  */
-static const char *test_blind(uint64_t seed, bool bare) {
+static const char *flood_of_blind(uint64_t seed, bool bare) {
     static struct flood f;
     flood_init(&f, seed, 1, 1);
     connect_one(&f);
@@ -284,12 +289,35 @@ static const char *test_blind(uint64_t seed, bool bare) {
     return why;
 }
 
-static const char *run(uint64_t seed) {
-    const uint8_t syncookies = 1 + seed % 2;
-    const char *why = test_syns(seed, syncookies);
-    why = why ? why : test_joins(seed, syncookies);
-    why = why ? why : test_blind(seed, true);
-    return why ? why : test_blind(seed, false);
+/* Half of the seeds with cookies under pressure, half with nothing else. */
+static const char *run_syns(uint64_t seed) { return flood_of_syns(seed, 1 + seed % 2); }
+static const char *run_joins(uint64_t seed) { return flood_of_joins(seed, 1 + seed % 2); }
+
+static const char *run_blind(uint64_t seed) {
+    const char *why = flood_of_blind(seed, true);
+    return why ? why : flood_of_blind(seed, false);
 }
 
-int main(void) { return sim_main("floods", 2, run); }
+static void test_syns(void **state) { /* T-SYN-08, T-SYN-09, M-SEM-15 */
+    (void)state;
+    assert_int_equal(sim_main("floods of SYNs", SEEDS, run_syns), 0);
+}
+
+static void test_joins(void **state) { /* M-JON-13, M-JON-35, M-THR-02 */
+    (void)state;
+    assert_int_equal(sim_main("floods of joins", SEEDS, run_joins), 0);
+}
+
+static void test_blind(void **state) { /* T-CHA-01, T-CHA-02, T-CHA-04, M-SEM-15 */
+    (void)state;
+    assert_int_equal(sim_main("floods of blind segments", SEEDS, run_blind), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_syns),
+        cmocka_unit_test(test_joins),
+        cmocka_unit_test(test_blind),
+    };
+    return cmocka_run_group_tests_name("flood", tests, NULL, NULL);
+}
