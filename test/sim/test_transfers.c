@@ -15,10 +15,9 @@
 #include "transfer.h"
 
 enum { RUNS = 2000, PPM_PERCENT = 10000, HOSTILE_PPM = 1000 };
-#define MS            1000000ull
-#define S             1000000000ull
-#define LONGEST_RETRY (1200 * S) /* an orphan's last FIN may take that */
-#define PATIENCE      (7200 * S) /* of virtual time, for one transfer */
+#define MS       1000000ull
+#define S        1000000000ull
+#define PATIENCE (7200 * S) /* of virtual time, for one transfer */
 
 struct scenario {
     struct world_config world;
@@ -136,11 +135,6 @@ static void all_back(struct world *w, const struct scenario *sc) {
     }
 }
 
-static const char *check(const struct world *w) {
-    const char *why = umptcp_check(w->host[CLIENT].s);
-    return why ? why : umptcp_check(w->host[SERVER].s);
-}
-
 /* The transfer itself. NULL, or what went wrong. */
 static const char *carry(struct world *w, struct transfer *t, const struct scenario *sc, uint64_t *rng) {
     struct umptcp_time limit = {w->now.ns + PATIENCE};
@@ -158,8 +152,8 @@ static const char *carry(struct world *w, struct transfer *t, const struct scena
         for (int h = 0; h < 2; h++)
             if (t->end[h].close_told && t->end[h].error)
                 return "the connection ended with an error";
-        if (++steps % 64 == 0 && check(w))
-            return check(w);
+        if (++steps % 64 == 0 && world_check(w))
+            return world_check(w);
         if (more)
             continue;
         if (until.ns == limit.ns)
@@ -173,19 +167,6 @@ static const char *carry(struct world *w, struct transfer *t, const struct scena
         }
     }
     return NULL;
-}
-
-/* Nothing is left of it. */
-static const char *clean(struct world *w, const struct transfer *t) {
-    umptcp_close(w->host[SERVER].s, t->listener, w->now);
-    world_run(w, LONGEST_RETRY);
-    for (int h = 0; h < 2; h++) {
-        if (umptcp_sockets(w->host[h].s))
-            return "a connection is left";
-        if (!umptcp_quiet(w->host[h].s))
-            return "a timer is left";
-    }
-    return check(w);
 }
 
 /* ---- What happened -------------------------------------------------------------------------------------------------
@@ -283,7 +264,7 @@ static const char *run(uint64_t seed) {
                 (unsigned long long)t.end[0].received, (unsigned long long)t.end[1].received, t.end[0].error,
                 t.end[1].error, (double)(w.now.ns - 1000 * S) / 1e9, w.paths, t.subflows_up);
     else
-        wrong = clean(&w, &t);
+        wrong = transfer_clean(&t);
     add_up(&w);
     if (!wrong && umptcp_counter_get(w.host[SERVER].s, "MPTcpExtMPCapableFallbackACK") &&
         !umptcp_counter_get(w.host[CLIENT].s, "MPTcpExtMPCapableSYNTXDrop"))

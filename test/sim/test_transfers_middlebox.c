@@ -15,10 +15,9 @@
 #include "transfer.h"
 
 enum { RUNS = 2000, CHAIN_MAX = 4, DIFFER_MAX = 16 };
-#define MS            1000000ull
-#define S             1000000000ull
-#define LONGEST_RETRY (1200 * S)
-#define PATIENCE      (7200 * S)
+#define MS       1000000ull
+#define S        1000000000ull
+#define PATIENCE (7200 * S)
 
 static const struct {
     const char *text;
@@ -153,11 +152,6 @@ static void endpoints(struct world *w, bool announce) {
     }
 }
 
-static const char *check(const struct world *w) {
-    const char *why = umptcp_check(w->host[CLIENT].s);
-    return why ? why : umptcp_check(w->host[SERVER].s);
-}
-
 static bool told_error(const struct transfer *t) {
     return (t->end[CLIENT].close_told && t->end[CLIENT].error) || (t->end[SERVER].close_told && t->end[SERVER].error);
 }
@@ -183,8 +177,8 @@ static const char *carry(struct world *w, struct transfer *t) {
         transfer_pump(t);
         if (t->wrong)
             return t->wrong;
-        if (steps % 64 == 0 && check(w))
-            return check(w);
+        if (steps % 64 == 0 && world_check(w))
+            return world_check(w);
         if (!more && !transfer_done(t) && !told_error(t))
             return "neither done nor an error in time";
     }
@@ -192,18 +186,6 @@ static const char *carry(struct world *w, struct transfer *t) {
         if (t->end[h].sock.v && !t->end[h].closed)
             umptcp_close(w->host[h].s, t->end[h].sock, w->now);
     return NULL;
-}
-
-static const char *clean(struct world *w, const struct transfer *t) {
-    umptcp_close(w->host[SERVER].s, t->listener, w->now);
-    world_run(w, LONGEST_RETRY);
-    for (int h = 0; h < 2; h++) {
-        if (umptcp_sockets(w->host[h].s))
-            return "a connection is left";
-        if (!umptcp_quiet(w->host[h].s))
-            return "a timer is left";
-    }
-    return check(w);
 }
 
 static uint64_t failed_in_order;
@@ -229,7 +211,7 @@ static const char *run(uint64_t seed) {
         fprintf(stderr, "seed %llu: %s: errors %d %d\n", (unsigned long long)seed, sc.chain, t.end[0].error,
                 t.end[1].error);
     if (!wrong)
-        wrong = clean(&w, &t);
+        wrong = transfer_clean(&t);
     if (wrong)
         fprintf(stderr, "  %s: sent %llu %llu received %llu %llu, errors %d %d, at %.3f s, %d paths\n", sc.chain,
                 (unsigned long long)t.end[0].sent, (unsigned long long)t.end[1].sent,

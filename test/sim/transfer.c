@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define LONGEST_RETRY (1200 * UINT64_C(1000000000)) /* an orphan's last FIN may take that */
+
 uint8_t transfer_byte(uint64_t seed, int direction, uint64_t pos) {
     uint64_t x = (pos >> 3) * 0x9e3779b97f4a7c15u + seed * 0xbf58476d1ce4e5b9u + (uint64_t)direction;
     x ^= x >> 29;
@@ -176,3 +178,16 @@ bool transfer_delivered(const struct transfer *t) {
 }
 
 bool transfer_done(const struct transfer *t) { return t->end[CLIENT].closed && t->end[SERVER].closed; }
+
+const char *transfer_clean(struct transfer *t) {
+    struct world *w = t->w;
+    umptcp_close(w->host[SERVER].s, t->listener, w->now);
+    world_run(w, LONGEST_RETRY);
+    for (int h = 0; h < 2; h++) {
+        if (umptcp_sockets(w->host[h].s))
+            return "a connection is left";
+        if (!umptcp_quiet(w->host[h].s))
+            return "a timer is left";
+    }
+    return world_check(w);
+}

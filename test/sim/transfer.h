@@ -54,6 +54,8 @@ void transfer_pump(struct transfer *t);
 bool transfer_delivered(const struct transfer *t);
 /* Both ends have sent and received all, seen the end, and given up their handles. */
 bool transfer_done(const struct transfer *t);
+/* Gives the listener up and waits. NULL, or what of the transfer is left: a connection, a timer, a broken invariant. */
+const char *transfer_clean(struct transfer *t);
 /* The byte at a position of a direction (0: to the server). */
 uint8_t transfer_byte(uint64_t seed, int direction, uint64_t pos);
 

@@ -266,6 +266,11 @@ bool world_step(struct world *w, struct umptcp_time limit) {
     return true;
 }
 
+const char *world_check(const struct world *w) {
+    const char *why = umptcp_check(w->host[CLIENT].s);
+    return why ? why : umptcp_check(w->host[SERVER].s);
+}
+
 void world_run(struct world *w, uint64_t ns) {
     struct umptcp_time limit = {w->now.ns + ns};
     while (world_step(w, limit))

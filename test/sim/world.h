@@ -63,6 +63,8 @@ void world_link(struct world *w, int host, int path, const struct fault_link *li
 void world_settle(struct world *w);
 /* Jumps to the next thing that is due, at most to `limit`, and settles. False when nothing is due before `limit`. */
 bool world_step(struct world *w, struct umptcp_time limit);
+/* What umptcp_check() says of both stacks. */
+const char *world_check(const struct world *w);
 /* Runs for a time. */
 void world_run(struct world *w, uint64_t ns);
 
