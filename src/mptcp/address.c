@@ -570,7 +570,7 @@ static bool conn_watched(const struct conn *c) {
 void conn_arm_path(struct conn *c) {
     struct env *env = c->mp->env;
     struct conn_paths *p = c->paths;
-    if (!p || !conn_may_signal(c) || conn_closed(c))
+    if (!p || !conn_keys_shared(c) || conn_closed(c))
         return;
     if (time_is_never(p->probe_at) && conn_watched(c))
         p->probe_at = time_add(env->now, probe_interval(c));

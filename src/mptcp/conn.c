@@ -129,7 +129,7 @@ void conn_path_event(struct conn *c, const struct conn_path_event *ev) {
 }
 
 void conn_pm_event(struct conn *c, const struct pm_event *ev) {
-    if (!c->paths || c->pm->external || !conn_may_signal(c) || c->state == UMPTCP_CLOSED)
+    if (!c->paths || c->pm->external || !conn_keys_shared(c) || c->state == UMPTCP_CLOSED)
         return;
     struct pm_event *slot = deque_push(&c->paths->events, &c->mp->env->mem);
     if (slot) {

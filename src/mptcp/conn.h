@@ -723,9 +723,9 @@ static inline uint64_t conn_bytes_received(const struct conn *c) {
     return c->rcv_nxt.v - c->remote_idsn.v - 1 + c->syn_rcvd;
 }
 static inline bool conn_is_mptcp(const struct conn *c) { return c->mode == MP_PENDING || c->mode == MP_FULL; }
-/* A server may announce addresses as soon as it has both keys, a client only when the server proved that it has them.
- */
-static inline bool conn_may_signal(const struct conn *c) {
+/* Both ends are known to have both keys: to a server by the third ACK, to a client by the server's first DSS. Addresses
+ * may be announced from then on, and the peer may join. */
+static inline bool conn_keys_shared(const struct conn *c) {
     return c->mode == MP_FULL || (c->mode == MP_PENDING && c->server);
 }
 /* Bytes that go are mapped; also before the third ACK says whether the peer speaks MPTCP. */

@@ -255,7 +255,7 @@ static void fill_signals(struct ledger *l, const struct subflow *sf) {
         put_fail(l, sf);
         return;
     }
-    if (!conn_may_signal(sf->conn))
+    if (!conn_keys_shared(sf->conn))
         return;
     if (sf->signals & SIG_PRIO)
         put_prio(l, sf);
@@ -297,7 +297,7 @@ static void fill_ack(struct ledger *l, const struct subflow *sf, struct tcp_plan
         put_mpc(l, c, MPC_ACK, NULL);
         return;
     }
-    if (plan->carrier && conn_may_signal(c) && !(sf->signals & SIG_FAIL)) {
+    if (plan->carrier && conn_keys_shared(c) && !(sf->signals & SIG_FAIL)) {
         if (sf->tcb.ts_ok && needs_ts_room(sf)) {
             plan->no_ts = true;
             l->left += TCP_OPT_TS_LEN;

@@ -274,7 +274,7 @@ static bool plan_segment(const struct subflow *sf, struct tcp_plan *plan) {
         *plan = (struct tcp_plan){.kind = TCP_PLAN_ACK, .flags = TCP_ACK, .ssn = sf->tcb.snd_nxt, .carrier = true};
         return sf->signals & SIG_FASTCLOSE;
     }
-    if (!conn_may_signal(sf->conn))
+    if (!conn_keys_shared(sf->conn))
         alone &= SIG_DATA_FIN | SIG_FAIL; /* the others wait until the handshake is beyond doubt */
     if (alone && sf->state == SF_ACTIVE && sf->signal_acks < SIGNAL_ACKS_MAX && tcp_synchronized(&sf->tcb) &&
         sf->tcb.ack_need != TCP_ACK_NOW) {

@@ -183,7 +183,7 @@ static void obey(struct umptcp *s, struct conn *c, struct pm_command *cmd) {
 void paths_run(struct umptcp *s, struct conn *c) {
     struct pm_command cmds[PM_COMMANDS_MAX];
     struct snapshot snap;
-    while (c->paths && c->paths->events.count && conn_may_signal(c) && c->state != UMPTCP_CLOSED) {
+    while (c->paths && c->paths->events.count && conn_keys_shared(c) && c->state != UMPTCP_CLOSED) {
         const struct pm_event ev = *(const struct pm_event *)deque_front(&c->paths->events);
         deque_pop_front(&c->paths->events, &s->env.mem);
         look(s, c, &snap);

@@ -80,10 +80,24 @@ static void hear_capable(struct player *p, const struct peer_flow *f, const stru
         data_came(p, 1, 1 + (t->len < mp->mpc.len ? t->len : mp->mpc.len));
 }
 
+/* Where an announcement is repeated depends on when its timer ends. */
+static bool announced_before(const struct player *p, const struct mp_line *mp) {
+    char what[FACT_KEY_MAX], addr[UMPTCP_ADDRSTRLEN];
+    for (unsigned sub = 0; sub < p->nsubs && !mp->add_addr.echo; sub++) {
+        snprintf(what, sizeof what, "subflow %u: ADD_ADDR id %u %s", sub, (unsigned)mp->add_addr.addr_id.n,
+                 umptcp_addr_format(&mp->add_addr.addr.addr, addr));
+        if (facts_get(&p->facts, what))
+            return true;
+    }
+    return false;
+}
+
 static void hear_add_addr(struct player *p, const struct peer_flow *f, const struct mp_line *mp) {
     char addr[UMPTCP_ADDRSTRLEN];
-    facts_saw(&p->facts, "subflow %u: ADD_ADDR id %u %s%s", peer_flow_number(p, f), (unsigned)mp->add_addr.addr_id.n,
-              umptcp_addr_format(&mp->add_addr.addr.addr, addr), mp->add_addr.echo ? " echo" : "");
+    if (!announced_before(p, mp))
+        facts_saw(&p->facts, "subflow %u: ADD_ADDR id %u %s%s", peer_flow_number(p, f),
+                  (unsigned)mp->add_addr.addr_id.n, umptcp_addr_format(&mp->add_addr.addr.addr, addr),
+                  mp->add_addr.echo ? " echo" : "");
     if (!mp->add_addr.echo && !p->nannounced) {
         p->announced[0] = (uint8_t)mp->add_addr.addr_id.n;
         p->announced_addr[0] = mp->add_addr.addr;

@@ -71,9 +71,13 @@ static struct sockaddr_in sockaddr_of(const struct umptcp_addr *addr, uint16_t p
 
 static int open_socket(struct player *p) {
     const struct posix *x = &p->target->posix;
-    int fd = x->socket(x->ctx, AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, PROTOCOL_MPTCP);
+    int fd = x->socket(x->ctx, AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, PROTOCOL_MPTCP), on = 1;
     flows_socket(&p->flows, fd, true);
     player_log(p, "+0 socket(..., SOCK_STREAM, IPPROTO_MPTCP) = 3\n");
+    /* An accepted socket has what its listener has. */
+    if (fd >= 0 && x->setsockopt(x->ctx, fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+        facts_set(&p->facts, "error of TCP_NODELAY", "%s", strerror(errno));
+    player_log(p, "+0 setsockopt(3, SOL_TCP, TCP_NODELAY, [1], 4) = 0\n");
     return fd;
 }
 

@@ -151,7 +151,7 @@ static bool first_word_is_bare(const struct program *p) {
 
 static bool bare_ack_before_data(const struct runs *r, const struct difference *d) {
     bool meanwhile = sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "data") || /* the engine followed later */
-                     (peer_ended(r->program) && is_about_the_end(d));
+                     (peer_ended(r->program) && (is_about_the_end(d) || ends(d->key, " read")));
     /* When it was closed before, the FIN shows it: a connection of MPTCP waits for the peer's end. */
     bool fell = fell_back(r->kernel) || (has(r->program, STEP_CLOSE) && sub_saw(r->kernel, 0, "FIN"));
     return !never(d) && r->program->client && fell && (meanwhile || !fell_back(r->engine)) &&
@@ -184,20 +184,6 @@ static bool signal_behind_fin(const struct runs *r, const struct difference *d) 
            (strcmp(d->key, "data: DATA_FIN at") == 0 || ends(d->key, "DSN of 8 octets") ||
             strstr(d->key, "mapping with") || ends(d->key, "MP_FASTCLOSE") || ends(d->key, "MP_TCPRST reason 0") ||
             strstr(d->key, ": ADD_ADDR id") || ends(d->key, ": RST"));
-}
-
-static bool end_of_a_young_server(const struct runs *r, const struct difference *d) {
-    const struct program *p = r->program;
-    const char *ours = facts_get(r->engine, "last read"), *theirs = facts_get(r->kernel, "last read");
-    bool ended = !p->client && (has(p, STEP_RST) || has(p, STEP_FIN));
-    bool call = ends(d->key, " send") || ends(d->key, " read") || ends(d->key, " shutdown");
-    if (ended && call && d->engine && (d->engine[0] == '-' || ends(d->key, " read")))
-        return true;
-    unsigned sub = sub_of(d->key);
-    if (ended && sub && sub < SUBFLOWS_MAX && !d->engine && has(p, STEP_JOIN) && any_sub_saw(r->kernel, "SYN/ACK"))
-        return true; /* the kernel's connection may still be joined */
-    return !never(d) && ended && ours && theirs && (strcmp(ours, "end") == 0 || strcmp(ours, "ECONNRESET") == 0) &&
-           (strcmp(theirs, "EAGAIN") == 0 || strcmp(theirs, "ENOTCONN") == 0);
 }
 
 static bool subflows_of_an_ended_connection(const struct runs *r, const struct difference *d) {
@@ -248,18 +234,6 @@ static bool fin_behind_shutdown(const struct runs *r, const struct difference *d
     for (unsigned i = 0; i < SUBFLOWS_MAX; i++)
         kept |= sub_saw(r->engine, i, "FIN") && !sub_saw(r->kernel, i, "FIN");
     return about && end < p->nsteps && has(p, STEP_FIN) && kept;
-}
-
-static bool held_back_by_nagle(const struct runs *r, const struct difference *d) {
-    const struct program *p = r->program;
-    bool given_up = has(p, STEP_ABORT) || has(p, STEP_RST) || has(p, STEP_FASTCLOSE) || has(p, STEP_STRIP) ||
-                    any_sub_saw(r->engine, "MP_FASTCLOSE");
-    bool about = ends(d->key, "sent up to") || ends(d->key, "bytes_sent") || ends(d->key, "bytes_acked") ||
-                 ends(d->key, "snd_una");
-    bool end = strcmp(d->key, "data: DATA_FIN at") == 0 && !d->engine; /* stands behind what was held back */
-    bool mapped = !d->engine && (strstr(d->key, ": DSN of") || strstr(d->key, ": mapping with") ||
-                                 strstr(d->key, ": Data ACK of") || strcmp(d->key, "data: acknowledged up to") == 0);
-    return given_up && ((d->engine && d->kernel && about) || end || (mapped && has(p, STEP_WRITE)));
 }
 
 /* Behind a middlebox that takes options out: the kernel takes data without a mapping as plain at once, the engine when
@@ -324,7 +298,8 @@ static bool hangup_without_subflow(const struct runs *r, const struct difference
 
 static bool closed_with_data_beyond_a_gap(const struct runs *r, const struct difference *d) {
     const struct program *p = r->program;
-    bool gap = false, closes = find(p, STEP_ABORT, 0) == p->nsteps;
+    uint32_t abort = find(p, STEP_ABORT, 0);
+    bool gap = false, closes = abort == p->nsteps || find(p, STEP_CLOSE, 0) < abort;
     for (uint32_t i = 0; i < p->nsteps; i++)
         gap |= p->steps[i].op == STEP_DATA && (p->steps[i].where == WHERE_GAP || p->steps[i].order == ORDER_FIRST_LOST);
     return !never(d) && gap && closes && any_sub_saw(r->engine, "MP_FASTCLOSE") &&
@@ -494,7 +469,7 @@ static bool data_ahead_of_its_subflow(const struct runs *r, const struct differe
     bool lost = ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read");
     if (ahead && (has(r->program, STEP_RST) || has(r->program, STEP_FASTCLOSE)) && lost)
         return facts_number(r->engine, d->key) > facts_number(r->kernel, d->key);
-    return ahead && ends(d->key, " read") && starts(d->key, "call") && d->engine && d->engine[0] != '-' &&
+    return ahead && ends(d->key, " read") && starts(d->key, "call") &&
            facts_number(r->engine, "octets read") == facts_number(r->kernel, "octets read");
 }
 
@@ -602,6 +577,11 @@ static bool refused_join_after_fallback(const struct runs *r, const struct diffe
            strcmp(theirs, "ENOTCONN") == 0 && is_about_the_end(d);
 }
 
+static bool acknowledgment_on_a_repetition(const struct runs *r, const struct difference *d) {
+    bool acked = strcmp(d->key, "MPTCP_INFO bytes_acked") == 0 || strcmp(d->key, "MPTCP_INFO snd_una") == 0;
+    return acked && has(r->program, STEP_RESEND) && facts_number(r->engine, d->key) < facts_number(r->kernel, d->key);
+}
+
 const struct rule rules[] = {
     {"data-ack-width", data_ack_width},
     {"half-open-join-is-reset", half_open_join_is_reset},
@@ -610,13 +590,11 @@ const struct rule rules[] = {
     {"bare-ack-before-data", bare_ack_before_data},
     {"rst-before-data", rst_before_data},
     {"signal-behind-fin", signal_behind_fin},
-    {"end-of-a-young-server", end_of_a_young_server},
     {"subflows-of-an-ended-connection", subflows_of_an_ended_connection},
     {"join-of-a-closed-connection", join_of_a_closed_connection},
     {"join-of-an-ended-connection", join_of_an_ended_connection},
     {"withdrawn-subflow-lives", withdrawn_subflow_lives},
     {"fin-behind-shutdown", fin_behind_shutdown},
-    {"held-back-by-nagle", held_back_by_nagle},
     {"data-waits-for-its-mapping", data_waits_for_its_mapping},
     {"rejoins", rejoins},
     {"acknowledgment-of-the-reset", acknowledgment_of_the_reset},
@@ -647,5 +625,6 @@ const struct rule rules[] = {
     {"fallback-of-what-is-no-stream", fallback_of_what_is_no_stream},
     {"over-without-subflow", over_without_subflow},
     {"refused-join-after-fallback", refused_join_after_fallback},
+    {"acknowledgment-on-a-repetition", acknowledgment_on_a_repetition},
     {NULL, NULL},
 };
