@@ -140,8 +140,7 @@ MUTANTS = (
            "idsn->v = load_be64(digest + sizeof digest - 8);",
            "idsn->v = load_be64(digest);", rows=("M-KEY-08",)),
     Mutant("joins-while-ending", "joins are taken whatever the state of the connection", "src/mptcp/handshake.c",
-           "return (c->mode == MP_FULL || (c->mode == MP_PENDING && c->server)) && joins_make_sense(c);",
-           "return c->mode == MP_FULL || (c->mode == MP_PENDING && c->server);", rows=("M-JON-31",)),
+           "return conn_keys_shared(c) && joins_make_sense(c);", "return conn_keys_shared(c);", rows=("M-JON-31",)),
     Mutant("joins-too-early", "the SYN/ACK alone establishes the client fully", "src/mptcp/handshake.c",
            "            c->mode = MP_PENDING;\n"
            "            c->mp->blackholes = 0;",
@@ -270,7 +269,7 @@ MUTANTS = (
            "c->state == UMPTCP_SYN_SENT || unread",
            "c->state == UMPTCP_SYN_SENT || (unread && c->write_shut)", rows=("M-FCL-13",)),
     Mutant("no-break-before-make", "a connection ends with its last subflow", "src/mptcp/close.c",
-           "if (c->mode != MP_FULL || c->listener || all_said) {",
+           "if (!conn_keys_shared(c) || c->listener || all_said) {",
            "if (c->mode || all_said) {", rows=("M-CLS-15", "M-RST-11")),
     Mutant("data-fin-ssn", "a DATA_FIN without payload has SSN 1", "src/mptcp/options.c",
            "dss_map(&o, c, c->write_seq, 0, 1, csum_finish(&sum));",
