@@ -23,6 +23,11 @@ enum { FIRST_PORT = 10000, SECONDS_MAX = 120, STATUS_UNUSABLE = 3 };
 
 /* For all worlds: nothing that one program leaves behind is to be felt by the next. */
 static const char common[] = "sysctl -q net.mptcp.blackhole_timeout=0; sysctl -q net.ipv4.tcp_no_metrics_save=1";
+/* Nothing that is beyond Linux. */
+static const char engine_only[] =
+    "sysctl -q net.umptcp.rejoin=0 net.umptcp.reannounce=0 net.umptcp.remove_addr_probe=0 "
+    "net.umptcp.signal_repeats=0 net.umptcp.probe_interval=0 "
+    "net.umptcp.join_any_port=0";
 
 struct batch *batch_new(void) {
     void *at = mmap(NULL, sizeof(struct batch), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -107,6 +112,7 @@ static int run_engine(struct batch *b, const struct program *programs, uint32_t 
             continue;
         settings_init(&settings, FAMILY_IPV4, &arena);
         if (engine_target_open(&settings, programs[i].seed, &t, b->error, sizeof b->error) ||
+            t->ops->command(t, engine_only, b->error, sizeof b->error) ||
             !set_up(t, &worlds[programs->world], b->error, sizeof b->error))
             return STATUS_UNUSABLE;
         struct player *p = player_open(&programs[i], t, FIRST_PORT, SETTLE_ENGINE, &arena, n == 1 ? &log : NULL);

@@ -214,15 +214,6 @@ static bool join_of_an_ended_connection(const struct runs *r, const struct diffe
            (has(r->program, STEP_DATA_FIN) || has(r->program, STEP_DATA));
 }
 
-/* The join of an address that the peer withdrew: the kernel ended its subflow, the engine did not. */
-static bool withdrawn_subflow_lives(const struct runs *r, const struct difference *d) {
-    bool withdrawn = false;
-    for (unsigned sub = 1; sub < SUBFLOWS_MAX; sub++)
-        withdrawn |= (sub_saw(r->kernel, sub, "RST") || sub_saw(r->kernel, sub, "FIN")) &&
-                     !sub_saw(r->engine, sub, "RST") && !sub_saw(r->engine, sub, "FIN");
-    return !never(d) && has(r->program, STEP_REMOVE_ADDR) && withdrawn;
-}
-
 static bool fin_behind_shutdown(const struct runs *r, const struct difference *d) {
     const struct program *p = r->program;
     uint32_t shut = find(p, STEP_SHUTDOWN, 0), closed = find(p, STEP_CLOSE, 0);
@@ -260,15 +251,6 @@ static bool data_waits_for_its_mapping(const struct runs *r, const struct differ
     meanwhile |= mapped && (peer_ended(p) || has(p, STEP_FIN)) && is_about_the_end(d);
     bool closed = has(p, STEP_CLOSE) && any_sub_saw(r->kernel, "FIN"); /* which way it took shows in that */
     return strip < p->nsteps && data && meanwhile && (closed || fell_back(r->kernel) || any_sub_saw(r->kernel, "RST"));
-}
-
-static bool rejoins(const struct runs *r, const struct difference *d) {
-    unsigned sub = sub_of(d->key);
-    bool tried = false;
-    for (unsigned i = 1; i < SUBFLOWS_MAX; i++)
-        tried |= sub_saw(r->engine, i, "SYN") && !sub_saw(r->kernel, i, "SYN");
-    return tried && has(r->program, STEP_RST) &&
-           ((sub && sub < SUBFLOWS_MAX && !d->kernel) || starts(d->key, "MPTCP_INFO subflows"));
 }
 
 /* What was owed when the subflow was reset. */
@@ -395,38 +377,27 @@ static bool join_under_way_counts(const struct runs *r, const struct difference 
     return (pending || same) && about;
 }
 
+/* From here on the engine has a subflow that Linux does not have. */
 static bool joins_while_half_closed(const struct runs *r, const struct difference *d) {
-    const struct program *p = r->program;
-    bool ended = peer_ended(p) || app_ended(p);
+    static const char *const steps[] = {"SYN", "third MP_JOIN"};
     bool tried = false;
     for (unsigned i = 1; i < SUBFLOWS_MAX; i++)
-        tried |= (sub_saw(r->engine, i, "SYN") && !sub_saw(r->kernel, i, "SYN")) ||
-                 (sub_saw(r->engine, i, "third MP_JOIN") && !sub_saw(r->kernel, i, "third MP_JOIN"));
-    unsigned sub = sub_of(d->key);
-    bool about = starts(d->key, "MPTCP_INFO subflows") || strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0 ||
-                 strcmp(d->key, "MPTCP_INFO local_addr_used") == 0 || (sub && sub < SUBFLOWS_MAX) ||
-                 (starts(d->key, "data: ") && !d->kernel) ||
-                 strstr(d->key, ": ADD_ADDR id"); /* for want of a subflow */
-    bool came = ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read") ||
-                strcmp(d->key, "data: acknowledged up to") == 0;
-    for (uint32_t i = 0; i < p->nsteps; i++) /* what it says on the subflow that only one stack has */
-        about |= (p->steps[i].op == STEP_FASTCLOSE || p->steps[i].op == STEP_DATA_FIN ||
-                  (p->steps[i].op == STEP_DATA && p->steps[i].fin)) &&
-                 p->steps[i].sub && !never(d);
-    about |= (ends(d->key, " read") && d->engine && d->engine[0] != '-') || ends(d->key, " shutdown");
-    about |= came && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key); /* on it */
-    return ended && tried && about;
+        for (size_t k = 0; k < sizeof steps / sizeof *steps; k++)
+            tried |= sub_saw(r->engine, i, steps[k]) && !sub_saw(r->kernel, i, steps[k]);
+    return !never(d) && tried && (peer_ended(r->program) || app_ended(r->program));
 }
 
 static bool own_join_at_the_end(const struct runs *r, const struct difference *d) {
     unsigned sub = sub_of(d->key);
     bool over = has(r->program, STEP_FASTCLOSE) || has(r->program, STEP_RST) || has(r->program, STEP_ABORT) ||
-                has(r->program, STEP_CLOSE) || (peer_ended(r->program) && app_ended(r->program));
+                peer_ended(r->program) || app_ended(r->program);
     bool own = false;
     for (unsigned i = 1; i < SUBFLOWS_MAX; i++)
         own |= sub_saw(r->engine, i, "SYN") && sub_saw(r->kernel, i, "SYN") && !sub_saw(r->engine, i, "third MP_JOIN");
-    bool about = (sub && sub < SUBFLOWS_MAX &&
-                  (ends(d->key, ": RST") || strstr(d->key, "MP_TCPRST") || ends(d->key, "MP_FASTCLOSE")));
+    bool counted = starts(d->key, "MPTCP_INFO subflows") && (app_ended(r->program) || peer_ended(r->program)) &&
+                   facts_number(r->kernel, d->key) == facts_number(r->engine, d->key) + 1;
+    bool about = counted || (sub && sub < SUBFLOWS_MAX &&
+                             (ends(d->key, ": RST") || strstr(d->key, "MP_TCPRST") || ends(d->key, "MP_FASTCLOSE")));
     return over && own && about;
 }
 
@@ -529,8 +500,10 @@ static bool infinite_mapping(const struct runs *r, const struct difference *d) {
 static bool last_subflow_is_kept(const struct runs *r, const struct difference *d) {
     bool sent = ends(d->key, "sent up to") || ends(d->key, "bytes_sent") || ends(d->key, "bytes_acked") ||
                 ends(d->key, "snd_una");
+    bool mapped = !d->kernel && has(r->program, STEP_WRITE) && /* what only the engine sent */
+                  (strstr(d->key, ": DSN of") || strstr(d->key, ": mapping with"));
     return has(r->program, STEP_FIN) && any_sub_saw(r->kernel, "FIN") &&
-           ((sent && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
+           (mapped || (sent && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
             strcmp(d->key, "TCP_INFO state") == 0 || (!d->kernel && strcmp(d->key, "data: DATA_FIN at") == 0) ||
             (!d->engine && ends(d->key, ": FIN")));
 }
@@ -593,10 +566,8 @@ const struct rule rules[] = {
     {"subflows-of-an-ended-connection", subflows_of_an_ended_connection},
     {"join-of-a-closed-connection", join_of_a_closed_connection},
     {"join-of-an-ended-connection", join_of_an_ended_connection},
-    {"withdrawn-subflow-lives", withdrawn_subflow_lives},
     {"fin-behind-shutdown", fin_behind_shutdown},
     {"data-waits-for-its-mapping", data_waits_for_its_mapping},
-    {"rejoins", rejoins},
     {"acknowledgment-of-the-reset", acknowledgment_of_the_reset},
     {"data-ack-behind-fin", data_ack_behind_fin},
     {"hangup-without-subflow", hangup_without_subflow},

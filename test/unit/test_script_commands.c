@@ -370,6 +370,11 @@ static void test_configuration(void **state) {
     assert_int_equal(engine_sysctl(&c, "net.ipv4.ip_local_port_range", "1000 2000"), 0);
     assert_int_equal(c.port_min, 1000);
     assert_int_equal(c.port_max, 2000);
+    assert_int_equal(engine_sysctl(&c, "net.umptcp.rejoin", "0"), 0);
+    assert_false(c.rejoin);
+    assert_int_equal(engine_sysctl(&c, "net.umptcp.join_delay", "2"), 0);
+    assert_int_equal(c.join_delay, SEC(2));
+    assert_int_equal(engine_sysctl(&c, "net.umptcp.nothing", "0"), -ENOENT);
     assert_int_equal(engine_sysctl(&c, "net.mptcp.close_timeout", "5"), 0);
     assert_int_equal(c.close_timeout, SEC(5));
     assert_int_equal(engine_sysctl(&c, "net.mptcp.checksum_enabled", "1"), 0);
