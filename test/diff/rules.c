@@ -114,6 +114,8 @@ static bool missing_data_ack(const struct runs *r, const struct difference *d) {
     }
     bool closed = any_sub_saw(r->engine, "FIN") && !any_sub_saw(r->kernel, "FIN");
     bool noticed = fell_back(r->engine) || any_sub_saw(r->engine, "MP_TCPRST reason 6") || closed;
+    if (silent && fell_back(r->engine) && !d->engine && strstr(d->key, ": MP_FAIL of"))
+        return true; /* Linux was MPTCP long enough to be told */
     return !never(d) && silent && noticed && !fell_back(r->kernel);
 }
 
@@ -187,7 +189,8 @@ static bool signal_behind_fin(const struct runs *r, const struct difference *d) 
 }
 
 static bool subflows_of_an_ended_connection(const struct runs *r, const struct difference *d) {
-    bool reset = has(r->program, STEP_ABORT) && (ends(d->key, ": MP_FASTCLOSE") || strstr(d->key, ": MP_TCPRST"));
+    bool reset = has(r->program, STEP_ABORT) &&
+                 (ends(d->key, ": MP_FASTCLOSE") || strstr(d->key, ": MP_TCPRST") || ends(d->key, ": RST"));
     return (starts(d->key, "MPTCP_INFO subflows") || strcmp(d->key, "TCP_INFO state") == 0 || reset) &&
            facts_get(r->engine, "data: DATA_FIN at") && facts_get(r->kernel, "data: DATA_FIN at") &&
            any_sub_saw(r->engine, "FIN") && any_sub_saw(r->kernel, "FIN");
@@ -438,10 +441,12 @@ static bool data_ahead_of_its_subflow(const struct runs *r, const struct differe
         ahead |= s->op == STEP_DATA && (s->order == ORDER_FIRST_LOST || s->order == ORDER_REVERSE);
     }
     bool lost = ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read");
-    if (ahead && (has(r->program, STEP_RST) || has(r->program, STEP_FASTCLOSE)) && lost)
+    const struct program *p = r->program;
+    bool over = has(p, STEP_RST) || has(p, STEP_FASTCLOSE) || has(p, STEP_ABORT) || has(p, STEP_CLOSE);
+    if (ahead && over && lost)
         return facts_number(r->engine, d->key) > facts_number(r->kernel, d->key);
     return ahead && ends(d->key, " read") && starts(d->key, "call") &&
-           facts_number(r->engine, "octets read") == facts_number(r->kernel, "octets read");
+           (over || facts_number(r->engine, "octets read") == facts_number(r->kernel, "octets read"));
 }
 
 static bool first_data_with_keys(const struct runs *r, const struct difference *d) {
@@ -550,6 +555,16 @@ static bool refused_join_after_fallback(const struct runs *r, const struct diffe
            strcmp(theirs, "ENOTCONN") == 0 && is_about_the_end(d);
 }
 
+static bool written_without_subflow(const struct runs *r, const struct difference *d) {
+    const struct program *p = r->program;
+    uint32_t reset = find(p, STEP_RST, 0), written = find(p, STEP_WRITE, reset);
+    bool about = ends(d->key, "sent up to") || ends(d->key, "bytes_sent") || ends(d->key, "bytes_acked") ||
+                 ends(d->key, "snd_una") ||
+                 (!d->kernel && (strstr(d->key, ": DSN of") || strstr(d->key, ": mapping with")));
+    return about && written < p->nsteps && find(p, STEP_JOIN_ACK, written) < p->nsteps &&
+           (!d->kernel || facts_number(r->engine, d->key) > facts_number(r->kernel, d->key));
+}
+
 static bool acknowledgment_on_a_repetition(const struct runs *r, const struct difference *d) {
     bool acked = strcmp(d->key, "MPTCP_INFO bytes_acked") == 0 || strcmp(d->key, "MPTCP_INFO snd_una") == 0;
     return acked && has(r->program, STEP_RESEND) && facts_number(r->engine, d->key) < facts_number(r->kernel, d->key);
@@ -596,6 +611,7 @@ const struct rule rules[] = {
     {"fallback-of-what-is-no-stream", fallback_of_what_is_no_stream},
     {"over-without-subflow", over_without_subflow},
     {"refused-join-after-fallback", refused_join_after_fallback},
+    {"written-without-subflow", written_without_subflow},
     {"acknowledgment-on-a-repetition", acknowledgment_on_a_repetition},
     {NULL, NULL},
 };
