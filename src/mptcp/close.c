@@ -95,6 +95,9 @@ static void receive_end(struct conn *c) {
         set_state(c, UMPTCP_CLOSING);
 }
 
+/* All of the peer's data is here, up to its DATA_FIN. */
+static bool has_all(const struct conn *c) { return c->fin_rcvd && dsn_eq(c->rcv_nxt, c->fin_dsn); }
+
 /* Another subflow can carry what is still to be sent or acknowledged, or there is nothing. */
 static bool can_do_without(const struct subflow *sf) {
     const struct conn *c = sf->conn;
@@ -104,8 +107,8 @@ static bool can_do_without(const struct subflow *sf) {
     return other;
 }
 
-/* Subflows whose direction the peer ended, without an end of its data. The last one that works stays half open until
- * our data is acknowledged (RFC 8684 3.3.3). */
+/* Subflows whose direction the peer ended before the end of its data. The last one that works stays half open until our
+ * data is acknowledged (RFC 8684 3.3.3). */
 static void end_half_open(struct conn *c) {
     list_for_each_safe (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
@@ -118,12 +121,12 @@ void close_advance(struct conn *c) {
     const bool early = conn_is_fast(c) && c->mode == MP_OFF; /* its FIN need not wait for the third ACK */
     if (c->state == UMPTCP_CLOSED || (in_handshake(c) && !early))
         return;
-    if (conn_is_mptcp(c) && !c->fin_rcvd)
+    if (conn_is_mptcp(c) && !has_all(c))
         end_half_open(c);
     if (c->state == UMPTCP_CLOSED)
         return;
     send_end(c);
-    bool got_end = c->fin_rcvd && dsn_eq(c->rcv_nxt, c->fin_dsn);
+    bool got_end = has_all(c);
     bool was_fin_wait_2 = c->state == UMPTCP_FIN_WAIT_2;
     if (got_end && !c->eof)
         receive_end(c);
@@ -254,7 +257,8 @@ void close_fast(struct conn *c) {
 /*
  * In MPTCP the peer gave up this subflow only (RFC 8684 3.3.3), and we do the same. But when something took its options
  * away the peer may be plain TCP by now (3.7), for which our FIN would be the end of our stream, wherever that is:
- * bytes that nothing will map any more decide it, and where there are none a reset says that it was no end.
+ * bytes that nothing will map any more decide it, and where there are none a reset says that it was no end. Behind a
+ * DATA_FIN, too, a subflow is given up while data is missing: that comes on another one.
  */
 void close_fin_rcvd(struct subflow *sf, bool bare) {
     struct conn *c = sf->conn;
@@ -265,7 +269,7 @@ void close_fin_rcvd(struct subflow *sf, bool bare) {
         fallback_unmapped(sf, ssn, true);
     else if (bare && c->state != UMPTCP_CLOSED && !c->fin_rcvd && fallback_possible(c))
         subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);
-    else if (!c->fin_rcvd && can_do_without(sf))
+    else if (!has_all(c) && can_do_without(sf))
         subflow_close(sf);
     /* Else it has said everything, and ends its direction of each subflow: ours goes on until finish_in_order(). Or it
      * is the last one, and needed until end_half_open(). */

@@ -125,6 +125,12 @@ static bool make_smaller(struct fuzz *f, struct program *p, const char *key) {
 
 /* ---- Telling ----------------------------------------------------------------------------------------------------- */
 
+static void print_excused(const struct fuzz *f) {
+    for (size_t i = 0; rules[i].name; i++)
+        if (f->excused[i])
+            printf("  %8llu facts: %s\n", (unsigned long long)f->excused[i], rules[i].name);
+}
+
 static void print_differences(const struct difference *found, uint32_t n) {
     for (uint32_t i = 0; i < n; i++)
         printf("    %-36s engine %-22s kernel %s\n", found[i].key, found[i].engine ? found[i].engine : "-",
@@ -240,7 +246,8 @@ static int show_one(struct fuzz *f, uint64_t seed, unsigned world) {
     program_print(&t, &p);
     printf("%s\n---- kernel\n%s\n---- engine\n%s\n", text_of(&t), f->kernel->log, f->engine->log);
     text_free(&t);
-    uint32_t n = differences(f, &p, 0, found, NULL);
+    uint32_t n = differences(f, &p, 0, found, f->excused);
+    print_excused(f);
     print_differences(found, n);
     return n ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -249,9 +256,7 @@ static int summary(const struct fuzz *f) {
     uint64_t times = 0;
     for (uint32_t i = 0; i < f->nkinds; i++)
         times += f->kinds[i].times;
-    for (size_t i = 0; rules[i].name; i++)
-        if (f->excused[i])
-            printf("  %8llu facts: %s\n", (unsigned long long)f->excused[i], rules[i].name);
+    print_excused(f);
     printf("%llu programs, %u kinds of differences in %llu of them, %llu more not looked into, %llu that did not come "
            "again\n",
            (unsigned long long)f->programs, f->nkinds, (unsigned long long)times, (unsigned long long)f->unreported,

@@ -186,6 +186,8 @@ void peer_hears(struct player *p, struct peer_flow *f, const struct packet *came
             saw(p, f, "malformed option");
     if (t->len && !has_mptcp(t))
         saw(p, f, "data without an option");
+    if (t->flags & TCP_FIN && !has_mptcp(t)) /* which way it took, when the socket is closed */
+        saw(p, f, "FIN without an option");
     if (t->flags & (TCP_SYN | TCP_RST))
         return;
     uint32_t end = t->seq + t->len + (t->flags & TCP_FIN ? 1 : 0);

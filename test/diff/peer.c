@@ -323,6 +323,7 @@ static void send_segment(struct player *p, struct sent *d) {
     if (mp && d->mapped)
         add_map(p, mp, d->dsn8, d->dsn, d->ssn, d->dll, d->fin);
     d->delivered = true;
+    p->bare = p->bare || (p->mptcp && !mp);
     deliver(p, f, &m);
 }
 

@@ -315,6 +315,14 @@ static dur play_phase(struct player *p) {
     return 0;
 }
 
+/* Where options were taken out, both stacks are left alone until they have settled what data without a mapping is: the
+ * engine gives the mapping some time to come. */
+static dur pause_behind(struct player *p) {
+    bool bare = p->bare;
+    p->bare = false;
+    return bare ? MSEC(MSEC_SETTLED) : 0;
+}
+
 bool player_step(struct player *p) {
     dur pause = p->settle;
     try_accept(p);
@@ -329,7 +337,7 @@ bool player_step(struct player *p) {
     } else {
         pause += play_phase(p);
     }
-    p->due = p->target->ops->now(p->target) + pause;
+    p->due = p->target->ops->now(p->target) + pause + pause_behind(p);
     return p->phase < PHASE_OVER;
 }
 

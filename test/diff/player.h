@@ -57,6 +57,7 @@ struct player {
     uint32_t nsubs;
     /* The connection, as the peer sees it. */
     bool mptcp, plain; /* it is MPTCP; no options any more */
+    bool bare;         /* the last step brought data whose mapping something took out */
     bool checksums, data_fin_sent;
     uint64_t dsn_nxt;           /* of the peer's data, from 1 */
     uint64_t data_rcv_nxt;      /* of the stack's */

@@ -32,11 +32,6 @@ static uint32_t find(const struct program *p, enum step_op op, uint32_t from) {
 
 static bool has(const struct program *p, enum step_op op) { return find(p, op, 0) < p->nsteps; }
 
-static bool fell_back(const struct facts *f) {
-    const char *value = facts_get(f, "MPTCP_INFO");
-    return (value && strcmp(value, "-1 EOPNOTSUPP") == 0) || facts_get(f, "plain TCP when closed");
-}
-
 static bool sub_saw(const struct facts *f, unsigned sub, const char *what) {
     char key[FACT_KEY_MAX];
     snprintf(key, sizeof key, "subflow %u: %s", sub, what);
@@ -48,6 +43,12 @@ static bool any_sub_saw(const struct facts *f, const char *what) {
         if (sub_saw(f, i, what))
             return true;
     return false;
+}
+
+static bool fell_back(const struct facts *f) {
+    const char *value = facts_get(f, "MPTCP_INFO");
+    return (value && strcmp(value, "-1 EOPNOTSUPP") == 0) || facts_get(f, "plain TCP when closed") ||
+           sub_saw(f, 0, "FIN without an option");
 }
 
 /* The subflow that a fact is about; SUBFLOWS_MAX: none. */
@@ -230,32 +231,6 @@ static bool fin_behind_shutdown(const struct runs *r, const struct difference *d
     return about && end < p->nsteps && has(p, STEP_FIN) && kept;
 }
 
-/* Behind a middlebox that takes options out: the kernel takes data without a mapping as plain at once, the engine when
- * its patience ends, which is before the program's end. What was said and read meanwhile differs. */
-static bool data_waits_for_its_mapping(const struct runs *r, const struct difference *d) {
-    const struct program *p = r->program;
-    uint32_t strip = find(p, STEP_STRIP, 0);
-    bool data = find(p, STEP_DATA, strip) < p->nsteps || find(p, STEP_FILL, strip) < p->nsteps ||
-                find(p, STEP_RESEND, strip) < p->nsteps;
-    for (uint32_t i = 0; i < strip && i < p->nsteps; i++)
-        data |= p->steps[i].op == STEP_DATA && p->steps[i].order == ORDER_FIRST_LOST;
-    bool meanwhile = sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "data: ") ||
-                     (starts(d->key, "call") && !ends(d->key, "connect")) ||
-                     strcmp(d->key, "plain TCP when closed") == 0;
-    bool mapped = false; /* by a later segment, for the first one that was lost: the engine needs no patience */
-    for (uint32_t i = 0; i < strip && i < p->nsteps; i++)
-        mapped |= p->steps[i].op == STEP_DATA && p->steps[i].order == ORDER_FIRST_LOST && p->steps[i].map == MAP_ALL &&
-                  p->steps[i].pieces > 1;
-    meanwhile |= strcmp(d->key, "TCP_INFO state") == 0 &&
-                 (app_ended(p) || peer_ended(p)); /* of the one subflow, or the connection */
-    meanwhile |= strcmp(d->key, "octets read") == 0 && (has(p, STEP_CLOSE) || has(p, STEP_ABORT));
-    meanwhile |=
-        (mapped || has(p, STEP_RST)) && fell_back(r->kernel) && !fell_back(r->engine) && starts(d->key, "MPTCP_INFO");
-    meanwhile |= mapped && (peer_ended(p) || has(p, STEP_FIN)) && is_about_the_end(d);
-    bool closed = has(p, STEP_CLOSE) && any_sub_saw(r->kernel, "FIN"); /* which way it took shows in that */
-    return strip < p->nsteps && data && meanwhile && (closed || fell_back(r->kernel) || any_sub_saw(r->kernel, "RST"));
-}
-
 /* What was owed when the subflow was reset. */
 static bool acknowledgment_of_the_reset(const struct runs *r, const struct difference *d) {
     unsigned sub = sub_of(d->key);
@@ -390,18 +365,31 @@ static bool joins_while_half_closed(const struct runs *r, const struct differenc
     return !never(d) && tried && (peer_ended(r->program) || app_ended(r->program));
 }
 
+/* The peer refuses a join of the stack, or what it says to that is not heard. */
+static bool join_is_refused(const struct program *p) {
+    for (uint32_t i = 0, strip = find(p, STEP_STRIP, 0); i < p->nsteps; i++)
+        if (p->steps[i].op == STEP_ANSWER && (!p->steps[i].good || i > strip))
+            return true;
+    return false;
+}
+
+/* Both asked for a subflow, and it never came to be. */
+static bool own_join_waits(const struct runs *r) {
+    for (unsigned i = 1; i < SUBFLOWS_MAX; i++)
+        if (sub_saw(r->engine, i, "SYN") && sub_saw(r->kernel, i, "SYN") && !sub_saw(r->engine, i, "third MP_JOIN"))
+            return true;
+    return false;
+}
+
 static bool own_join_at_the_end(const struct runs *r, const struct difference *d) {
     unsigned sub = sub_of(d->key);
     bool over = has(r->program, STEP_FASTCLOSE) || has(r->program, STEP_RST) || has(r->program, STEP_ABORT) ||
                 peer_ended(r->program) || app_ended(r->program);
-    bool own = false;
-    for (unsigned i = 1; i < SUBFLOWS_MAX; i++)
-        own |= sub_saw(r->engine, i, "SYN") && sub_saw(r->kernel, i, "SYN") && !sub_saw(r->engine, i, "third MP_JOIN");
     bool counted = starts(d->key, "MPTCP_INFO subflows") && (app_ended(r->program) || peer_ended(r->program)) &&
                    facts_number(r->kernel, d->key) == facts_number(r->engine, d->key) + 1;
     bool about = counted || (sub && sub < SUBFLOWS_MAX &&
                              (ends(d->key, ": RST") || strstr(d->key, "MP_TCPRST") || ends(d->key, "MP_FASTCLOSE")));
-    return over && own && about;
+    return over && own_join_waits(r) && about;
 }
 
 /* The peer's first data is behind a gap, and nothing of ours said a window before. */
@@ -434,19 +422,30 @@ static bool first_data_behind_a_gap(const struct runs *r, const struct differenc
             (read && d->engine && d->engine[0] != '-') || (end && peer_ended(r->program)));
 }
 
-static bool data_ahead_of_its_subflow(const struct runs *r, const struct difference *d) {
-    bool ahead = false;
-    for (uint32_t i = 0; i < r->program->nsteps; i++) {
-        const struct step *s = &r->program->steps[i];
-        ahead |= s->op == STEP_DATA && (s->order == ORDER_FIRST_LOST || s->order == ORDER_REVERSE);
+/* A segment is missing, and data came that was sent before: what is behind it may continue the data. */
+static bool data_is_ahead(const struct program *p) {
+    bool lost = false, again = false;
+    for (uint32_t i = 0; i < p->nsteps; i++) {
+        const struct step *s = &p->steps[i];
+        lost |= s->op == STEP_DATA && s->order == ORDER_FIRST_LOST;
+        again |= (s->op == STEP_DATA && (s->where == WHERE_AGAIN || s->where == WHERE_OVERLAP)) || s->op == STEP_FILL;
     }
-    bool lost = ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read");
+    return lost && again;
+}
+
+static bool data_ahead_of_its_subflow(const struct runs *r, const struct difference *d) {
     const struct program *p = r->program;
+    const char *const octets = "octets read";
     bool over = has(p, STEP_RST) || has(p, STEP_FASTCLOSE) || has(p, STEP_ABORT) || has(p, STEP_CLOSE);
-    if (ahead && over && lost)
-        return facts_number(r->engine, d->key) > facts_number(r->kernel, d->key);
-    return ahead && ends(d->key, " read") && starts(d->key, "call") &&
-           (over || facts_number(r->engine, "octets read") == facts_number(r->kernel, "octets read"));
+    bool count = ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || strcmp(d->key, octets) == 0;
+    bool read = ends(d->key, " read") && starts(d->key, "call");
+    if (!data_is_ahead(p))
+        return false;
+    if (!over) /* both had all of it in the end */
+        return read && facts_number(r->engine, octets) == facts_number(r->kernel, octets);
+    return (count && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
+           (read && facts_number(r->engine, octets) >= facts_number(r->kernel, octets)) ||
+           (is_about_the_end(d) && peer_ended(p)); /* a DATA_FIN stood behind it */
 }
 
 static bool first_data_with_keys(const struct runs *r, const struct difference *d) {
@@ -486,7 +485,7 @@ static bool unread_data_of_plain_tcp(const struct runs *r, const struct differen
     unsigned sub = sub_of(d->key);
     return sub < SUBFLOWS_MAX && fell_back(r->engine) && fell_back(r->kernel) && sub_saw(r->engine, sub, "RST") &&
            (sub_saw(r->kernel, sub, "FIN") || !sub_saw(r->kernel, sub, "RST")) &&
-           (ends(d->key, ": RST") || ends(d->key, ": FIN") || ends(d->key, " up to"));
+           (ends(d->key, ": RST") || strstr(d->key, ": FIN") || ends(d->key, " up to"));
 }
 
 static bool join_is_refused_at_its_syn(const struct runs *r, const struct difference *d) {
@@ -497,9 +496,30 @@ static bool join_is_refused_at_its_syn(const struct runs *r, const struct differ
 }
 
 static bool infinite_mapping(const struct runs *r, const struct difference *d) {
-    return r->program->client && fell_back(r->engine) && fell_back(r->kernel) &&
-           ((!d->engine && ends(d->key, ": data without an option")) ||
-            (!d->kernel && ends(d->key, ": infinite mapping")));
+    bool plain = any_sub_saw(r->engine, "infinite mapping") && ends(d->key, ": data without an option");
+    return fell_back(r->engine) && fell_back(r->kernel) &&
+           (plain || (!d->kernel && ends(d->key, ": infinite mapping")));
+}
+
+/* A DATA_FIN came or left before the connection became plain TCP. */
+static bool data_fin_before_plain_tcp(const struct runs *r, const struct difference *d) {
+    bool said = facts_get(r->engine, "data: DATA_FIN at") && app_ended(r->program);
+    bool fin = !d->kernel && (ends(d->key, ": FIN") || ends(d->key, ": FIN without an option"));
+    bool read = peer_ended(r->program) && (strcmp(d->key, "last read") == 0 || strcmp(d->key, "poll") == 0);
+    return has(r->program, STEP_STRIP) && fell_back(r->engine) && fell_back(r->kernel) &&
+           (said || peer_ended(r->program)) && (fin || read || strcmp(d->key, "TCP_INFO state") == 0);
+}
+
+/* The first segment of data comes last and without an option; those behind it had the mapping of all. */
+static bool bare_data_of_a_known_mapping(const struct runs *r, const struct difference *d) {
+    const struct program *p = r->program;
+    bool known = false;
+    for (uint32_t i = 0, strip = find(p, STEP_STRIP, 0); i < strip && strip < p->nsteps; i++)
+        known |= p->steps[i].op == STEP_DATA && p->steps[i].order == ORDER_FIRST_LOST && p->steps[i].map == MAP_ALL &&
+                 p->steps[i].pieces > 1;
+    bool went_apart = fell_back(r->kernel) && !fell_back(r->engine);
+    bool words = starts(d->key, "MPTCP_INFO") || starts(d->key, "data: ") || sub_of(d->key) < SUBFLOWS_MAX;
+    return known && went_apart && (words || ((peer_ended(p) || app_ended(p)) && is_about_the_end(d)));
 }
 
 static bool last_subflow_is_kept(const struct runs *r, const struct difference *d) {
@@ -546,13 +566,14 @@ static bool over_without_subflow(const struct runs *r, const struct difference *
     return over && about && app_ended(p) && (has(p, STEP_RST) || has(p, STEP_FIN));
 }
 
-static bool refused_join_after_fallback(const struct runs *r, const struct difference *d) {
+static bool own_join_after_fallback(const struct runs *r, const struct difference *d) {
+    const struct program *p = r->program;
     const char *theirs = facts_get(r->kernel, "last read");
-    bool refused = false;
-    for (uint32_t i = 0; i < r->program->nsteps; i++)
-        refused |= r->program->steps[i].op == STEP_ANSWER && !r->program->steps[i].good;
-    return refused && has(r->program, STEP_STRIP) && fell_back(r->kernel) && theirs &&
-           strcmp(theirs, "ENOTCONN") == 0 && is_about_the_end(d);
+    bool given_up = join_is_refused(p) || app_ended(p);
+    bool call = starts(d->key, "call") && d->kernel && d->kernel[0] == '-';
+    bool over = theirs ? strcmp(theirs, "ENOTCONN") == 0 : call; /* nobody reads from a socket that was closed */
+    return own_join_waits(r) && given_up && has(p, STEP_STRIP) && fell_back(r->kernel) && over &&
+           (call || is_about_the_end(d));
 }
 
 static bool written_without_subflow(const struct runs *r, const struct difference *d) {
@@ -567,7 +588,15 @@ static bool written_without_subflow(const struct runs *r, const struct differenc
 
 static bool acknowledgment_on_a_repetition(const struct runs *r, const struct difference *d) {
     bool acked = strcmp(d->key, "MPTCP_INFO bytes_acked") == 0 || strcmp(d->key, "MPTCP_INFO snd_una") == 0;
-    return acked && has(r->program, STEP_RESEND) && facts_number(r->engine, d->key) < facts_number(r->kernel, d->key);
+    if (acked && has(r->program, STEP_RESEND))
+        return facts_number(r->engine, d->key) < facts_number(r->kernel, d->key);
+    /* Of the DATA_FIN: to Linux the connection is over when the application closes with data that it did not read. */
+    uint32_t again = find(r->program, STEP_RESEND, find(r->program, STEP_SHUTDOWN, 0));
+    bool over = find(r->program, STEP_CLOSE, again) < r->program->nsteps && peer_ended(r->program) &&
+                any_sub_saw(r->engine, "MP_FASTCLOSE") && any_sub_saw(r->kernel, "FIN");
+    return over && sub_of(d->key) < SUBFLOWS_MAX &&
+           ((!d->engine && ends(d->key, ": FIN")) || ends(d->key, " up to") ||
+            (!d->kernel && (ends(d->key, ": RST") || ends(d->key, ": MP_FASTCLOSE") || strstr(d->key, "MP_TCPRST"))));
 }
 
 const struct rule rules[] = {
@@ -582,7 +611,6 @@ const struct rule rules[] = {
     {"join-of-a-closed-connection", join_of_a_closed_connection},
     {"join-of-an-ended-connection", join_of_an_ended_connection},
     {"fin-behind-shutdown", fin_behind_shutdown},
-    {"data-waits-for-its-mapping", data_waits_for_its_mapping},
     {"acknowledgment-of-the-reset", acknowledgment_of_the_reset},
     {"data-ack-behind-fin", data_ack_behind_fin},
     {"hangup-without-subflow", hangup_without_subflow},
@@ -605,12 +633,14 @@ const struct rule rules[] = {
     {"unread-data-of-plain-tcp", unread_data_of_plain_tcp},
     {"join-is-refused-at-its-syn", join_is_refused_at_its_syn},
     {"infinite-mapping", infinite_mapping},
+    {"data-fin-before-plain-tcp", data_fin_before_plain_tcp},
+    {"bare-data-of-a-known-mapping", bare_data_of_a_known_mapping},
     {"last-subflow-is-kept", last_subflow_is_kept},
     {"fin-behind-a-retransmission", fin_behind_a_retransmission},
     {"sent-once-more", sent_once_more},
     {"fallback-of-what-is-no-stream", fallback_of_what_is_no_stream},
     {"over-without-subflow", over_without_subflow},
-    {"refused-join-after-fallback", refused_join_after_fallback},
+    {"own-join-after-fallback", own_join_after_fallback},
     {"written-without-subflow", written_without_subflow},
     {"acknowledgment-on-a-repetition", acknowledgment_on_a_repetition},
     {NULL, NULL},

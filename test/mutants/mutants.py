@@ -244,11 +244,14 @@ MUTANTS = (
            "    say_fail(sf, map->dsn);\n", "    say_fail(sf, map->dsn);\n    sf->signals &= (uint16_t)~SIG_FAIL;\n",
            rows=("M-FBK-11", "M-FBK-16")),
     Mutant("data-fin-early", "the DATA_FIN is acknowledged before all data came", "src/mptcp/close.c",
-           "bool got_end = c->fin_rcvd && dsn_eq(c->rcv_nxt, c->fin_dsn);",
+           "bool got_end = has_all(c);",
            "bool got_end = c->fin_rcvd;", rows=("M-CLS-06",)),
+    Mutant("fin-beside-missing-data", "a subflow that ends beside missing data is kept half open", "src/mptcp/close.c",
+           "return c->fin_rcvd && dsn_eq(c->rcv_nxt, c->fin_dsn); }",
+           "return c->fin_rcvd; }", rows=("M-CLS-01", "M-SEM-07")),
     Mutant("subflow-fin-ends-all", "the FIN of a subflow ends the stream", "src/mptcp/close.c",
            "        subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);\n"
-           "    else if (!c->fin_rcvd && can_do_without(sf))\n"
+           "    else if (!has_all(c) && can_do_without(sf))\n"
            "        subflow_close(sf);",
            "        subflow_reset(sf, MPRST_MIDDLEBOX, ECONNRESET);\n"
            "    else if (!c->fin_rcvd)\n"
