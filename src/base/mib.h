@@ -133,10 +133,12 @@
     X(TCP_KEEPALIVE, TcpExtTCPKeepAlive)                                                                               \
     X(TCP_OFO_QUEUE, TcpExtTCPOFOQueue)                                                                                \
     X(TCP_TW, TcpExtTW)                                                                                                \
+    X(TCP_PAWS_ACTIVE, TcpExtPAWSActive)                                                                               \
     X(TCP_PAWS_ESTAB, TcpExtPAWSEstab)                                                                                 \
     X(TCP_PAWS_OLD_ACK, TcpExtPAWSOldAck)                                                                              \
     X(TCP_PAWS_TW, TcpExtPAWSTimewait)                                                                                 \
     X(TCP_BEYOND_WINDOW, TcpExtBeyondWindow)                                                                           \
+    X(TCP_TSECR_REJECTED, TcpExtTSEcrRejected)                                                                         \
     X(TCP_DELAYED_ACK_LOST, TcpExtDelayedACKLost)                                                                      \
     X(TCP_PURE_ACKS, TcpExtTCPPureAcks)                                                                                \
     X(TCP_SACK_REORDER, TcpExtTCPSACKReorder)                                                                          \
@@ -157,6 +159,7 @@
     X(TCP_DSACK_OFO_RECV, TcpExtTCPDSACKOfoRecv)                                                                       \
     X(TCP_DSACK_RECV_SEGS, TcpExtTCPDSACKRecvSegs)                                                                     \
     X(TCP_DSACK_IGNORED_OLD, TcpExtTCPDSACKIgnoredOld)                                                                 \
+    X(TCP_DSACK_IGNORED_DUBIOUS, TcpExtTCPDSACKIgnoredDubious)                                                         \
     X(TCP_DSACK_IGNORED_NO_UNDO, TcpExtTCPDSACKIgnoredNoUndo)                                                          \
     X(TCP_ABORT_ON_CLOSE, TcpExtTCPAbortOnClose)                                                                       \
     X(TCP_OFO_DROP, TcpExtTCPOFODrop)                                                                                  \

@@ -50,7 +50,7 @@ struct command_sink {
     int (*mptcp_value)(void *ctx, const char *name, uint64_t *value);
     /* Does it, or prints what is asked for. `*why`: Linux's words for what went wrong, when it has some. */
     int (*manage)(void *ctx, const struct pm_order *order, struct text *to, const char **why);
-    /* What "nstat" prints, or stands in "/proc/net/tcp" or "/proc/net/tcp6"; -ENOENT: something else. */
+    /* What "nstat" or "nstat -z" prints, or stands in "/proc/net/tcp" or "/proc/net/tcp6"; -ENOENT: something else. */
     int (*print)(void *ctx, const char *what, struct text *to);
 };
 

@@ -256,9 +256,14 @@ static int run_sleep(struct command *c) {
     return 0;
 }
 
-/* Since the stack began: it is as if nobody had run nstat before. */
+/* Since the stack began: it is as if nobody had run nstat before. With -z also what did not happen. */
 static int run_nstat(struct command *c) {
-    return c->sink->print(c->sink->ctx, "nstat", &c->printed) ? command_fail(c, "nstat: there is none") : 0;
+    bool zeros = false;
+    for (int i = 1; i < c->n; i++)
+        zeros = zeros || (c->word[i][0] == '-' && strchr(c->word[i], 'z'));
+    return c->sink->print(c->sink->ctx, zeros ? "nstat -z" : "nstat", &c->printed)
+               ? command_fail(c, "nstat: there is none")
+               : 0;
 }
 
 /* The files that it knows; of others nothing. */

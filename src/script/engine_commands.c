@@ -212,11 +212,11 @@ static int run_print(void *ctx, const char *what, struct text *to) {
     const char *entry;
     if (strcmp(what, "/proc/net/tcp") == 0 || strcmp(what, "/proc/net/tcp6") == 0)
         host_print_sockets(r->h, what[strlen(what) - 1] == '6', to);
-    else if (strcmp(what, "nstat") != 0)
+    else if (strncmp(what, "nstat", 5) != 0)
         return -ENOENT;
     else
         for (unsigned i = 0; (entry = umptcp_counter(host_stack(r->h), i, &value)); i++)
-            if (value)
+            if (value || strcmp(what, "nstat -z") == 0)
                 text_add(to, "%-32s%-19llu0.0\n", entry, (unsigned long long)value);
     return 0;
 }

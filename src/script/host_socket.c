@@ -200,7 +200,7 @@ static void let_go(struct host *h, struct sock *s, bool at_once) {
 }
 
 void sock_release(struct host *h, struct sock *s) {
-    bool reset = s->linger.l_onoff && s->linger.l_linger == 0 && !s->listening && sock_state(h, s) != UMPTCP_SYN_SENT;
+    bool reset = s->linger.l_onoff && s->linger.l_linger == 0 && !s->listening;
     let_go(h, s, reset);
     sock_free(h, s);
 }

@@ -174,7 +174,7 @@ static int end(struct umptcp *s, umptcp_sock sock, enum ending how) {
         listener_free(s, l);
     } else {
         c->handle = 0;
-        if (how == AT_ONCE && c->state != UMPTCP_CLOSED && !conn_is_mptcp(c))
+        if (how == AT_ONCE && c->state != UMPTCP_CLOSED && c->mode != MP_ASKED && !conn_is_mptcp(c))
             mib_inc(&s->env.mib, conn_unread(c) ? MIB_TCP_ABORT_ON_CLOSE : MIB_TCP_ABORT_ON_DATA);
         if (how == AT_ONCE)
             conn_abort(c, ECONNABORTED);

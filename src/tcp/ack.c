@@ -4,6 +4,7 @@
  * twice. What follows from it is decided in rack.c (what is lost) and recovery.c (what to do).
  */
 #include "tcp/flight.h"
+#include "tcp/internal.h"
 
 #include <assert.h>
 
@@ -134,17 +135,31 @@ static bool is_dsack(const struct tcb *t, const struct tcp_options *opt, const s
     return ssn_le(second.left, first->left) && ssn_le(first->right, second.right) && ssn_le(second.right, tx_high(t));
 }
 
-/* Below the ACK it also may be about something that no episode asks for, or that came before it. */
-static void count_dsack(struct tcb *t, const struct block *b, const struct tx_news *n) {
+/*
+ * More came twice than was sent again, or than the peer ever let go at once: the network made copies, or the peer errs.
+ * Of our retransmissions that says nothing, and the block is one like others. Otherwise one of them arrived, too.
+ * Below the ACK it also may be about something that no episode asks for, or that came before it.
+ */
+static bool take_dsack(struct tcb *t, const struct block *b, struct tx_news *n) {
     struct mib_table *mib = &t->env->mib;
     const struct tx *x = tx_of(t);
+    const uint32_t len = (uint32_t)ssn_sub(b->right, b->left), segs = segments(t, len);
     const bool below = n->outstanding && ssn_le(b->right, t->snd_una);
     mib_inc(mib, ssn_lt(b->left, t->snd_una) ? MIB_TCP_DSACK_RECV : MIB_TCP_DSACK_OFO_RECV);
-    mib_add(mib, MIB_TCP_DSACK_RECV_SEGS, segments(t, n->dsacked));
+    t->dsack_dups += len <= t->max_snd_wnd ? segs : 0;
+    if (len > t->max_snd_wnd || t->dsack_dups > t->retrans_segs) {
+        mib_inc(mib, MIB_TCP_DSACK_IGNORED_DUBIOUS);
+        return false;
+    }
+    n->dsacked = len;
+    n->dsack_end = b->right;
+    t->delivered += segs;
+    mib_add(mib, MIB_TCP_DSACK_RECV_SEGS, segs);
     if (below && !x->undo_possible)
         mib_inc(mib, MIB_TCP_DSACK_IGNORED_NO_UNDO);
     else if (below && ssn_le(b->right, tx_episode_start(x)))
         mib_inc(mib, MIB_TCP_DSACK_IGNORED_OLD);
+    return true;
 }
 
 static void ack_sacks(struct tcb *t, struct tx_news *n) {
@@ -153,12 +168,9 @@ static void ack_sacks(struct tcb *t, struct tx_news *n) {
     for (unsigned i = 0; i < opt->nsack && i < SACK_MAX; i++) {
         struct block b = block_of(t, &opt->sack[i]);
         bool order = ssn_lt(b.left, b.right);
-        if (i == 0 && order && is_dsack(t, opt, &b)) {
-            n->dsacked = (uint32_t)ssn_sub(b.right, b.left);
-            n->dsack_end = b.right;
-            t->dsack_dups += segments(t, n->dsacked);
-            count_dsack(t, &b, n);
-        } else if (!order || ssn_lt(b.left, t->snd_una) || ssn_lt(tx_high(t), b.right)) {
+        if (i == 0 && order && is_dsack(t, opt, &b) && take_dsack(t, &b, n))
+            continue;
+        if (!order || ssn_lt(b.left, t->snd_una) || ssn_lt(tx_high(t), b.right)) {
             mib_inc(&t->env->mib, MIB_TCP_SACK_DISCARD);
         } else {
             sack_block(t, b.left, b.right, n);
@@ -207,7 +219,7 @@ static void ack_reno(struct tcb *t, struct tx_news *n) {
 static dur rtt_from_echo(const struct tcb *t, const struct tx_news *n) {
     if (!t->ts_ok || !n->seg->opt.has_ts || n->acked == 0)
         return 0;
-    uint32_t ms = tx_stamp(t, t->env->now) - n->seg->opt.tsecr;
+    uint32_t ms = tcp_ts_now(t) - n->seg->opt.tsecr;
     dur sample = MSEC(ms ? ms : 1);
     return ms <= INT32_MAX && sample <= t->env->cfg.rto_max ? sample : 0;
 }

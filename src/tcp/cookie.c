@@ -127,6 +127,7 @@ void cookie_reopen(struct tcb *t, const struct seg *ack, const struct cookie *c)
     }
     tcp_open(t, &syn);
     t->isn = c->isn;
+    t->syn_ts = ack->opt.tsecr; /* what the SYN/ACK said is known from nothing else */
 }
 
 void cookie_reopened(struct tcb *t, uint64_t window) {

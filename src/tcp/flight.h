@@ -42,8 +42,6 @@ bool tx_split(struct tcb *t, uint32_t i, struct ssn at);
 void tx_mark_lost(struct tcb *t, struct tx_rec *r);
 /* Nothing counts as lost any more. */
 void tx_clear_lost(struct tcb *t);
-/* Our timestamp as it was at `when` (which may be past). */
-uint32_t tx_stamp(const struct tcb *t, utime when);
 /* True when the segment echoes a timestamp from before `stamp`. */
 bool tx_echo_before(const struct tcb *t, const struct seg *seg, uint32_t stamp);
 uint32_t tx_initial_window(const struct tcb *t);

@@ -49,15 +49,19 @@ static void challenge_ack(struct tcb *t) {
         mib_inc(&t->env->mib, MIB_TCP_CHALLENGE_ACK);
 }
 
+/* Where Linux keeps less than a connection, and counts less. */
+static bool is_request(const struct tcb *t) { return t->state == UMPTCP_SYN_RCVD && t->passive; }
+static bool is_remnant(const struct tcb *t) { return t->state == UMPTCP_FIN_WAIT_2 && t->orphan; }
+
 /*
  * An unacceptable segment is answered; payload or FIN prove that it is no bare acknowledgment, so they need no limit.
- * An answer that is left out counts for `why`, or for the state where Linux keeps less than a connection.
+ * An answer that is left out counts for `why`, or for the state.
  */
 static void answer_unacceptable(struct tcb *t, const struct arrival *a, enum mib why) {
     const struct seg *seg = a->seg;
-    if (t->state == UMPTCP_SYN_RCVD && t->passive)
+    if (is_request(t))
         why = MIB_TCP_ACK_SKIPPED_SYN_RECV;
-    else if (t->state == UMPTCP_FIN_WAIT_2 && t->orphan)
+    else if (is_remnant(t))
         why = MIB_TCP_ACK_SKIPPED_FIN_WAIT_2;
     if (seg_space(seg) == 0 || flagged(seg, TCP_SYN)) {
         limited_ack(t, why);
@@ -131,6 +135,22 @@ static bool syn_sent_ack(const struct tcb *t, struct arrival *a) {
     return reject(a, DROP_TCP_ACK_UNSENT);
 }
 
+/* Does the segment echo a timestamp that none of our SYNs had? 0 may be a peer's that has nothing to echo. */
+static bool echoes_nothing(const struct tcb *t, const struct seg *seg) {
+    const struct tcp_options *opt = &seg->opt;
+    return opt->has_ts && opt->tsecr &&
+           ((int32_t)(opt->tsecr - t->syn_ts) < 0 || (int32_t)(opt->tsecr - tcp_ts_at(t, t->last_sent)) > 0);
+}
+
+/* As unlikely to be an answer to our SYN as one that acknowledges another number. */
+static bool syn_sent_echo(const struct tcb *t, struct arrival *a) {
+    if (!flagged(a->seg, TCP_ACK) || !t->env->cfg.timestamps || t->no_ts || !echoes_nothing(t, a->seg))
+        return true;
+    mib_inc(&t->env->mib, MIB_TCP_PAWS_ACTIVE);
+    a->rx->reply_rst = !flagged(a->seg, TCP_RST);
+    return reject(a, DROP_TCP_ECHO);
+}
+
 /* The acknowledgment of our random number is what makes a RST credible here (RFC 5961 3.2). */
 static bool syn_sent_reset(struct tcb *t, struct arrival *a) {
     if (!flagged(a->seg, TCP_RST))
@@ -141,7 +161,7 @@ static bool syn_sent_reset(struct tcb *t, struct arrival *a) {
 }
 
 static void input_syn_sent(struct tcb *t, struct arrival *a) {
-    if (!syn_sent_ack(t, a) || !syn_sent_reset(t, a))
+    if (!syn_sent_ack(t, a) || !syn_sent_echo(t, a) || !syn_sent_reset(t, a))
         return;
     if (!flagged(a->seg, TCP_SYN)) {
         reject(a, DROP_TCP_FLAGS);
@@ -211,21 +231,43 @@ static bool is_bare_announcement(const struct seg *seg) {
     return seg_space(seg) == 0 && mpopts_find(&seg->mp, MP_ADD_ADDR);
 }
 
+/*
+ * What ends a listener's handshake answers one of its SYN/ACKs, and a RST does, too: who guesses addresses, ports and a
+ * number in the window has to guess the echo as well. One that was sent just before the SYN/ACK was seen does no harm.
+ */
+static bool check_echo(struct tcb *t, struct arrival *a) {
+    if (!is_request(t) || flagged(a->seg, TCP_SYN) || !echoes_nothing(t, a->seg))
+        return true;
+    mib_inc(&t->env->mib, MIB_TCP_TSECR_REJECTED);
+    if (!flagged(a->seg, TCP_RST))
+        answer_unacceptable(t, a, MIB_TCP_ACK_SKIPPED_SYN_RECV);
+    return reject(a, DROP_TCP_ECHO);
+}
+
+/* Turned away by PAWS: RFC 7323 5.3 answers, but for a bare ACK that others overtook: it tells nothing. */
+static bool reject_old(struct tcb *t, struct arrival *a) {
+    const bool overtaken = seg_space(a->seg) == 0 && ssn_lt(a->seq, t->rcv_nxt);
+    if (!is_remnant(t))
+        mib_inc(&t->env->mib, overtaken ? MIB_TCP_PAWS_OLD_ACK : MIB_TCP_PAWS_ESTAB);
+    if (!overtaken)
+        answer_unacceptable(t, a, MIB_TCP_ACK_SKIPPED_PAWS);
+    return reject(a, DROP_TCP_PAWS);
+}
+
 /* RFC 7323 3.2 and 5.3. Not for RST, which is judged by its number alone, nor for SYN, which is challenged anyway. */
 static bool check_timestamp(struct tcb *t, struct arrival *a) {
     const struct tcp_options *opt = &a->seg->opt;
-    if (!t->ts_ok || flagged(a->seg, TCP_RST | TCP_SYN))
+    if (!t->ts_ok)
         return true;
+    if (flagged(a->seg, TCP_RST | TCP_SYN))
+        return check_echo(t, a);
     if (!opt->has_ts) /* an address with a port leaves no room for them (RFC 8684 appendix A), and nothing else to
                          protect */
         return is_bare_announcement(a->seg) || reject(a, DROP_TCP_NO_TS);
     uint32_t age_s = (uint32_t)(t->env->now.ns / SEC(1)) - t->ts_recent_s;
-    if ((int32_t)(opt->tsval - t->ts_recent) >= 0 || age_s > TCP_PAWS_VALID_S)
-        return true;
-    const bool overtaken = seg_space(a->seg) == 0 && ssn_lt(a->seq, t->rcv_nxt);
-    mib_inc(&t->env->mib, overtaken ? MIB_TCP_PAWS_OLD_ACK : MIB_TCP_PAWS_ESTAB);
-    answer_unacceptable(t, a, MIB_TCP_ACK_SKIPPED_PAWS);
-    return reject(a, DROP_TCP_PAWS);
+    if ((int32_t)(opt->tsval - t->ts_recent) < 0 && age_s <= TCP_PAWS_VALID_S)
+        return reject_old(t, a);
+    return check_echo(t, a);
 }
 
 /*
@@ -241,7 +283,7 @@ static bool check_sequence(struct tcb *t, struct arrival *a) {
         return true; /* steps of their own */
     if (old && a->seg->len > 0)
         receive_duplicate(t, a->seq, ssn_add(a->seq, a->seg->len));
-    if (beyond)
+    if (beyond && !is_request(t) && !is_remnant(t))
         mib_inc(&t->env->mib, MIB_TCP_BEYOND_WINDOW);
     answer_unacceptable(t, a, MIB_TCP_ACK_SKIPPED_SEQ);
     return reject(a, old ? DROP_TCP_OLD_SEQ : DROP_TCP_SEQ);

@@ -13,7 +13,8 @@ enum {
 
 /* ---- tcb.c */
 
-/* Our timestamp now: milliseconds from a random start. */
+/* Our timestamp at `when`, which may be past, and now: milliseconds from a random start. */
+uint32_t tcp_ts_at(const struct tcb *t, utime when);
 uint32_t tcp_ts_now(const struct tcb *t);
 /* Takes the numbers, options and window of the peer's SYN (or SYN/ACK) `seg`. */
 void tcb_take_syn(struct tcb *t, const struct seg *seg);

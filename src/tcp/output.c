@@ -374,6 +374,8 @@ static void sent_syn(struct tcb *t, const struct tcp_plan *plan) {
     t->syn_pending = false;
     if (t->snd_nxt.v == 0)
         t->snd_nxt = (struct ssn){1 + plan->len};
+    if (t->syn_sends == 0)
+        t->syn_ts = tcp_ts_now(t);
     if (t->fast) /* the scoreboard begins behind the SYN, which has a timer of its own */
         t->snd_una = ssn_max(t->snd_una, (struct ssn){1});
     assert(ssn_le(t->snd_nxt, ssn_add(t->snd_end, t->fin_sent)));

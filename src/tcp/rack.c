@@ -9,6 +9,7 @@
  * delivered.
  */
 #include "tcp/flight.h"
+#include "tcp/internal.h"
 
 #include <assert.h>
 
@@ -33,7 +34,7 @@ void rack_delivered(struct tcb *t, const struct tx_rec *r, struct ssn end, bool 
         t->rack.reordering_seen = n->reordered = true;
     if (r->flags & TX_RETRANS) {
         /* Perhaps an earlier transmission arrived. The echo tells, but of data that is in order only. */
-        if (rtt < rtt_min(&t->rtt) || (!by_sack && tx_echo_before(t, n->seg, tx_stamp(t, r->sent))))
+        if (rtt < rtt_min(&t->rtt) || (!by_sack && tx_echo_before(t, n->seg, tcp_ts_at(t, r->sent))))
             return;
     }
     if (time_before(x->rack_sent, r->sent) || (x->rack_sent.ns == r->sent.ns && ssn_lt(x->rack_end, end))) {
@@ -165,7 +166,7 @@ void probe_sent(struct tcb *t, struct ssn end, uint32_t again) {
     t->rack.rtt_since_tlp = false;
     x->rto_from = t->env->now; /* RFC 8985 7.3 */
     if (again)
-        x->retrans_stamp = tx_stamp(t, t->env->now);
+        x->retrans_stamp = tcp_ts_now(t);
     mib_inc(&t->env->mib, MIB_TCP_LOSS_PROBES);
 }
 

@@ -200,7 +200,7 @@ void recovery_sent_again(struct tcb *t, uint32_t len) {
     if (x->state < TX_RECOVERY)
         return;
     if (!x->undo_sent)
-        x->retrans_stamp = tx_stamp(t, t->env->now);
+        x->retrans_stamp = tcp_ts_now(t);
     x->undo_sent = true;
     x->undo_retrans += min_u32(len, UINT32_MAX - x->undo_retrans);
 }

@@ -35,7 +35,8 @@ struct seq tcp_isn(const struct env *env, const struct flow *flow) {
 
 uint32_t tcp_ts_offset(const struct env *env, const struct flow *flow) { return (uint32_t)flow_hash(env, flow, 2); }
 
-uint32_t tcp_ts_now(const struct tcb *t) { return (uint32_t)(t->env->now.ns / MSEC(1)) + t->ts_offset; }
+uint32_t tcp_ts_at(const struct tcb *t, utime when) { return (uint32_t)(when.ns / MSEC(1)) + t->ts_offset; }
+uint32_t tcp_ts_now(const struct tcb *t) { return tcp_ts_at(t, t->env->now); }
 
 /* ---- Birth and destruction --------------------------------------------------------------------------------------- */
 
@@ -223,6 +224,7 @@ void tcb_establish(struct tcb *t, const struct seg *seg, struct ssn ack) {
     t->progress = env->now;
     tcb_set_due(t, &t->due.rtx, UMPTCP_NEVER);
     t->rtt.backoff = 0;
+    t->rcv_rtt_ts = 0;
     sample_handshake(t, seg);
     /* RFC 6928 2: one lost SYN may have been merely late; more mean a path to be careful with. */
     cc_init(&t->cc, t->cc.ops, mss, lost_syns ? mss : (uint32_t)env->cfg.initial_cwnd * mss);
@@ -275,7 +277,10 @@ void tcp_abort(struct tcb *t, int error) {
     if (t->state == UMPTCP_CLOSED)
         return;
     bool rst = abort_needs_rst(t);
-    tcb_finish(t, error);
+    if (t->state == UMPTCP_SYN_SENT)
+        tcb_drop(t, error); /* an attempt that its owner gives up did not fail, as Linux counts */
+    else
+        tcb_finish(t, error);
     t->rst_pending = rst;
 }
 

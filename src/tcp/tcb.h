@@ -143,10 +143,13 @@ struct tcb {
     uint32_t ts_recent;
     uint32_t ts_recent_s; /* when it came, in seconds of the caller's clock */
     uint32_t ts_offset;   /* our timestamp clock starts anywhere */
-    uint32_t rcv_rtt_ts;  /* the timestamp that the last sample of rcv_rtt_us came from */
-    uint32_t ato_us;      /* present delay of acknowledgments */
-    uint32_t rcv_rtt_us;  /* receiver's estimate of the round trip, for the buffer auto-tuning; 0: none */
-    utime last_rx;        /* any acceptable segment */
+    union {
+        uint32_t syn_ts;     /* while opening: the timestamp of our first SYN or SYN/ACK */
+        uint32_t rcv_rtt_ts; /* then: that which the last sample of rcv_rtt_us came from */
+    };
+    uint32_t ato_us;     /* present delay of acknowledgments */
+    uint32_t rcv_rtt_us; /* receiver's estimate of the round trip, for the buffer auto-tuning; 0: none */
+    utime last_rx;       /* any acceptable segment */
 
     utime challenge_at; /* last rate-limited ACK (RFC 5961 7) */
 

@@ -90,8 +90,6 @@ uint32_t tx_find(const struct tx *x, struct ssn at) {
     return low;
 }
 
-uint32_t tx_stamp(const struct tcb *t, utime when) { return (uint32_t)(when.ns / MSEC(1)) + t->ts_offset; }
-
 bool tx_echo_before(const struct tcb *t, const struct seg *seg, uint32_t stamp) {
     return t->ts_ok && seg->opt.has_ts && (int32_t)(seg->opt.tsecr - stamp) < 0;
 }
@@ -248,7 +246,7 @@ void tx_mark_lost(struct tcb *t, struct tx_rec *r) {
     x->lost += r->len;
     if (!t->sack_ok && x->sacked > tx_outstanding(t) - x->lost)
         x->sacked = tx_outstanding(t) - x->lost;
-    if (r->flags & TX_RETRANS)
+    if (r->flags & TX_REPAIR)
         mib_add(&t->env->mib, MIB_TCP_LOST_RETRANSMIT, record_segments(t, r));
 }
 
@@ -313,7 +311,7 @@ static int send_again(struct tcb *t, struct ssn start, struct ssn end) {
     struct tx_rec *r = tx_at(x, i);
     assert(!(r->flags & TX_SACKED));
     if (r->flags & TX_LOST) {
-        r->flags &= (uint8_t)~TX_LOST;
+        r->flags = (uint8_t)((r->flags & ~TX_LOST) | TX_REPAIR);
         x->lost -= r->len;
         if (ssn_eq(r->start, x->lost_hint))
             x->lost_hint = end;

@@ -26,6 +26,7 @@ enum tx_flag {
     TX_LOST = 2,    /* judged lost and not sent again since */
     TX_RETRANS = 4, /* was sent again at least once */
     TX_FIN = 8,     /* the last number is the FIN */
+    TX_REPAIR = 16, /* was sent again because it was judged lost; a loss probe is not */
 };
 
 struct tx_rec {

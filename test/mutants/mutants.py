@@ -32,7 +32,7 @@ MUTANTS = (
            "(uint64_t)seg->window << t->snd_wscale", "(uint64_t)seg->window", "payload is|no packet came|seq is",
            ("T-WND-02", "T-WND-03")),
     Mutant("no-paws", "a segment with an old timestamp is taken", "src/tcp/input.c",
-           "if ((int32_t)(opt->tsval - t->ts_recent) >= 0 || age_s > TCP_PAWS_VALID_S)", "if (true || age_s)",
+           "if ((int32_t)(opt->tsval - t->ts_recent) < 0 && age_s <= TCP_PAWS_VALID_S)", "if (opt->tsval == age_s && !age_s)",
            "ack is|no packet came|expected -1|expected result",
            ("T-TSP-09",)),
     Mutant("join-ack-unproven", "the third ACK of a join is believed without its HMAC", "src/mptcp/handshake.c",

@@ -107,6 +107,7 @@ static inline uint32_t flight_resend(struct flight *f, uint32_t most) {
         end = ssn_min(end, ssn_add(start, most));
         assert_int_equal(tx_sent(&f->t, start, end, false, true, false), 0);
         bytes += (uint32_t)ssn_sub(end, start);
+        f->t.retrans_segs += (uint32_t)(ssn_sub(end, start) + FLIGHT_MSS - 1) / FLIGHT_MSS;
         flight_check(f);
     }
     return bytes;
@@ -123,7 +124,7 @@ static inline void flight_ack_ssn(struct flight *f, struct ssn ack) {
     f->seg.ack = seq_of(f->t.isn, ack);
     if (f->t.ts_ok) {
         f->seg.opt.has_ts = true;
-        f->seg.opt.tsecr = tx_stamp(&f->t, f->echo.ns ? f->echo : f->env.now);
+        f->seg.opt.tsecr = tcp_ts_at(&f->t, f->echo.ns ? f->echo : f->env.now);
     }
     tx_ack(&f->t, &f->seg, ack, &f->rx);
     f->seg = (struct seg){0};

@@ -275,6 +275,7 @@ static void test_dsack(void **state) {
     struct flight f;
     (void)state;
     flight_init(&f);
+    f.t.retrans_segs = 2;
     flight_send(&f, 10);
     flight_ack(&f, 4, 2, 3, 0); /* below the ACK */
     assert_int_equal(flight_mib(&f, MIB_TCP_DSACK_RECV), 1);
@@ -288,6 +289,28 @@ static void test_dsack(void **state) {
     flight_ack(&f, 4, 6, 8, 3, 4, 0); /* only the first block is one */
     assert_int_equal(flight_mib(&f, MIB_TCP_DSACK_RECV), 1);
     assert_int_equal(flight_mib(&f, MIB_TCP_SACK_DISCARD), 1);
+    flight_free(&f);
+}
+
+/* T-UND-09 */
+static void test_dsack_dubious(void **state) {
+    struct flight f;
+    (void)state;
+    flight_init(&f);
+    f.t.max_snd_wnd = 3000;
+    f.t.retrans_segs = 5;
+    flight_send(&f, 10);
+    flight_ack(&f, 6, 1, 5, 0); /* the peer never let four segments go at once */
+    assert_int_equal(flight_mib(&f, MIB_TCP_DSACK_IGNORED_DUBIOUS), 1);
+    assert_int_equal(f.t.dsack_dups, 0);
+    flight_ack(&f, 6, 1, 4, 0);
+    assert_int_equal(flight_mib(&f, MIB_TCP_DSACK_IGNORED_DUBIOUS), 1);
+    flight_ack(&f, 6, 1, 4, 0); /* six, and five were sent again */
+    assert_int_equal(flight_mib(&f, MIB_TCP_DSACK_IGNORED_DUBIOUS), 2);
+    assert_int_equal(flight_mib(&f, MIB_TCP_DSACK_RECV), 3);
+    assert_int_equal(flight_mib(&f, MIB_TCP_DSACK_RECV_SEGS), 3);
+    assert_int_equal(flight_mib(&f, MIB_TCP_SACK_DISCARD), 2); /* blocks below the ACK */
+    assert_int_equal(f.t.delivered, 6 + 3);
     flight_free(&f);
 }
 
@@ -563,6 +586,7 @@ int main(void) {
         cmocka_unit_test(test_sack_splits),
         cmocka_unit_test(test_sack_invalid),
         cmocka_unit_test(test_dsack),
+        cmocka_unit_test(test_dsack_dubious),
         cmocka_unit_test(test_no_memory_to_send),
         cmocka_unit_test(test_renege),
         cmocka_unit_test(test_sack_flood),
