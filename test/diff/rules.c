@@ -323,7 +323,7 @@ static bool error_behind_the_end(const struct runs *r, const struct difference *
     bool read =
         ends(d->key, " read") && d->engine && d->kernel && strcmp(d->engine, "0") == 0 && starts(d->kernel, "-1 E");
     bool over = has(r->program, STEP_FASTCLOSE) || has(r->program, STEP_RST);
-    if (send && over && peer_ended(r->program))
+    if ((send || read) && over && peer_ended(r->program))
         return true;
     return (send || read || strcmp(d->key, "SO_ERROR") == 0 || strcmp(d->key, "poll") == 0) && ours && theirs &&
            strcmp(ours, "end") == 0 && strcmp(theirs, "end") == 0 && over;
@@ -576,6 +576,17 @@ static bool own_join_after_fallback(const struct runs *r, const struct differenc
            (call || is_about_the_end(d));
 }
 
+/* Less than a segment, which the window has room for. */
+static bool held_back_by_the_window(const struct runs *r, const struct difference *d) {
+    const struct program *p = r->program;
+    bool given_up = has(p, STEP_ABORT) || has(p, STEP_RST) || has(p, STEP_FASTCLOSE) || has(p, STEP_STRIP) ||
+                    any_sub_saw(r->engine, "MP_FASTCLOSE");
+    bool about = ends(d->key, "sent up to") || ends(d->key, "bytes_sent");
+    uint64_t ours = facts_number(r->engine, d->key), theirs = facts_number(r->kernel, d->key);
+    uint64_t all = facts_number(r->kernel, "data: sent up to");
+    return about && given_up && ours < theirs && theirs - ours < 1460 && all && (all - 1) % p->window == 0;
+}
+
 static bool written_without_subflow(const struct runs *r, const struct difference *d) {
     const struct program *p = r->program;
     uint32_t reset = find(p, STEP_RST, 0), written = find(p, STEP_WRITE, reset);
@@ -641,6 +652,8 @@ const struct rule rules[] = {
     {"fallback-of-what-is-no-stream", fallback_of_what_is_no_stream},
     {"over-without-subflow", over_without_subflow},
     {"own-join-after-fallback", own_join_after_fallback},
+    {"refused-join-after-fallback", refused_join_after_fallback},
+    {"held-back-by-the-window", held_back_by_the_window},
     {"written-without-subflow", written_without_subflow},
     {"acknowledgment-on-a-repetition", acknowledgment_on_a_repetition},
     {NULL, NULL},
