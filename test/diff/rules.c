@@ -535,8 +535,11 @@ static bool last_subflow_is_kept(const struct runs *r, const struct difference *
 
 static bool fin_behind_a_retransmission(const struct runs *r, const struct difference *d) {
     unsigned sub = sub_of(d->key);
-    return sub < SUBFLOWS_MAX && has(r->program, STEP_RST) && has(r->program, STEP_WRITE) && !d->kernel &&
-           ends(d->key, ": FIN") && fell_back(r->engine) && fell_back(r->kernel);
+    bool fin = (ends(d->key, ": FIN") && !d->kernel) ||
+               (ends(d->key, "sent up to") && sub < SUBFLOWS_MAX && sub_saw(r->engine, sub, "FIN") &&
+                facts_number(r->engine, d->key) == facts_number(r->kernel, d->key) + 1);
+    return sub < SUBFLOWS_MAX && has(r->program, STEP_RST) && has(r->program, STEP_WRITE) && fin &&
+           fell_back(r->engine) && fell_back(r->kernel);
 }
 
 /* A timer of the kernel's connection sent the same data once more. */
@@ -574,6 +577,11 @@ static bool own_join_after_fallback(const struct runs *r, const struct differenc
     bool over = theirs ? strcmp(theirs, "ENOTCONN") == 0 : call; /* nobody reads from a socket that was closed */
     return own_join_waits(r) && given_up && has(p, STEP_STRIP) && fell_back(r->kernel) && over &&
            (call || is_about_the_end(d));
+    bool refused = false;
+    for (uint32_t i = 0; i < r->program->nsteps; i++)
+        refused |= r->program->steps[i].op == STEP_ANSWER && !r->program->steps[i].good;
+    bool over = (theirs && strcmp(theirs, "ENOTCONN") == 0) || (d->kernel && strcmp(d->kernel, "0x2015") == 0);
+    return refused && has(r->program, STEP_STRIP) && fell_back(r->kernel) && over && is_about_the_end(d);
 }
 
 /* Less than a segment, which the window has room for. */
