@@ -165,6 +165,22 @@ static int tcp_info(struct host *h, const struct sock *s, struct abi_tcp_info *t
 
 /* ---- MPTCP_INFO -------------------------------------------------------------------------------------------------- */
 
+/* Which of a connection's subflows Linux counts: the first one while both directions are open, others until we end
+ * ours; a join of the peer from its third ACK on, one of ours from its SYN on. */
+static bool counted(const struct umptcp_subflow_info *sf) {
+    switch (sf->state) {
+    case UMPTCP_SYN_SENT:
+    case UMPTCP_ESTABLISHED:
+        return true;
+    case UMPTCP_SYN_RCVD:
+        return sf->id == 1 || sf->initiated || sf->established;
+    case UMPTCP_CLOSE_WAIT:
+        return sf->id != 1;
+    default:
+        return false;
+    }
+}
+
 /* Endpoints, limits, and how many of them this connection uses. Managed from outside it has none. */
 static void mptcp_paths(struct host *h, const struct sock *s, const struct umptcp_info *info,
                         struct abi_mptcp_info *m) {
@@ -182,9 +198,8 @@ static void mptcp_paths(struct host *h, const struct sock *s, const struct umptc
     m->local_addr_used = (uint8_t)info->addrs_used;
     m->add_addr_accepted = (uint8_t)info->addrs_accepted;
     for (int i = 0; i < nsf && i < SUBFLOWS_LOOK; i++) {
-        /* A join of the peer counts from its third ACK on, one of ours from its SYN on. */
-        m->subflows += sf[i].id != 1 && (sf[i].initiated || sf[i].established || sf[i].state != UMPTCP_SYN_RCVD);
-        m->subflows_total += sf[i].id == 1;
+        m->subflows += sf[i].id != 1 && counted(&sf[i]);
+        m->subflows_total += counted(&sf[i]);
         m->local_addr_used += !in_kernel && sf[i].initiated && sf[i].local_id != 0;
         m->add_addr_accepted += !in_kernel && sf[i].initiated && sf[i].id != 1 && sf[i].remote_id != 0;
     }
@@ -200,7 +215,6 @@ static int mptcp_info(struct host *h, const struct sock *s, struct abi_mptcp_inf
     if (info.fallback)
         return s->domain == AF_INET6 ? -ENOPROTOOPT : -EOPNOTSUPP;
     mptcp_paths(h, s, &info, m);
-    m->subflows_total += m->subflows;
     m->flags = info.token_remote ? MPTCP_FLAG_KEY : 0;
     m->token = info.token_local;
     m->add_addr_signal = (uint8_t)info.addrs_announced;

@@ -192,9 +192,8 @@ static bool signal_behind_fin(const struct runs *r, const struct difference *d) 
 static bool subflows_of_an_ended_connection(const struct runs *r, const struct difference *d) {
     bool reset = has(r->program, STEP_ABORT) &&
                  (ends(d->key, ": MP_FASTCLOSE") || strstr(d->key, ": MP_TCPRST") || ends(d->key, ": RST"));
-    return (starts(d->key, "MPTCP_INFO subflows") || strcmp(d->key, "TCP_INFO state") == 0 || reset) &&
-           facts_get(r->engine, "data: DATA_FIN at") && facts_get(r->kernel, "data: DATA_FIN at") &&
-           any_sub_saw(r->engine, "FIN") && any_sub_saw(r->kernel, "FIN");
+    return (strcmp(d->key, "TCP_INFO state") == 0 || reset) && facts_get(r->engine, "data: DATA_FIN at") &&
+           facts_get(r->kernel, "data: DATA_FIN at") && any_sub_saw(r->engine, "FIN") && any_sub_saw(r->kernel, "FIN");
 }
 
 static bool join_of_a_closed_connection(const struct runs *r, const struct difference *d) {
@@ -264,14 +263,6 @@ static bool closed_with_data_beyond_a_gap(const struct runs *r, const struct dif
         gap |= p->steps[i].op == STEP_DATA && (p->steps[i].where == WHERE_GAP || p->steps[i].order == ORDER_FIRST_LOST);
     return !never(d) && gap && closes && any_sub_saw(r->engine, "MP_FASTCLOSE") &&
            !any_sub_saw(r->kernel, "MP_FASTCLOSE");
-}
-
-static bool subflow_that_the_peer_ended(const struct runs *r, const struct difference *d) {
-    bool first = false;
-    for (uint32_t i = 0; i < r->program->nsteps; i++)
-        first |= r->program->steps[i].op == STEP_FIN && r->program->steps[i].sub == 0;
-    return first && strcmp(d->key, "MPTCP_INFO subflows_total") == 0 &&
-           facts_number(r->engine, d->key) == facts_number(r->kernel, d->key) + 1;
 }
 
 static bool any_sub_saw_mp_fail(const struct facts *f) {
@@ -634,7 +625,6 @@ const struct rule rules[] = {
     {"data-ack-behind-fin", data_ack_behind_fin},
     {"hangup-without-subflow", hangup_without_subflow},
     {"closed-with-data-beyond-a-gap", closed_with_data_beyond_a_gap},
-    {"subflow-that-the-peer-ended", subflow_that_the_peer_ended},
     {"answer-to-mp-fail", answer_to_mp_fail},
     {"shutdown-before-established", shutdown_before_established},
     {"read-behind-the-error", read_behind_the_error},
