@@ -383,21 +383,22 @@ static bool own_join_at_the_end(const struct runs *r, const struct difference *d
     return over && own_join_waits(r) && about;
 }
 
-/* The peer's first data is behind a gap, and nothing of ours said a window before. */
+/* The first data that comes in the order of its subflow is behind a gap, and nothing of ours said a window before. */
 static bool first_data_is_behind_a_gap(const struct program *p) {
-    bool gap = false, lost = false;
+    bool lost[SUBFLOWS_MAX] = {false}, any_lost = false;
     bool heard = !p->client; /* before, data goes with both keys and no DSS */
     for (uint32_t i = 0; i < p->nsteps; i++) {
         const struct step *s = &p->steps[i];
         heard |= s->op == STEP_ACK && s->dack && s->sub == 0;
         if ((s->op == STEP_WRITE && heard) || (s->op == STEP_THIRD && s->variant == THIRD_DATA))
             return false;
-        if (s->op == STEP_DATA && s->sub == 0)
-            gap = s->where == WHERE_GAP, lost = s->order == ORDER_FIRST_LOST;
-        else if (s->op == STEP_DATA)
-            gap |= s->where == WHERE_GAP || lost; /* on another subflow it is ahead */
-        if (gap || (s->op == STEP_DATA && s->sub == 0 && !lost))
-            return gap;
+        if (s->op != STEP_DATA || lost[s->sub % SUBFLOWS_MAX])
+            continue;
+        if (s->order != ORDER_FIRST_LOST)
+            return s->where == WHERE_GAP || any_lost;
+        lost[s->sub % SUBFLOWS_MAX] = any_lost = true;
+        if (s->where == WHERE_GAP)
+            return true;
     }
     return false;
 }
