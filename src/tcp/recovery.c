@@ -318,8 +318,8 @@ static bool try_undo(struct tcb *t, const struct tx_news *n) {
 
 /* ---- Acknowledgments -------------------------------------------------------------------------------------------- */
 
-static void grow(struct tcb *t, const struct tx_news *n) {
-    const struct tx *x = t->tx;
+/* `loss`: behind a timeout the window grows as in slow start, also by the ACK that ends it (RFC 5681 3.1). */
+static void grow(struct tcb *t, const struct tx_news *n, bool loss) {
     struct cc_ack ack = {.now = t->env->now,
                          .acked = n->acked,
                          .inflight = n->pipe,
@@ -329,10 +329,10 @@ static void grow(struct tcb *t, const struct tx_news *n) {
                          .una = t->snd_una,
                          .nxt = t->snd_nxt,
                          .mib = &t->env->mib,
-                         .cwnd_limited = x->cwnd_limited || x->state == TX_LOSS};
+                         .cwnd_limited = t->tx->cwnd_limited || loss};
 
-    /* After a timeout a cumulative ACK may jump over what had arrived long before: that is no room. */
-    if (x->state == TX_LOSS)
+    /* A cumulative ACK may jump over what had arrived long before the timeout: that is no room. */
+    if (loss)
         ack.acked = t->sack_ok ? n->delivered : min_u32(n->acked, t->cc.mss);
     if (ack.acked > 0)
         t->cc.ops->on_ack(&t->cc, &ack);
@@ -358,7 +358,8 @@ void recovery_ack(struct tcb *t, const struct tx_news *n) {
     bool repaired = probe_repaired(t, n);
     if (try_undo(t, n))
         return;
-    bool ended = x->state >= TX_RECOVERY && ssn_le(x->recover, t->snd_una);
+    const bool ended = x->state >= TX_RECOVERY && ssn_le(x->recover, t->snd_una);
+    const bool loss = x->state == TX_LOSS;
     if (ended)
         episode_end(t);
     uint32_t lost = detect(t, n);
@@ -371,8 +372,8 @@ void recovery_ack(struct tcb *t, const struct tx_news *n) {
     }
     if (x->state == TX_RECOVERY)
         prr_step(t, n->delivered, n->acked && !lost);
-    else if (!ended && !repaired)
-        grow(t, n);
+    else if (loss || (!ended && !repaired))
+        grow(t, n, loss);
 }
 
 /* ---- Timer ------------------------------------------------------------------------------------------------------ */

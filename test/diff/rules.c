@@ -192,8 +192,9 @@ static bool signal_behind_fin(const struct runs *r, const struct difference *d) 
 static bool subflows_of_an_ended_connection(const struct runs *r, const struct difference *d) {
     bool reset = has(r->program, STEP_ABORT) &&
                  (ends(d->key, ": MP_FASTCLOSE") || strstr(d->key, ": MP_TCPRST") || ends(d->key, ": RST"));
-    return (strcmp(d->key, "TCP_INFO state") == 0 || reset) && facts_get(r->engine, "data: DATA_FIN at") &&
-           facts_get(r->kernel, "data: DATA_FIN at") && any_sub_saw(r->engine, "FIN") && any_sub_saw(r->kernel, "FIN");
+    return (starts(d->key, "MPTCP_INFO subflows") || strcmp(d->key, "TCP_INFO state") == 0 || reset) &&
+           facts_get(r->engine, "data: DATA_FIN at") && facts_get(r->kernel, "data: DATA_FIN at") &&
+           any_sub_saw(r->engine, "FIN") && any_sub_saw(r->kernel, "FIN");
 }
 
 static bool join_of_a_closed_connection(const struct runs *r, const struct difference *d) {
@@ -407,7 +408,8 @@ static bool first_data_behind_a_gap(const struct runs *r, const struct differenc
     bool read = ends(d->key, " read") && starts(d->key, "call");
     bool about = ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read") ||
                  strcmp(d->key, "data: acknowledged up to") == 0;
-    bool end = is_about_the_end(d) || sub_of(d->key) < SUBFLOWS_MAX; /* a DATA_FIN may have been with it */
+    /* A DATA_FIN may have been with it. */
+    bool end = is_about_the_end(d) || sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "MPTCP_INFO subflows");
     uint64_t ours = facts_number(r->engine, "data: acknowledged up to");
     return first_data_is_behind_a_gap(r->program) && ours > facts_number(r->kernel, "data: acknowledged up to") &&
            ((about && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
