@@ -320,7 +320,7 @@ static bool takes_addr(const struct run *r, const struct pm_event *ev, bool inst
     const struct kernel *k = r->k;
     if (ev->remote_id == 0)
         return !view->remote_denies_id0 && addr_eq(&ev->addr.addr, &view->initial_remote.addr);
-    return instead || accepted(k, ev->remote_id) ||
+    return instead || (view->rejoin && accepted(k, ev->remote_id)) ||
            (!(k->latches & LATCH_NO_ADDRS) && k->naccepted < view->limits.add_addr_accepted);
 }
 

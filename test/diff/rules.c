@@ -51,6 +51,13 @@ static bool fell_back(const struct facts *f) {
            sub_saw(f, 0, "FIN without an option");
 }
 
+static bool any_sub_saw_mp_fail(const struct facts *f) {
+    for (uint32_t i = 0; i < f->n; i++)
+        if (strstr(f->fact[i].key, ": MP_FAIL of"))
+            return true;
+    return false;
+}
+
 /* The subflow that a fact is about; SUBFLOWS_MAX: none. */
 static unsigned sub_of(const char *key) {
     static const char head[] = "subflow ";
@@ -115,9 +122,8 @@ static bool missing_data_ack(const struct runs *r, const struct difference *d) {
     }
     bool closed = any_sub_saw(r->engine, "FIN") && !any_sub_saw(r->kernel, "FIN");
     bool noticed = fell_back(r->engine) || any_sub_saw(r->engine, "MP_TCPRST reason 6") || closed;
-    if (silent && fell_back(r->engine) && !d->engine && strstr(d->key, ": MP_FAIL of"))
-        return true; /* Linux was MPTCP long enough to be told */
-    return !never(d) && silent && noticed && !fell_back(r->kernel);
+    bool told = has(p, STEP_FAIL) && fell_back(r->engine) && !any_sub_saw_mp_fail(r->engine); /* Linux, later */
+    return !never(d) && silent && noticed && (told || !fell_back(r->kernel));
 }
 
 static bool is_about_the_end(const struct difference *d) {
@@ -190,8 +196,11 @@ static bool signal_behind_fin(const struct runs *r, const struct difference *d) 
 }
 
 static bool subflows_of_an_ended_connection(const struct runs *r, const struct difference *d) {
+    unsigned sub = sub_of(d->key);
     bool reset = has(r->program, STEP_ABORT) &&
                  (ends(d->key, ": MP_FASTCLOSE") || strstr(d->key, ": MP_TCPRST") || ends(d->key, ": RST"));
+    if (reset && sub < SUBFLOWS_MAX && sub_saw(r->engine, sub, "FIN") && sub_saw(r->kernel, sub, "FIN"))
+        return true; /* or one that ended alone */
     return (starts(d->key, "MPTCP_INFO subflows") || strcmp(d->key, "TCP_INFO state") == 0 || reset) &&
            facts_get(r->engine, "data: DATA_FIN at") && facts_get(r->kernel, "data: DATA_FIN at") &&
            any_sub_saw(r->engine, "FIN") && any_sub_saw(r->kernel, "FIN");
@@ -264,13 +273,6 @@ static bool closed_with_data_beyond_a_gap(const struct runs *r, const struct dif
         gap |= p->steps[i].op == STEP_DATA && (p->steps[i].where == WHERE_GAP || p->steps[i].order == ORDER_FIRST_LOST);
     return !never(d) && gap && closes && any_sub_saw(r->engine, "MP_FASTCLOSE") &&
            !any_sub_saw(r->kernel, "MP_FASTCLOSE");
-}
-
-static bool any_sub_saw_mp_fail(const struct facts *f) {
-    for (uint32_t i = 0; i < f->n; i++)
-        if (strstr(f->fact[i].key, ": MP_FAIL of"))
-            return true;
-    return false;
 }
 
 static bool answer_to_mp_fail(const struct runs *r, const struct difference *d) {
@@ -395,8 +397,13 @@ static bool first_data_is_behind_a_gap(const struct program *p) {
             return false;
         if (s->op != STEP_DATA || lost[s->sub % SUBFLOWS_MAX])
             continue;
-        if (s->order != ORDER_FIRST_LOST)
-            return s->where == WHERE_GAP || any_lost;
+        if (s->order != ORDER_FIRST_LOST) {
+            if (s->where == WHERE_GAP || any_lost)
+                return true;
+            if (s->sub) /* perhaps there is no such subflow */
+                continue;
+            return false;
+        }
         lost[s->sub % SUBFLOWS_MAX] = any_lost = true;
         if (s->where == WHERE_GAP)
             return true;
@@ -413,7 +420,8 @@ static bool first_data_behind_a_gap(const struct runs *r, const struct differenc
     uint64_t ours = facts_number(r->engine, "data: acknowledged up to");
     return first_data_is_behind_a_gap(r->program) && ours > facts_number(r->kernel, "data: acknowledged up to") &&
            ((about && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
-            (read && d->engine && d->engine[0] != '-') || (end && peer_ended(r->program)));
+            (ends(d->key, " shutdown") && peer_ended(r->program)) || (read && d->engine && d->engine[0] != '-') ||
+            (end && peer_ended(r->program)));
 }
 
 /* A segment is missing, and data came that was sent before: what is behind it may continue the data. */
@@ -452,6 +460,7 @@ static bool first_data_with_keys(const struct runs *r, const struct difference *
     late &= (sub && sub < SUBFLOWS_MAX) || starts(d->key, "MPTCP_INFO subflows") ||
             strcmp(d->key, "MPTCP_INFO local_addr_used") == 0 ||
             (!d->kernel && strcmp(d->key, "data: DATA_FIN at") == 0);
+    bool joins = worlds[r->program->world].joins || has(r->program, STEP_ADD_ADDR);
     bool keys = strcmp(d->key, "data") == 0 && !d->engine;
     bool announced = strstr(d->key, ": ADD_ADDR id") || strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0;
     if (late_data && r->program->client && announced &&
@@ -460,7 +469,8 @@ static bool first_data_with_keys(const struct runs *r, const struct difference *
     bool nothing = late_data && !d->kernel && /* acknowledged, but in the words of MPTCP */
                    (strstr(d->key, ": Data ACK of") || strcmp(d->key, "data: acknowledged up to") == 0) &&
                    facts_number(r->engine, "data: acknowledged up to") == 1;
-    return r->program->client && (keys || nothing || (late && worlds[r->program->world].joins));
+    bool mapped = late_data && !d->kernel && (strstr(d->key, ": DSN of") || strstr(d->key, ": mapping with"));
+    return r->program->client && (keys || nothing || mapped || (late && joins));
 }
 
 static bool last_data_ack(const struct runs *r, const struct difference *d) {
@@ -497,11 +507,14 @@ static bool infinite_mapping(const struct runs *r, const struct difference *d) {
 
 /* A DATA_FIN came or left before the connection became plain TCP. */
 static bool data_fin_before_plain_tcp(const struct runs *r, const struct difference *d) {
-    bool said = facts_get(r->engine, "data: DATA_FIN at") && app_ended(r->program);
+    bool said = facts_get(r->kernel, "data: DATA_FIN at") && app_ended(r->program);
     bool fin = !d->kernel && (ends(d->key, ": FIN") || ends(d->key, ": FIN without an option"));
+    bool number = ends(d->key, "sent up to") && sub_saw(r->engine, 0, "FIN") &&
+                  facts_number(r->engine, d->key) == facts_number(r->kernel, d->key) + 1;
     bool read = peer_ended(r->program) && (strcmp(d->key, "last read") == 0 || strcmp(d->key, "poll") == 0);
-    return has(r->program, STEP_STRIP) && fell_back(r->engine) && fell_back(r->kernel) &&
-           (said || peer_ended(r->program)) && (fin || read || strcmp(d->key, "TCP_INFO state") == 0);
+    bool instead = !d->engine && strcmp(d->key, "data: DATA_FIN at") == 0; /* the engine was plain TCP before */
+    return fell_back(r->engine) && fell_back(r->kernel) && (said || peer_ended(r->program)) &&
+           (fin || number || read || instead || strcmp(d->key, "TCP_INFO state") == 0);
 }
 
 /* The first segment of data comes last and without an option; those behind it had the mapping of all. */
