@@ -26,11 +26,17 @@ static uint64_t free_room(const struct conn *c) {
     return used < c->rcvbuf_size ? c->rcvbuf_size - used : 0;
 }
 
+/* No window opens by less (RFC 9293 3.8.6.2.2). */
+static uint32_t window_step(const struct conn *c) {
+    return c->rcvbuf_size / 2 < conn_mss(c) ? c->rcvbuf_size / 2 : conn_mss(c);
+}
+
 uint64_t conn_window(const struct conn *c) {
     uint64_t old = promised(c), now = free_room(c);
-    uint32_t step = c->rcvbuf_size / 2 < conn_mss(c) ? c->rcvbuf_size / 2 : conn_mss(c);
-    return now >= old + step ? now : old; /* no silly windows (RFC 9293 3.8.6.2.2) */
+    return now >= old + window_step(c) ? now : old;
 }
+
+bool conn_window_shuts(const struct conn *c) { return promised(c) > 0 && free_room(c) < window_step(c); }
 
 uint64_t conn_window_max(const struct conn *c, uint8_t shift) { return free_room(c) + ((uint64_t)1 << shift) - 1; }
 

@@ -605,6 +605,8 @@ int conn_consume(struct conn *c, size_t len);
 
 /* Bytes beyond rcv_nxt that the receive buffer takes; never less than what was advertised. */
 uint64_t conn_window(const struct conn *c);
+/* There is no room for a segment, but some was advertised. */
+bool conn_window_shuts(const struct conn *c);
 /* The largest window that a scale may round up to: less than a granule beyond the buffer. */
 uint64_t conn_window_max(const struct conn *c, uint8_t shift);
 /* The smallest shift with which the largest buffer that it may have can be advertised (RFC 7323 2.3). */

@@ -306,6 +306,7 @@ bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn ca
     }
     sf->tcb.shared_window = conn_is_mptcp(c);
     plan.window_max = conn_window_max(c, sf->tcb.rcv_wscale);
+    plan.want_zero = conn_window_shuts(c);
     tcp_emit(&sf->tcb, &plan, conn_window(c), &seg);
     if ((plan.tlp || c->cork) && !dsn_eq(c->snd_nxt, c->write_seq))
         seg.flags &= (uint8_t)~TCP_PSH; /* a probe beyond cwnd, or corked: more follows, but not now */

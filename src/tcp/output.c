@@ -267,7 +267,6 @@ static uint16_t emit_window(const struct tcb *t, struct tcp_plan *plan, uint64_t
     const uint8_t shift = plan->kind == TCP_PLAN_SYN ? 0 : t->rcv_wscale;
     const uint64_t promised = t->shared_window ? window : distance(t->rcv_nxt, t->rcv_edge);
     uint64_t field = window >> shift;
-    plan->want_zero = field == 0 && promised > 0;
     if (field << shift < promised) {
         uint64_t up = (promised + ((uint64_t)1 << shift) - 1) >> shift;
         field = plan->window_max && up << shift > plan->window_max ? promised >> shift : up;

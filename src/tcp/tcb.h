@@ -327,7 +327,7 @@ struct tcp_plan {
     bool ack_later;      /* set by the owner: its own acknowledgment is not in it, so one that is delayed stays due */
     bool no_ts;          /* leave the timestamps out: the owner's options need the room (a bare ACK only) */
     uint64_t window_max; /* set by the owner: no window is rounded up beyond it; 0: any may be */
-    bool want_zero;      /* set by tcp_emit(): the window would be none if it could be taken back */
+    bool want_zero;      /* set by the owner: the window would be none if it could be taken back */
     uint64_t window;     /* set by tcp_emit(): bytes that the window field really says */
     uint16_t gso_size;   /* set by tcp_emit(): payload of each piece when there are several, else 0 */
     uint8_t nsack;       /* set by tcp_emit(): SACK blocks that found room */

@@ -17,6 +17,7 @@ struct sender {
     dur rtt;
     uint64_t una;
     bool limited;
+    struct mib_table mib;
 };
 
 static struct sender sender_of(const struct cc_ops *ops, uint32_t segments, dur rtt) {
@@ -32,7 +33,8 @@ static void ack(struct sender *s, uint32_t bytes) {
                        .rtt = s->rtt,
                        .srtt = s->rtt,
                        .min_rtt = s->rtt,
-                       .cwnd_limited = s->limited};
+                       .cwnd_limited = s->limited,
+                       .mib = &s->mib};
     s->una += bytes;
     a.una = (struct ssn){s->una};
     a.nxt = (struct ssn){s->una + s->cc.cwnd};
@@ -431,6 +433,8 @@ static void test_hystart_exit(void **state) {
     }
     assert_in_range(rounds, 4, 6);
     assert_in_range(s.cc.ssthresh, 1, s.cc.cwnd);
+    assert_int_equal(s.mib.v[MIB_TCP_HYSTART_DELAY_DETECT], 1);
+    assert_int_equal(s.mib.v[MIB_TCP_HYSTART_DELAY_CWND], s.cc.ssthresh / MSS);
     uint32_t plateau = s.cc.cwnd;
     s.rtt = SEC(2);
     round_trip(&s);

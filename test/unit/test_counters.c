@@ -162,6 +162,15 @@ static void test_segments(void **state) {
     umptcp_input(b.s, b.netif, &merged, b.now);
     moved(&b, "IpInReceives 1, IpExtInOctets 2040, IpInDelivers 1, IpExtInECT0Pkts 4, TcpInSegs 4");
     free(pkt);
+    static const char *const names[] = {NULL, "Ip6InECT1Pkts 1", "Ip6InECT0Pkts 1", "Ip6InCEPkts 1"};
+    for (uint8_t ecn = 1; ecn < 4; ecn++) {
+        char want[200];
+        ip = test_ip(PEER6, US6, 200);
+        ip.ecn = ecn;
+        ip_input(&b, ip, "", 0);
+        snprintf(want, sizeof want, "Ip6InReceives 1, Ip6InOctets 40, Ip6InUnknownProtos 1, %s", names[ecn]);
+        moved(&b, want);
+    }
     tear_down(&b);
 }
 
@@ -289,6 +298,9 @@ static void test_echo(void **state) {
     icmp_input(&b, false, 8, 2000);
     moved(&b, "IpInReceives 1, IpExtInOctets 2020, IpInDelivers 1, IpExtInNoECTPkts 1, IpFragFails 1, IcmpInMsgs 1, "
               "IcmpInEchos 1");
+    icmp_input(&b, true, 128, 2000);
+    moved(&b, "Ip6InReceives 1, Ip6InOctets 2040, Ip6InDelivers 1, Ip6InNoECTPkts 1, Ip6FragFails 1, Icmp6InMsgs 1, "
+              "Icmp6InEchos 1");
     for (int i = 0; i < 2000 && !umptcp_counter_get(b.s, "IcmpOutRateLimitGlobal"); i++) {
         icmp_input(&b, false, 8, 8);
         take(&b);
@@ -300,30 +312,34 @@ static void test_echo(void **state) {
 
 static void test_ways_out(void **state) {
     (void)state;
-    struct bench b;
-    umptcp_sock sock;
-    set_up(&b);
-    struct umptcp_connect how = {.remote = test_at("10.9.9.9", 80), .tcp_only = true};
-    assert_int_equal(umptcp_connect(b.s, &how, &sock, b.now), -ENETUNREACH);
-    moved(&b, "IpOutNoRoutes 1");
-    how.remote = test_at(PEER, 80);
-    assert_int_equal(umptcp_connect(b.s, &how, &sock, b.now), 0);
-    assert_int_equal(take(&b), 60);
-    moved(&b, "IpOutRequests 1, IpOutTransmits 1, IpExtOutOctets 60, TcpActiveOpens 1, TcpOutSegs 1");
-    umptcp_netif_set_up(b.s, b.netif, false, b.now);
-    b.now = (utime){SEC(3)};
-    umptcp_tick(b.s, b.now);
-    assert_int_equal(take(&b), 0);
-    assert_int_equal(umptcp_counter_get(b.s, "IpOutNoRoutes"), 2);
-    umptcp_netif_set_up(b.s, b.netif, true, b.now);
-    const struct seg seg = {.flow = {test_at(PEER, 5), test_at(US, 80)}, .flags = TCP_ACK};
-    uint32_t len;
-    uint8_t *pkt = test_segment(test_ip(PEER, US, IP_PROTO_TCP), &seg, &len);
-    for (int i = 0; i < 2000 && !umptcp_counter_get(b.s, "IpOutDiscards"); i++) /* nobody takes the resets */
-        input(&b, pkt, len);
-    free(pkt);
-    assert_int_equal(umptcp_counter_get(b.s, "IpOutDiscards"), 1);
-    tear_down(&b);
+    for (int v6 = 0; v6 < 2; v6++) {
+        struct bench b;
+        umptcp_sock sock;
+        set_up(&b);
+        struct umptcp_connect how = {.remote = test_at(v6 ? "2001:db8:9::9" : "10.9.9.9", 80), .tcp_only = true};
+        assert_int_equal(umptcp_connect(b.s, &how, &sock, b.now), -ENETUNREACH);
+        moved(&b, v6 ? "Ip6OutNoRoutes 1" : "IpOutNoRoutes 1");
+        how.remote = test_at(v6 ? PEER6 : PEER, 80);
+        assert_int_equal(umptcp_connect(b.s, &how, &sock, b.now), 0);
+        assert_int_equal(take(&b), v6 ? 80 : 60);
+        moved(&b, v6 ? "Ip6OutRequests 1, Ip6OutTransmits 1, Ip6OutOctets 80, TcpActiveOpens 1, TcpOutSegs 1"
+                     : "IpOutRequests 1, IpOutTransmits 1, IpExtOutOctets 60, TcpActiveOpens 1, TcpOutSegs 1");
+        umptcp_netif_set_up(b.s, b.netif, false, b.now);
+        b.now = (utime){SEC(3)};
+        umptcp_tick(b.s, b.now);
+        assert_int_equal(take(&b), 0);
+        assert_int_equal(umptcp_counter_get(b.s, v6 ? "Ip6OutNoRoutes" : "IpOutNoRoutes"), 2);
+        umptcp_netif_set_up(b.s, b.netif, true, b.now);
+        const struct seg seg = {.flow = {test_at(v6 ? PEER6 : PEER, 5), test_at(v6 ? US6 : US, 80)}, .flags = TCP_ACK};
+        const char *discards = v6 ? "Ip6OutDiscards" : "IpOutDiscards";
+        uint32_t len;
+        uint8_t *pkt = test_segment(test_ip(v6 ? PEER6 : PEER, v6 ? US6 : US, IP_PROTO_TCP), &seg, &len);
+        for (int i = 0; i < 2000 && !umptcp_counter_get(b.s, discards); i++) /* nobody takes the resets */
+            input(&b, pkt, len);
+        free(pkt);
+        assert_int_equal(umptcp_counter_get(b.s, discards), 1);
+        tear_down(&b);
+    }
 }
 
 int main(void) {

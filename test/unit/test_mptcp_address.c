@@ -261,6 +261,9 @@ static void test_other_port(void **state) { /* M-ADD-19, -20: the same address a
     assert_true(l->flow[3].used);
     assert_int_equal(l->flow[3].flow.remote.port, 999);
     mlab_skip(l);
+    mlab_in(l, 3, "S. 0(0) ack 1 mss 1024 sackok mpj");
+    assert_int_equal(mlab_mib(l, MIB_MPJ_SYNACK_RX), 1);
+    assert_int_equal(mlab_mib(l, MIB_MPJ_PORT_SYNACK_RX), 1);
     mlab_free(l);
 }
 
@@ -360,6 +363,22 @@ static void test_we_withdraw(void **state) { /* M-REM-01, -02, -03 */
     assert_int_equal(mlab_mib(l, MIB_RM_ADDR_TX), 1);
     mlab_wait(l, SEC(60));
     mlab_want_none(l);
+    mlab_free(l);
+}
+
+static void test_nobody_to_say_it(void **state) { /* the only subflow has ended, and the connection waits for another */
+    struct mlab *l = talked(&server);
+    (void)state;
+    int id = endpoint(l, "10.0.2.1", 0, UMPTCP_EP_SIGNAL);
+    mlab_wait(l, MSEC(1));
+    mlab_in(l, 1, ". 6(0) ack 6 echo 1 10.0.2.1");
+    mlab_in(l, 1, "R. 6(0) ack 6");
+    mlab_skip(l);
+    assert_int_equal(umptcp_endpoint_del(l->s, (uint8_t)id, l->now), 0);
+    mlab_wait(l, MSEC(1));
+    mlab_want_none(l);
+    assert_int_equal(mlab_mib(l, MIB_RM_ADDR_TX_DROP), 1);
+    assert_int_equal(mlab_mib(l, MIB_RM_ADDR_TX), 0);
     mlab_free(l);
 }
 
@@ -684,6 +703,7 @@ int main(void) {
         cmocka_unit_test(test_many_addresses),
         cmocka_unit_test(test_join_to_another_family),
         cmocka_unit_test(test_we_withdraw),
+        cmocka_unit_test(test_nobody_to_say_it),
         cmocka_unit_test(test_withdrawn_while_announced),
         cmocka_unit_test(test_withdrawn_while_somebody_joins),
         cmocka_unit_test(test_address_of_a_subflow_goes),

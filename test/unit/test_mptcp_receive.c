@@ -49,6 +49,22 @@ static void test_disorder_within_a_subflow(void **state) {
     mlab_free(l);
 }
 
+/* Where bytes that came too early stand among such bytes, as Linux tells it apart. */
+static void test_places(void **state) {
+    struct mlab *l = two(NULL);
+    (void)state;
+    mlab_in(l, 2, "P. 1(5) ack 1 dss ack 1 map 11:1+5");
+    assert_int_equal(mlab_mib(l, MIB_OFO_QUEUE), 1);
+    mlab_in(l, 2, "P. 6(5) ack 1 dss ack 1 map 31:6+5");
+    assert_int_equal(mlab_mib(l, MIB_OFO_QUEUE_TAIL), 1);
+    mlab_in(l, 2, "P. 11(5) ack 1 dss ack 1 map 16:11+5");
+    assert_int_equal(mlab_mib(l, MIB_OFO_MERGE), 1);
+    mlab_in(l, 2, "P. 16(5) ack 1 dss ack 1 map 22:16+5");
+    assert_int_equal(mlab_mib(l, MIB_OFO_QUEUE), 2);
+    assert_int_equal(mlab_mib(l, MIB_OFO_QUEUE_TAIL) + mlab_mib(l, MIB_OFO_MERGE), 2);
+    mlab_free(l);
+}
+
 static void test_copies(void **state) { /* M-MAP-04, M-RTX-03: the first one counts; the subflow acknowledges all */
     struct mlab *l = two(NULL);
     (void)state;
@@ -331,6 +347,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_interleaved),
         cmocka_unit_test(test_disorder_within_a_subflow),
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_copies),
         cmocka_unit_test(test_partly_old),
         cmocka_unit_test(test_many_holes),

@@ -277,6 +277,14 @@ static void test_refusals(void **state) {
     expect_error(&p, CLIENT, "families mismatch");
     assert_int_equal(create(&p, "10.0.9.1", 3, "10.0.1.2", 80, 0), -EADDRNOTAVAIL);
     expect_error(&p, CLIENT, "connect error");
+    assert_int_equal(count(&p, CLIENT, "MPTcpExtMPJoinSynTxBindErr"), 1);
+    assert_int_equal(create(&p, "10.0.2.1", 7, "10.0.1.1", 80, 0), -ENETUNREACH);
+    assert_int_equal(count(&p, CLIENT, "MPTcpExtMPJoinSynTxConnectErr"), 1);
+    p.w.mem[CLIENT].fail_at = p.w.mem[CLIENT].requests + 1;
+    assert_int_equal(create(&p, "10.0.2.1", 7, "10.0.2.2", 80, 0), -ENOMEM);
+    p.w.mem[CLIENT].fail_at = 0;
+    assert_int_equal(count(&p, CLIENT, "MPTcpExtMPJoinSynTxCreatSkErr"), 1);
+    assert_int_equal(count(&p, CLIENT, "MPTcpExtMPJoinSynTx"), 0);
     struct umptcp_sockaddr a = test_at("10.0.1.1", 1), b = test_at("10.0.1.2", 80), v6 = test_at("fd00::1", 80);
     assert_int_equal(umptcp_pm_destroy(s, token, &a, &v6, now), -EINVAL);
     expect_error(&p, CLIENT, "address families do not match");

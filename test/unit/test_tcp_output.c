@@ -139,6 +139,27 @@ static void test_not_recorded(void **state) { /* without memory for the record i
     lab_free(l);
 }
 
+static void test_not_recorded_again(void **state) { /* nor does a part of what is lost, which needs a record */
+    struct lab *l = plain("mss 1000");
+    (void)state;
+    lab_write(l, LAB_A, 3000);
+    while (lab_tcb(l)->tx->recs.count < lab_tcb(l)->tx->recs.capacity)
+        lab_write(l, LAB_A, 100);
+    lab_skip(l);
+    l->tm.fail_at = l->tm.requests + 1;
+    l->tm.fail_on = true;
+    lab_wait(l, SEC(1));
+    lab_want_none(l);
+    assert_true(lab_mib(l, MIB_TCP_RETRANS_FAIL) >= lab_mib(l, MIB_TCP_TIMEOUTS));
+    assert_int_equal(lab_mib(l, MIB_TCP_TIMEOUTS), 2);
+    assert_int_equal(lab_mib(l, MIB_TCP_RETRANS_SEGS), 0);
+    l->tm.fail_at = 0;
+    lab_flush(l);
+    lab_want(l, ". 1(1000) ack 1");
+    assert_int_equal(lab_mib(l, MIB_TCP_RETRANS_SEGS), 1);
+    lab_free(l);
+}
+
 /* ---- Order ------------------------------------------------------------------------------------------------------- */
 
 static void test_order(void **state) { /* what is lost, new payload, FIN, probe, ACK */
@@ -343,6 +364,7 @@ int main(void) {
         cmocka_unit_test(test_owner_shortens),
         cmocka_unit_test(test_plan_is_pure),
         cmocka_unit_test(test_not_recorded),
+        cmocka_unit_test(test_not_recorded_again),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_push),
         cmocka_unit_test(test_fin_rides),

@@ -358,6 +358,7 @@ static void test_many_holes(void **state) { /* T-SCK-24: bounded; those known st
         lab_in(l, text);
     }
     assert_int_equal(lab_tcb(l)->ofo->ranges.count, TCP_OFO_MAX);
+    assert_int_equal(lab_mib(l, MIB_TCP_OFO_DROP), 50);
     lab_skip(l);
     lab_in(l, ". 4(1) ack 1"); /* it joins two, so it fits */
     lab_want(l, ". 1(0) ack 1 sack 3:6,513:514,511:512");
