@@ -196,11 +196,11 @@ static bool mpc_data_input(struct subflow *sf, const struct mpopt *o, enum drop 
 
 /*
  * The server has our key: a DATA_ACK needs it. A mapping alone proves as much, but not after Fast Open, where the
- * server may send before the third ACK.
+ * server may send before the third ACK. Behind a hole nothing counts yet, as with Linux: until then the keys go along.
  */
-static bool proves_keys(struct subflow *sf, const struct mpopt *dss) {
+static bool proves_keys(struct subflow *sf, const struct mpopt *dss, const struct tcp_rx *rx) {
     struct conn *c = sf->conn;
-    bool proof = dss->dss.has_ack || (dss->dss.has_map && !c->hasty);
+    bool proof = rx->in_order && (dss->dss.has_ack || (dss->dss.has_map && !c->hasty));
     if (proof && c->hasty && c->mode == MP_PENDING &&
         conn_bytes_received(c)) /* what came before could not be acknowledged */
         tcp_ack_now(&sf->tcb);
@@ -215,7 +215,7 @@ static bool options_input(struct subflow *sf, const struct seg *seg, const struc
         const struct mpopt *o = &seg->mp.opt[i];
         if (o->type == MP_DSS && !dss_done) { /* of several only the first counts */
             dss_done = sf->dss_seen = true;
-            if (proves_keys(sf, o))
+            if (proves_keys(sf, o, rx))
                 conn_fully_established(c);
             if (!dss_input(sf, o, seg, rx, drop))
                 return false;

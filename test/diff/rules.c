@@ -123,6 +123,8 @@ static bool missing_data_ack(const struct runs *r, const struct difference *d) {
     bool closed = any_sub_saw(r->engine, "FIN") && !any_sub_saw(r->kernel, "FIN");
     bool noticed = fell_back(r->engine) || any_sub_saw(r->engine, "MP_TCPRST reason 6") || closed;
     bool told = has(p, STEP_FAIL) && fell_back(r->engine) && !any_sub_saw_mp_fail(r->engine); /* Linux, later */
+    if (silent && fell_back(r->engine) && !d->kernel && strcmp(d->key, "plain TCP when closed") == 0)
+        return true; /* it became plain TCP later */
     return !never(d) && silent && noticed && (told || !fell_back(r->kernel));
 }
 
@@ -388,14 +390,15 @@ static bool own_join_at_the_end(const struct runs *r, const struct difference *d
 
 /* The first data that comes in the order of its subflow is behind a gap, and nothing of ours said a window before. */
 static bool first_data_is_behind_a_gap(const struct program *p) {
-    bool lost[SUBFLOWS_MAX] = {false}, any_lost = false;
+    bool lost[SUBFLOWS_MAX] = {false}, any_lost = false, joined = false;
     bool heard = !p->client; /* before, data goes with both keys and no DSS */
     for (uint32_t i = 0; i < p->nsteps; i++) {
         const struct step *s = &p->steps[i];
         heard |= s->op == STEP_ACK && s->dack && s->sub == 0;
         if ((s->op == STEP_WRITE && heard) || (s->op == STEP_THIRD && s->variant == THIRD_DATA))
             return false;
-        if (s->op != STEP_DATA || lost[s->sub % SUBFLOWS_MAX])
+        joined |= s->op == STEP_JOIN_ACK || s->op == STEP_ANSWER;
+        if (s->op != STEP_DATA || lost[s->sub % SUBFLOWS_MAX] || (s->sub && !joined))
             continue;
         if (s->order != ORDER_FIRST_LOST) {
             if (s->where == WHERE_GAP || any_lost)
@@ -416,7 +419,8 @@ static bool first_data_behind_a_gap(const struct runs *r, const struct differenc
     bool about = ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read") ||
                  strcmp(d->key, "data: acknowledged up to") == 0;
     /* A DATA_FIN may have been with it. */
-    bool end = is_about_the_end(d) || sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "MPTCP_INFO subflows");
+    bool end = is_about_the_end(d) || sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "MPTCP_INFO subflows") ||
+               ends(d->key, " shutdown");
     uint64_t ours = facts_number(r->engine, "data: acknowledged up to");
     return first_data_is_behind_a_gap(r->program) && ours > facts_number(r->kernel, "data: acknowledged up to") &&
            ((about && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
@@ -450,29 +454,6 @@ static bool data_ahead_of_its_subflow(const struct runs *r, const struct differe
            (is_about_the_end(d) && peer_ended(p)); /* a DATA_FIN stood behind it */
 }
 
-static bool first_data_with_keys(const struct runs *r, const struct difference *d) {
-    unsigned sub = sub_of(d->key);
-    bool late = false; /* subflows and announcements, too, begin when it is certain */
-    for (uint32_t i = 0; i < r->program->nsteps; i++)
-        late |= r->program->steps[i].op == STEP_DATA &&
-                (r->program->steps[i].order == ORDER_FIRST_LOST || r->program->steps[i].order == ORDER_REVERSE);
-    const bool late_data = late;
-    late &= (sub && sub < SUBFLOWS_MAX) || starts(d->key, "MPTCP_INFO subflows") ||
-            strcmp(d->key, "MPTCP_INFO local_addr_used") == 0 ||
-            (!d->kernel && strcmp(d->key, "data: DATA_FIN at") == 0);
-    bool joins = worlds[r->program->world].joins || has(r->program, STEP_ADD_ADDR);
-    bool keys = strcmp(d->key, "data") == 0 && !d->engine;
-    bool announced = strstr(d->key, ": ADD_ADDR id") || strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0;
-    if (late_data && r->program->client && announced &&
-        facts_number(r->engine, d->key) >= facts_number(r->kernel, d->key))
-        return true;
-    bool nothing = late_data && !d->kernel && /* acknowledged, but in the words of MPTCP */
-                   (strstr(d->key, ": Data ACK of") || strcmp(d->key, "data: acknowledged up to") == 0) &&
-                   facts_number(r->engine, "data: acknowledged up to") == 1;
-    bool mapped = late_data && !d->kernel && (strstr(d->key, ": DSN of") || strstr(d->key, ": mapping with"));
-    return r->program->client && (keys || nothing || mapped || (late && joins));
-}
-
 static bool last_data_ack(const struct runs *r, const struct difference *d) {
     return fell_back(r->engine) && fell_back(r->kernel) &&
            (strcmp(d->key, "data: acknowledged up to") == 0 || strstr(d->key, ": Data ACK of"));
@@ -500,9 +481,34 @@ static bool join_is_refused_at_its_syn(const struct runs *r, const struct differ
 }
 
 static bool infinite_mapping(const struct runs *r, const struct difference *d) {
-    bool plain = any_sub_saw(r->engine, "infinite mapping") && ends(d->key, ": data without an option");
+    bool plain = any_sub_saw(r->engine, "infinite mapping") &&
+                 (ends(d->key, ": data without an option") || strcmp(d->key, "data: sent up to") == 0);
     return fell_back(r->engine) && fell_back(r->kernel) &&
            (plain || (!d->kernel && ends(d->key, ": infinite mapping")));
+}
+
+static bool data_comes_twice(const struct program *p) {
+    for (uint32_t i = 0; i < p->nsteps; i++)
+        if (p->steps[i].op == STEP_DATA && (p->steps[i].where == WHERE_AGAIN || p->steps[i].where == WHERE_OVERLAP))
+            return true;
+    return false;
+}
+
+/* The server announces an address behind a hole, before anything in sequence proved that it has the keys. */
+static bool announced_behind_a_hole(const struct runs *r, const struct difference *d) {
+    const struct program *p = r->program;
+    uint32_t lost = 0, addr = find(p, STEP_ADD_ADDR, 0);
+    while (lost < p->nsteps && !(p->steps[lost].op == STEP_DATA && p->steps[lost].order == ORDER_FIRST_LOST))
+        lost++;
+    for (uint32_t i = 0; i < lost; i++) /* a hole has to be the first that came */
+        if (p->steps[i].op == STEP_ACK || p->steps[i].op == STEP_DATA)
+            return false;
+    unsigned sub = sub_of(d->key);
+    bool about = (sub && sub < SUBFLOWS_MAX) || starts(d->key, "MPTCP_INFO subflows") ||
+                 strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0;
+    return p->client && lost < addr && addr < p->nsteps && about &&
+           facts_number(r->engine, "MPTCP_INFO add_addr_accepted") >
+               facts_number(r->kernel, "MPTCP_INFO add_addr_accepted");
 }
 
 /* A DATA_FIN came or left before the connection became plain TCP. */
@@ -512,7 +518,9 @@ static bool data_fin_before_plain_tcp(const struct runs *r, const struct differe
     bool number = ends(d->key, "sent up to") && sub_saw(r->engine, 0, "FIN") &&
                   facts_number(r->engine, d->key) == facts_number(r->kernel, d->key) + 1;
     bool read = peer_ended(r->program) && (strcmp(d->key, "last read") == 0 || strcmp(d->key, "poll") == 0);
-    bool instead = !d->engine && strcmp(d->key, "data: DATA_FIN at") == 0; /* the engine was plain TCP before */
+    read |= peer_ended(r->program) && data_comes_twice(r->program) && strcmp(d->key, "octets read") == 0 &&
+            facts_number(r->engine, d->key) < facts_number(r->kernel, d->key); /* so it stood beyond the end */
+    bool instead = !d->engine && strcmp(d->key, "data: DATA_FIN at") == 0;     /* the engine was plain TCP before */
     return fell_back(r->engine) && fell_back(r->kernel) && (said || peer_ended(r->program)) &&
            (fin || number || read || instead || strcmp(d->key, "TCP_INFO state") == 0);
 }
@@ -540,13 +548,28 @@ static bool last_subflow_is_kept(const struct runs *r, const struct difference *
             (!d->engine && ends(d->key, ": FIN")));
 }
 
-static bool fin_behind_a_retransmission(const struct runs *r, const struct difference *d) {
+static bool window_behind_a_timeout(const struct runs *r, const struct difference *d) {
     unsigned sub = sub_of(d->key);
-    bool fin = (ends(d->key, ": FIN") && !d->kernel) ||
+    bool fin = (!d->kernel && (ends(d->key, ": FIN") || ends(d->key, ": FIN without an option"))) ||
                (ends(d->key, "sent up to") && sub < SUBFLOWS_MAX && sub_saw(r->engine, sub, "FIN") &&
                 facts_number(r->engine, d->key) == facts_number(r->kernel, d->key) + 1);
-    return sub < SUBFLOWS_MAX && has(r->program, STEP_RST) && has(r->program, STEP_WRITE) && fin &&
-           fell_back(r->engine) && fell_back(r->kernel);
+    bool data = (strcmp(d->key, "data: sent up to") == 0 && /* the rest had no mapping */
+                 facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
+                ends(d->key, ": data without an option") || (!d->kernel && strstr(d->key, ": DSN of")) ||
+                (!d->kernel && strstr(d->key, ": mapping with"));
+    bool given_up = (has(r->program, STEP_RST) && fin) || (has(r->program, STEP_STRIP) && data);
+    return given_up && has(r->program, STEP_WRITE) && fell_back(r->engine) && fell_back(r->kernel);
+}
+
+/* Old data behind both ends, on a connection that the application closed. */
+static bool repetition_for_a_closed_socket(const struct runs *r, const struct difference *d) {
+    const struct program *p = r->program;
+    bool again = has(p, STEP_RESEND);
+    for (uint32_t i = 0; i < p->nsteps; i++)
+        again |= p->steps[i].op == STEP_DATA && p->steps[i].where == WHERE_AGAIN;
+    return again && has(p, STEP_CLOSE) && peer_ended(p) && facts_get(r->kernel, "data: DATA_FIN at") &&
+           sub_of(d->key) < SUBFLOWS_MAX && !d->engine && ends(d->key, ": RST") && any_sub_saw(r->engine, "FIN") &&
+           any_sub_saw(r->kernel, "FIN");
 }
 
 /* A timer of the kernel's connection sent the same data once more. */
@@ -648,16 +671,17 @@ const struct rule rules[] = {
     {"own-join-at-the-end", own_join_at_the_end},
     {"first-data-behind-a-gap", first_data_behind_a_gap},
     {"data-ahead-of-its-subflow", data_ahead_of_its_subflow},
-    {"first-data-with-keys", first_data_with_keys},
     {"last-data-ack", last_data_ack},
     {"announcement-at-the-end", announcement_at_the_end},
     {"unread-data-of-plain-tcp", unread_data_of_plain_tcp},
     {"join-is-refused-at-its-syn", join_is_refused_at_its_syn},
     {"infinite-mapping", infinite_mapping},
+    {"announced-behind-a-hole", announced_behind_a_hole},
     {"data-fin-before-plain-tcp", data_fin_before_plain_tcp},
     {"bare-data-of-a-known-mapping", bare_data_of_a_known_mapping},
     {"last-subflow-is-kept", last_subflow_is_kept},
-    {"fin-behind-a-retransmission", fin_behind_a_retransmission},
+    {"window-behind-a-timeout", window_behind_a_timeout},
+    {"repetition-for-a-closed-socket", repetition_for_a_closed_socket},
     {"sent-once-more", sent_once_more},
     {"fallback-of-what-is-no-stream", fallback_of_what_is_no_stream},
     {"over-without-subflow", over_without_subflow},
