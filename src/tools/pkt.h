@@ -70,11 +70,12 @@ struct pkt_run {
     bool done;
     enum pkt_outcome outcome;
     dur took;
-    struct script_error error;
-    char *detail;  /* of script_run() */
-    char *ladder;  /* -v */
-    char *packets; /* --both: what the stack sent, for pkt_diff.c */
-    char *stray;   /* what its commands printed */
+    struct place place; /* where it failed */
+    char *message;      /* and how; NULL: it did not */
+    char *detail;       /* of script_run() */
+    char *ladder;       /* -v */
+    char *packets;      /* --both: what the stack sent, for pkt_diff.c */
+    char *stray;        /* what its commands printed */
 };
 
 /* What is one line of the report: a run, two of them with --both, or none with the reason. */
@@ -85,8 +86,14 @@ struct pkt_case {
     char *name; /* "path (family, target)" */
 };
 
+/*
+ * Each run is a fork of the process that holds all this, and what it holds costs each of them time: pages to copy, and
+ * for a sanitizer memory to search for leaks. So texts lie in the arena, and a run has no room for what it did not say.
+ */
 struct pkt_plan {
-    struct arena arena;
+    struct arena arena; /* names and sources */
+    char *buffer;       /* that sources are read into */
+    size_t room;
     struct pkt_script *scripts;
     uint32_t nscripts;
     struct pkt_case *cases;

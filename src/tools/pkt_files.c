@@ -28,18 +28,17 @@ static bool ends_with(const char *text, const char *end) {
 
 static int complain_of(const char *path, const char *why) { return pkt_complain("%s: %s", path, why); }
 
-/* Reads all of a file, which may be a pipe. */
-static int read_all(int fd, struct pkt_script *s) {
-    size_t cap = 0;
+/* Reads all of a file, which may be a pipe. The buffer, which only grows, serves one script after the other. */
+static int read_all(int fd, struct pkt_plan *plan, struct pkt_script *s) {
     for (;;) {
-        if (s->len + 1 >= cap) {
-            cap = 2 * cap + 8192;
-            char *larger = realloc(s->source, cap);
+        if (s->len + 1 >= plan->room) {
+            char *larger = realloc(plan->buffer, 2 * plan->room + 8192);
             if (!larger)
                 return -ENOMEM;
-            s->source = larger;
+            plan->room = 2 * plan->room + 8192;
+            plan->buffer = larger;
         }
-        ssize_t n = read(fd, s->source + s->len, cap - s->len - 1);
+        ssize_t n = read(fd, plan->buffer + s->len, plan->room - s->len - 1);
         if (n < 0 && errno != EINTR)
             return -errno;
         if (n == 0)
@@ -48,7 +47,7 @@ static int read_all(int fd, struct pkt_script *s) {
         if (s->len > SCRIPT_MAX)
             return -EFBIG;
     }
-    s->source[s->len] = '\0';
+    s->source = arena_text(&plan->arena, plan->buffer, s->len);
     return 0;
 }
 
@@ -80,7 +79,7 @@ static int add_script(struct pkt_plan *plan, const char *path) {
     int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return complain_of(path, strerror(errno));
-    int err = read_all(fd, s);
+    int err = read_all(fd, plan, s);
     if (!standard)
         (void)close(fd);
     if (err)
@@ -299,8 +298,7 @@ int pkt_plan_cases(struct pkt_plan *plan, const struct pkt_options *o) {
 }
 
 void pkt_plan_free(struct pkt_plan *plan) {
-    for (uint32_t i = 0; i < plan->nscripts; i++)
-        free(plan->scripts[i].source);
+    free(plan->buffer);
     free(plan->scripts);
     free(plan->cases);
     arena_free(&plan->arena);

@@ -128,9 +128,15 @@ static char *stream_text(int fd) {
     return text;
 }
 
-static void set_error(struct pkt_run *run, uint32_t line, const char *what) {
+static void set_error(struct pkt_run *run, struct place place, const char *message) {
+    run->place = place;
+    free(run->message);
+    run->message = strdup(message);
+}
+
+static void set_failed(struct pkt_run *run, uint32_t line, const char *what) {
     run->outcome = PKT_FAILED;
-    script_error_set(&run->error, (struct place){line, line ? 1 : 0}, "%s", what);
+    set_error(run, (struct place){line, line ? 1 : 0}, what);
 }
 
 static void set_late(const struct worker *w) {
@@ -141,7 +147,7 @@ static void set_late(const struct worker *w) {
                    s->next   ? " here"
                    : s->line ? " behind the last event"
                              : "");
-    set_error(w->run, s->next ? s->next : s->line, what);
+    set_failed(w->run, s->next ? s->next : s->line, what);
 }
 
 /* A script that says that Linux differs has to fail there. */
@@ -152,7 +158,7 @@ static void judge_difference(struct pkt_run *run) {
     if (differs && run->outcome == PKT_FAILED)
         run->outcome = PKT_DIFFERS;
     else if (differs && run->outcome == PKT_PASSED)
-        set_error(run, 0, "its comment says that Linux differs, but it passes");
+        set_failed(run, 0, "its comment says that Linux differs, but it passes");
 }
 
 /* What to make of the way in which a process ended. */
@@ -160,19 +166,19 @@ static void judge(const struct worker *w, int status) {
     struct pkt_run *run = w->run;
     char what[256];
     run->outcome = w->shared->outcome;
-    run->error = w->shared->error;
-    run->error.text[sizeof run->error.text - 1] = '\0';
+    w->shared->error.text[sizeof w->shared->error.text - 1] = '\0';
+    set_error(run, w->shared->error.place, w->shared->error.text);
     if (w->late) {
         set_late(w);
     } else if (WIFSIGNALED(status)) {
         (void)snprintf(what, sizeof what, "the run died of signal %d (%s), in this line or behind it", WTERMSIG(status),
                        strsignal(WTERMSIG(status)));
-        set_error(run, w->shared->line, what);
+        set_failed(run, w->shared->line, what);
     } else if (WEXITSTATUS(status) && run->outcome <= PKT_PASSED) {
         (void)snprintf(what, sizeof what, "the process of the run ended with status %d", WEXITSTATUS(status));
-        set_error(run, w->shared->line, what);
+        set_failed(run, w->shared->line, what);
     } else if (run->outcome == PKT_DIED) {
-        set_error(run, w->shared->line, "the process of the run ended too early");
+        set_failed(run, w->shared->line, "the process of the run ended too early");
     } else if (run->target == PKT_LINUX) {
         judge_difference(run);
     }
@@ -191,7 +197,7 @@ static bool worker_end(struct jobs *j, struct worker *w, int status) {
     run->stray = stream_text(w->streams[PKT_STRAY]);
     run->done = true;
     close_streams(w);
-    return run->detail && run->ladder && run->packets && run->stray;
+    return run->message && run->detail && run->ladder && run->packets && run->stray;
 }
 
 /* ---- Many of them ------------------------------------------------------------------------------------------------ */
@@ -301,11 +307,12 @@ static void hide_progress(struct jobs *j) {
 
 static void free_run_texts(struct pkt_case *c) {
     for (uint32_t i = 0; i < c->nruns; i++) {
+        free(c->runs[i].message);
         free(c->runs[i].detail);
         free(c->runs[i].ladder);
         free(c->runs[i].packets);
         free(c->runs[i].stray);
-        c->runs[i].detail = c->runs[i].ladder = c->runs[i].packets = c->runs[i].stray = NULL;
+        c->runs[i].message = c->runs[i].detail = c->runs[i].ladder = c->runs[i].packets = c->runs[i].stray = NULL;
     }
 }
 
@@ -327,7 +334,7 @@ static bool report(struct jobs *j, bool (*done)(void *ctx, struct pkt_case *c), 
         const struct pkt_run *problem = environment_problem(c);
         bool go_on = !problem && done(ctx, c);
         if (problem)
-            *status = pkt_complain("%s", problem->error.text);
+            *status = pkt_complain("%s", problem->message);
         free_run_texts(c);
         j->reported++;
         if (!go_on)

@@ -56,8 +56,8 @@ static void run_object(struct text *t, const struct pkt_options *o, const struct
     text_add(t, ", \"seconds\": ");
     print_seconds(t, run->took);
     if (run->outcome != PKT_PASSED) {
-        text_add(t, ", \"line\": %u, \"column\": %u", run->error.place.line, run->error.place.column);
-        member(t, "message", run->error.text);
+        text_add(t, ", \"line\": %u, \"column\": %u", run->place.line, run->place.column);
+        member(t, "message", run->message);
         member(t, "detail", run->detail);
     }
     if (run->stray[0] && (o->verbose || run->outcome != PKT_PASSED))

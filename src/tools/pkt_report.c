@@ -46,7 +46,7 @@ static void indented(struct text *t, const char *s) {
 
 /* "path:line:column: message", as editors read it. */
 static void failure(struct text *t, const struct pkt_run *run, bool which) {
-    const struct place *place = &run->error.place;
+    const struct place *place = &run->place;
     text_add(t, "%s:", run->script->path);
     if (place->line && place->column)
         text_add(t, "%u:%u:", place->line, place->column);
@@ -54,7 +54,7 @@ static void failure(struct text *t, const struct pkt_run *run, bool which) {
         text_add(t, "%u:", place->line);
     if (which)
         text_add(t, " on %s:", pkt_target_name(run->target));
-    text_add(t, " %s\n", run->error.text);
+    text_add(t, " %s\n", run->message);
     indented(t, run->detail);
 }
 

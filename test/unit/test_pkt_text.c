@@ -186,7 +186,8 @@ static void test_json_objects(void **state) {
     struct text t = {0};
     pkt_json_case(&t, &report, &c);
     c.runs[0].outcome = PKT_FAILED;
-    script_error_set(&c.runs[0].error, (struct place){3, 7}, "no");
+    c.runs[0].place = (struct place){3, 7};
+    c.runs[0].message = (char[]){"no"};
     c.runs[0].stray = (char[]){"x\n"};
     pkt_json_case(&t, &report, &c);
     c = (struct pkt_case){.runs = {{.script = &script, .family = FAMILY_IPV6}}, .skip = "why"};
