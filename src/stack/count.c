@@ -6,15 +6,19 @@
 #include "stack/stack.h"
 #include "wire/bytes.h"
 
-/* A packet with an IPv4 header that is whole was asked for congestion before its checksum was looked at. */
-static void count_ecn(struct mib_table *mib, const struct umptcp_packet *pkt) {
-    mib_inc(mib, MIB_IP_IN_NO_ECT + (pkt->data[1] & 3u));
+/* A packet whose header is whole was asked for congestion before anything else was looked at. */
+static void count_ecn(struct mib_table *mib, bool v6, const struct umptcp_packet *pkt) {
+    const uint8_t *p = pkt->data;
+    mib_inc(mib, mib_ip(v6, MIB_IP_IN_NO_ECT + ((v6 ? p[1] >> 4 : p[1]) & 3u)));
 }
 
 /* Shorter than its header, or than the header says it is. */
 static void count_short(struct mib_table *mib, bool v6, const struct umptcp_packet *pkt) {
-    const bool header = pkt->len >= ip_hdr_len(v6);
+    const uint32_t least = ip_hdr_len(v6);
+    const bool header = pkt->len >= least && (v6 || (pkt->data[0] & 15u) * 4 <= pkt->len);
     const bool cut = header && (v6 || load_be16(pkt->data + 2) > pkt->len);
+    if (header)
+        count_ecn(mib, v6, pkt);
     mib_inc(mib, mib_ip(v6, cut ? MIB_IP_IN_TRUNCATED : MIB_IP_IN_HDR_ERRORS));
 }
 
@@ -42,7 +46,7 @@ void count_header(struct umptcp *s, bool v6, const struct umptcp_packet *pkt, en
         count_short(mib, v6, pkt);
         return;
     case DROP_IP_CSUM:
-        count_ecn(mib, pkt);
+        count_ecn(mib, false, pkt);
         mib_inc(mib, MIB_IP_IN_CSUM_ERRORS);
         mib_inc(mib, MIB_IP_IN_HDR_ERRORS);
         return;
@@ -60,4 +64,12 @@ void count_addresses(struct umptcp *s, const struct ip_hdr *ip, uint32_t len, en
         count_not_ours(s, ip, len);
     else if (ip->v6 && (addr_is_multicast(&ip->src) || addr_is_loopback(&ip->src)))
         mib_inc(&s->env.mib, MIB_IP6_IN_HDR_ERRORS); /* of other impossible sources Linux counts nothing */
+}
+
+void count_segment(struct umptcp *s, const struct ip_hdr *ip, enum drop drop) {
+    struct mib_table *mib = &s->env.mib;
+    const bool ends_early = drop == DROP_TCP_SHORT && (ip->payload_len < TCP_HDR_LEN || ip->payload[12] >> 4 >= 5);
+    mib_inc(mib, MIB_TCP_IN_SEGS);
+    mib_add(mib, MIB_TCP_IN_ERRS, !ends_early);
+    mib_add(mib, MIB_TCP_IN_CSUM_ERRORS, drop == DROP_TCP_CSUM);
 }

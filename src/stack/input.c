@@ -42,10 +42,7 @@ static enum drop tcp_packet(struct umptcp *s, int netif, const struct ip_hdr *ip
     struct seg seg;
     enum drop drop = tcp_parse(ip, pkt->csum_valid, pkt->gso_size, &seg);
     if (drop) {
-        mib_inc(&s->env.mib, MIB_TCP_IN_SEGS);
-        mib_inc(&s->env.mib, MIB_TCP_IN_ERRS);
-        if (drop == DROP_TCP_CSUM)
-            mib_inc(&s->env.mib, MIB_TCP_IN_CSUM_ERRORS);
+        count_segment(s, ip, drop);
         return drop;
     }
     const uint32_t count = seg_count(&seg);

@@ -99,6 +99,8 @@ enum drop icmp_input(struct umptcp *s, int netif, const struct ip_hdr *ip, bool 
 void count_header(struct umptcp *s, bool v6, const struct umptcp_packet *pkt, enum drop drop);
 /* A packet of `len` bytes was dropped for an address. */
 void count_addresses(struct umptcp *s, const struct ip_hdr *ip, uint32_t len, enum drop drop);
+/* A segment was dropped for its header. Where that just ends too early nothing counts as wrong, as on Linux. */
+void count_segment(struct umptcp *s, const struct ip_hdr *ip, enum drop drop);
 
 /* ---- Listeners (listener.c) -------------------------------------------------------------------------------------- */
 

@@ -25,7 +25,7 @@ static enum drop parse_v4(const uint8_t *p, uint32_t len, enum extent extent, bo
     uint32_t hdr_len = (p[0] & 0xfu) * 4, total = extent == WHOLE ? load_be16(p + 2) : len;
     if (hdr_len < IPV4_HDR_LEN)
         return DROP_IP_HEADER;
-    if (total < hdr_len || total > len)
+    if (hdr_len > len)
         return DROP_IP_SHORT;
     if (extent == WHOLE && !csum_valid) {
         struct csum c = {0};
@@ -33,6 +33,8 @@ static enum drop parse_v4(const uint8_t *p, uint32_t len, enum extent extent, bo
         if (csum_fold(&c) != 0xffff)
             return DROP_IP_CSUM;
     }
+    if (total < hdr_len || total > len) /* a length is believed when the checksum is right */
+        return DROP_IP_SHORT;
     uint16_t frag = load_be16(p + 6);
     *ip = (struct ip_hdr){
         .proto = p[9],

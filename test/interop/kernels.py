@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 
-from bed import Failure, Namespace, counters, ip
+from bed import Failure, Namespace, counters, ip, wait_until
 from registry import PORT
 from wire import WIRES, Kernels, Wire, open_tun
 
@@ -23,6 +23,8 @@ class KernelAsUs:
         self.wires = [os.fdopen(open_tun(i, bed.ours(i), bed.prefix), "rb", buffering=0) for i in WIRES]
         if bed.family == 6:
             ip("-6", "route", "add", "fd00:1::/64", "dev", "tun2", "metric", 4096)
+            for i in WIRES:  # the kernel makes an address ours a little later
+                wait_until(lambda address=bed.ours(i): f"local {address} " in ip("-6", "route", "show", "table", "local"), "addresses")
         home.enter()
 
     @contextlib.contextmanager
@@ -69,10 +71,17 @@ class TwoKernels(Wire):
         super().__init__(name, family, data)
         self._home = Namespace.here()
 
-    def start(self):
+    def start(self, **_):
         self.engine = KernelAsUs(self, self._home)
         self._thread = threading.Thread(target=self._carry, daemon=True)
         self._thread.start()
+
+    def connect_refused(self, we_connect):
+        with self.engine.there() if we_connect else contextlib.nullcontext():
+            s = self.kernel_socket(True)
+        with contextlib.suppress(ConnectionRefusedError):
+            s.connect((self.kernel(1) if we_connect else self.ours(1), PORT))
+            raise Failure("the connection is not refused")
 
     def connect(self, we_connect, first=b"", tcp=False, port=PORT):
         def away(make, *words):

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass, field
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
-MPTCP_KIND = 30
+MPTCP_KIND, TIMESTAMP_KIND = 30, 8
 CAPABLE, JOIN, DSS, ADD_ADDR, REMOVE_ADDR, PRIO, FAIL, FASTCLOSE, TCPRST = range(9)
 NAMES = ("MP_CAPABLE", "MP_JOIN", "DSS", "ADD_ADDR", "REMOVE_ADDR", "MP_PRIO", "MP_FAIL", "MP_FASTCLOSE", "MP_TCPRST")
 DSS_FIN, DSS_DSN8, DSS_MAP, DSS_ACK8, DSS_ACK = 0x10, 0x08, 0x04, 0x02, 0x01
@@ -172,6 +172,11 @@ class Segment:
     def copy(self, **changes):
         values = {**self.__dict__, "options": list(self.options), **changes}
         return Segment(**values)
+
+    def stamped(self, later):
+        """With another timestamp."""
+        own = lambda o: o[:2] + struct.pack("!I", (int.from_bytes(o[2:6], "big") + later) % (1 << 32)) + o[6:]  # noqa: E731
+        return self.copy(options=[own(o) if o[0] == TIMESTAMP_KIND else o for o in self.options])
 
     def without(self, *subtypes):
         """Without the MPTCP options of these subtypes, or of all."""

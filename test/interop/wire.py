@@ -222,6 +222,7 @@ class Wire:
             ip("-6", "route", "add", "fd00:1::/64", "dev", "tun2", "metric", 4096)
         ip("mptcp", "limits", "set", "subflows", 4, "add_addr_accepted", 4)
         self.engine = self._thread = self._monitor = None
+        self.only_tcp = False  # nothing else passes
         self.pass_on, self.broken, self.aliases = None, None, {}  # of ours, by wire: "ADDRESS/PREFIX" each
         self.segments, self._sockets = [], []
         self._start = time.monotonic()
@@ -278,7 +279,8 @@ class Wire:
     def _came(self, packet, ours, wire):
         segment = Segment.parse(packet)
         if not segment:
-            self._put(packet, ours, wire)
+            if not self.only_tcp:
+                self._put(packet, ours, wire)
             return
         segment.ours, segment.wire, segment.time = ours, wire + 1, time.monotonic() - self._start
         self.segments.append(segment)
@@ -300,6 +302,10 @@ class Wire:
     def put(self, segment):
         """Sends a segment that nobody sent: to the kernel when it is to look like ours."""
         self._put(segment.build(), segment.ours, segment.wire - 1)
+
+    def put_octets(self, octets, ours, wire=1):
+        """Likewise, whatever they are."""
+        self._put(octets, ours, wire - 1)
 
     def sent(self, ours=None, test=lambda s: True, wire=None):
         """Segments that passed."""
@@ -410,6 +416,16 @@ class Wire:
         if first:
             kernels.send(first)
         return self.taken(listener), kernels
+
+    def connect_refused(self, we_connect):
+        """Nobody listens."""
+        if we_connect:
+            number = self.engine.call("connect", self.kernel(1), PORT, 0)
+            self.until(lambda: self.engine.said("closed", sock=number), "we are refused")
+        else:
+            with contextlib.suppress(ConnectionRefusedError):
+                self.kernel_socket(True).connect((self.ours(1), PORT))
+                raise Failure("the kernel is not refused")
 
     def connect_joined(self, we_connect, **configuration):
         """A connection with a second subflow, over the other wire, opened by who connected; each has said something."""

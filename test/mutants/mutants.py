@@ -300,7 +300,7 @@ MUTANTS = (
            "if (limit && sf->timeouts > limit + 100)", rows=("M-RTX-13",)),
     Mutant("edge-moves-back", "the window's right edge moves left", "src/mptcp/buffer.c",
            "return now >= old + window_step(c) ? now : old;",
-           "return now >= old + step || now < old ? now : old;", rows=("M-RCV-03",)),
+           "return now >= old + window_step(c) || now < old ? now : old;", rows=("M-RCV-03",)),
     Mutant("no-window-update", "room that reading made is not told", "src/mptcp/buffer.c",
            "        if (sf->state == SF_ACTIVE && !sf->stale)\n"
            "            tcp_ack_now(&sf->tcb);",

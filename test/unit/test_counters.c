@@ -83,7 +83,19 @@ static void test_headers(void **state) {
     pkt[3] = 61;
     pkt[1] = 1;
     input(&b, pkt, 60);
-    moved(&b, "IpInReceives 1, IpExtInOctets 60, IpExtInTruncatedPkts 1");
+    moved(&b, "IpInReceives 1, IpExtInOctets 60, IpInHdrErrors 1, IpExtInECT1Pkts 1, IpExtInCsumErrors 1");
+    pkt[10] = 0xba;
+    pkt[11] = 0xc1;
+    input(&b, pkt, 60);
+    moved(&b, "IpInReceives 1, IpExtInOctets 60, IpExtInTruncatedPkts 1, IpExtInECT1Pkts 1");
+    pkt[3] = 19;
+    pkt[11] += 42;
+    input(&b, pkt, 60);
+    moved(&b, "IpInReceives 1, IpExtInOctets 60, IpInHdrErrors 1, IpExtInECT1Pkts 1");
+    pkt[0] = 0x4f;
+    input(&b, pkt, 59);
+    moved(&b, "IpInReceives 1, IpExtInOctets 59, IpInHdrErrors 1");
+    pkt[0] = 0x45;
     pkt[3] = 60;
     input(&b, pkt, 60);
     moved(&b, "IpInReceives 1, IpExtInOctets 60, IpInHdrErrors 1, IpExtInECT1Pkts 1, IpExtInCsumErrors 1");
@@ -95,7 +107,7 @@ static void test_headers(void **state) {
     moved(&b, "Ip6InReceives 1, Ip6InOctets 39, Ip6InHdrErrors 1");
     pkt[5] = 21;
     input(&b, pkt, 60);
-    moved(&b, "Ip6InReceives 1, Ip6InOctets 60, Ip6InTruncatedPkts 1");
+    moved(&b, "Ip6InReceives 1, Ip6InOctets 60, Ip6InTruncatedPkts 1, Ip6InNoECTPkts 1");
     tear_down(&b);
 }
 
@@ -149,6 +161,11 @@ static void test_segments(void **state) {
     free(pkt);
     ip_input(&b, test_ip(PEER6, US6, IP_PROTO_TCP), bad, sizeof bad);
     moved(&b, "Ip6InReceives 1, Ip6InOctets 60, Ip6InDelivers 1, Ip6InNoECTPkts 1, TcpInSegs 1, TcpInErrs 1");
+    bad[12] = 6 << 4;
+    ip_input(&b, test_ip(PEER6, US6, IP_PROTO_TCP), bad, sizeof bad); /* it ends before its header */
+    moved(&b, "Ip6InReceives 1, Ip6InOctets 60, Ip6InDelivers 1, Ip6InNoECTPkts 1, TcpInSegs 1");
+    ip_input(&b, test_ip(PEER6, US6, IP_PROTO_TCP), bad, 19);
+    moved(&b, "Ip6InReceives 1, Ip6InOctets 59, Ip6InDelivers 1, Ip6InNoECTPkts 1, TcpInSegs 1");
     uint8_t payload[2000] = {0};
     pkt = malloc(40 + sizeof payload);
     struct writer w = writer_of(pkt, 40 + sizeof payload);

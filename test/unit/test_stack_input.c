@@ -159,7 +159,7 @@ static void test_malformed(void **state) {
     zeros[12] = 0x50;
     assert_string_equal(ip_input(&b, PEER, US, IP_PROTO_TCP, zeros, 20), "TcpCsum");
     assert_string_equal(ip_input(&b, PEER, US, IP_PROTO_ICMP, zeros, 7), "IcmpBad");
-    assert_int_equal(umptcp_counter_get(b.s, "TcpInErrs"), 2);
+    assert_int_equal(umptcp_counter_get(b.s, "TcpInErrs"), 1); /* not what ends before its header */
     assert_false(take(&b));
     tear_down(&b);
 }
