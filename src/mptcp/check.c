@@ -51,7 +51,7 @@ static const char *check_maps(const struct subflow *sf) {
     for (uint32_t i = 0; i < sf->rx_maps.count; i++) {
         const struct rx_map *m = deque_at(&sf->rx_maps, i);
         if (ssn_lt(m->ssn, next))
-            return "RX mappings overlap";
+            return i ? "RX mappings overlap" : "an RX mapping begins before the subflow";
         next = ssn_add(m->ssn, m->len);
     }
     return NULL;

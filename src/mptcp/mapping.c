@@ -63,7 +63,11 @@ enum drop rx_map_add(struct subflow *sf, const struct rx_map *map) {
     const struct tcb *t = &sf->tcb;
     struct ssn end = ssn_add(map->ssn, map->len);
     if (ssn_le(end, t->rcv_nxt) && !awaited(sf, map))
-        return DROP_NONE; /* a retransmission of what we have */
+        return DROP_NONE;                    /* a retransmission of what we have */
+    if (ssn_lt(map->ssn, (struct ssn){1})) { /* before the first octet of the subflow */
+        mib_inc(&c->mp->env->mib, MIB_DSS_NOT_MATCHING);
+        return DROP_MP_MAP_BAD;
+    }
     uint32_t i = rx_map_index(sf, map->ssn);
     struct rx_map *at = i < sf->rx_maps.count ? rx_map_at(sf, i) : NULL;
     if (at && same_map(at, map))

@@ -8,23 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "input.h"
 #include "umptcp.h"
 #include "wire/gso.h"
 
 enum { PACKETS_MAX = 400, HELD_MAX = 8, BUF_MAX = 70000, PORT = 5000, BYTES = 20000 };
 #define SECOND 1000000000ull
-
-struct input {
-    const uint8_t *p;
-    size_t left;
-};
-
-static uint8_t take(struct input *in) {
-    if (!in->left)
-        return 0;
-    in->left--;
-    return *in->p++;
-}
 
 struct packet {
     int to, netif;
@@ -47,7 +36,7 @@ static void deliver(struct peers *x, int to, int netif, const uint8_t *data, uin
                     bool csum_valid) {
     const struct umptcp_packet pkt = {data, len, gso_size, csum_valid};
     (void)umptcp_input(x->s[to], netif, &pkt, x->now);
-    assert(!umptcp_check(x->s[to]));
+    must_be_sound(x->s[to]);
 }
 
 /* Where the L4 checksum of a packet that a stack made is. */
@@ -156,7 +145,7 @@ static bool round_of(struct peers *x, struct input *in) {
             on_wire(x, in, h, &out);
             any = true;
         }
-        assert(!umptcp_check(x->s[h]));
+        must_be_sound(x->s[h]);
     }
     return any;
 }
