@@ -351,6 +351,10 @@ static bool join_under_way_counts(const struct runs *r, const struct difference 
     unsigned sub = sub_of(d->key);
     bool about = starts(d->key, "MPTCP_INFO subflows") || strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0 ||
                  (sub && sub < SUBFLOWS_MAX && (!d->engine || same));
+    /* What the peer says on the subflow that is Linux's alone. */
+    about |= same && !never(d) && facts_number(r->engine, d->key) < facts_number(r->kernel, d->key) &&
+             (ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read") ||
+              strcmp(d->key, "data: acknowledged up to") == 0);
     return (pending || same) && about;
 }
 
@@ -502,15 +506,13 @@ static bool announced_behind_a_hole(const struct runs *r, const struct differenc
     uint32_t lost = 0, addr = find(p, STEP_ADD_ADDR, 0);
     while (lost < p->nsteps && !(p->steps[lost].op == STEP_DATA && p->steps[lost].order == ORDER_FIRST_LOST))
         lost++;
-    for (uint32_t i = 0; i < lost; i++) /* a hole has to be the first that came */
-        if (p->steps[i].op == STEP_ACK || p->steps[i].op == STEP_DATA)
+    for (uint32_t i = 0; i < lost; i++) /* a hole has to be the first that came on the first subflow */
+        if ((p->steps[i].op == STEP_ACK || p->steps[i].op == STEP_DATA) && p->steps[i].sub == 0)
             return false;
     unsigned sub = sub_of(d->key);
     bool about = (sub && sub < SUBFLOWS_MAX) || starts(d->key, "MPTCP_INFO subflows") ||
-                 strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0;
-    return p->client && lost < addr && addr < p->nsteps && about &&
-           facts_number(r->engine, "MPTCP_INFO add_addr_accepted") >
-               facts_number(r->kernel, "MPTCP_INFO add_addr_accepted");
+                 strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0 || (!d->kernel && ends(d->key, " echo"));
+    return p->client && lost < addr && addr < p->nsteps && about;
 }
 
 /* A DATA_FIN came or left before the connection became plain TCP. */
