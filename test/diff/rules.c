@@ -120,8 +120,7 @@ static bool missing_data_ack(const struct runs *r, const struct difference *d) {
         enum step_op op = p->steps[i].op;
         silent |= (op == STEP_ACK || op == STEP_FIN || op == STEP_DATA || op == STEP_FILL) && p->steps[i].dack == 0;
     }
-    bool closed = any_sub_saw(r->engine, "FIN") && !any_sub_saw(r->kernel, "FIN");
-    bool noticed = fell_back(r->engine) || any_sub_saw(r->engine, "MP_TCPRST reason 6") || closed;
+    bool noticed = fell_back(r->engine) || any_sub_saw(r->engine, "MP_TCPRST reason 6");
     bool told = has(p, STEP_FAIL) && fell_back(r->engine) && !any_sub_saw_mp_fail(r->engine); /* Linux, later */
     if (silent && fell_back(r->engine) && !d->kernel && strcmp(d->key, "plain TCP when closed") == 0)
         return true;                                                          /* it became plain TCP later */
@@ -201,7 +200,7 @@ static bool signal_behind_fin(const struct runs *r, const struct difference *d) 
 
 static bool subflows_of_an_ended_connection(const struct runs *r, const struct difference *d) {
     unsigned sub = sub_of(d->key);
-    bool reset = has(r->program, STEP_ABORT) &&
+    bool reset = (has(r->program, STEP_ABORT) || has(r->program, STEP_FASTCLOSE)) &&
                  (ends(d->key, ": MP_FASTCLOSE") || strstr(d->key, ": MP_TCPRST") || ends(d->key, ": RST"));
     if (reset && sub < SUBFLOWS_MAX && sub_saw(r->engine, sub, "FIN") && sub_saw(r->kernel, sub, "FIN"))
         return true; /* or one that ended alone */
@@ -351,10 +350,9 @@ static bool join_under_way_counts(const struct runs *r, const struct difference 
     unsigned sub = sub_of(d->key);
     bool about = starts(d->key, "MPTCP_INFO subflows") || strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0 ||
                  (sub && sub < SUBFLOWS_MAX && (!d->engine || same));
-    /* What the peer says on the subflow that is Linux's alone. */
-    about |= same && !never(d) && facts_number(r->engine, d->key) < facts_number(r->kernel, d->key) &&
-             (ends(d->key, "bytes_received") || ends(d->key, "rcv_nxt") || ends(d->key, "octets read") ||
-              strcmp(d->key, "data: acknowledged up to") == 0);
+    /* What is said on the subflow that is Linux's alone. */
+    about |= same && facts_number(r->engine, d->key) < facts_number(r->kernel, d->key) &&
+             (starts(d->key, "MPTCP_INFO") || strcmp(d->key, "octets read") == 0 || starts(d->key, "data: "));
     return (pending || same) && about;
 }
 
@@ -503,7 +501,7 @@ static bool data_comes_twice(const struct program *p) {
 /* The server announces an address behind a hole, before anything in sequence proved that it has the keys. */
 static bool announced_behind_a_hole(const struct runs *r, const struct difference *d) {
     const struct program *p = r->program;
-    uint32_t lost = 0, addr = find(p, STEP_ADD_ADDR, 0);
+    uint32_t lost = 0;
     while (lost < p->nsteps && !(p->steps[lost].op == STEP_DATA && p->steps[lost].order == ORDER_FIRST_LOST))
         lost++;
     for (uint32_t i = 0; i < lost; i++) /* a hole has to be the first that came on the first subflow */
@@ -511,8 +509,9 @@ static bool announced_behind_a_hole(const struct runs *r, const struct differenc
             return false;
     unsigned sub = sub_of(d->key);
     bool about = (sub && sub < SUBFLOWS_MAX) || starts(d->key, "MPTCP_INFO subflows") ||
-                 strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0 || (!d->kernel && ends(d->key, " echo"));
-    return p->client && lost < addr && addr < p->nsteps && about;
+                 starts(d->key, "MPTCP_INFO add_addr_") || strcmp(d->key, "MPTCP_INFO local_addr_used") == 0 ||
+                 (!d->kernel && (strstr(d->key, ": ADD_ADDR id") || has(p, STEP_RST)));
+    return !never(d) && p->client && find(p, STEP_ADD_ADDR, lost) < p->nsteps && about;
 }
 
 /* A DATA_FIN came or left before the connection became plain TCP. */
