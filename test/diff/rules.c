@@ -172,8 +172,11 @@ static bool bare_ack_before_data(const struct runs *r, const struct difference *
 
 static bool rst_before_data(const struct runs *r, const struct difference *d) {
     const struct program *p = r->program;
-    bool reset = has(p, STEP_RST) || has(p, STEP_FASTCLOSE);
-    return !never(d) && p->client && reset && fell_back(r->kernel) && !fell_back(r->engine);
+    bool reset = has(p, STEP_RST) || has(p, STEP_FASTCLOSE), hole = false;
+    const uint32_t first = find(p, STEP_DATA, 0);
+    if (first < p->nsteps)
+        hole = p->steps[first].order == ORDER_FIRST_LOST;
+    return !never(d) && p->client && reset && (fell_back(r->kernel) || hole) && !fell_back(r->engine);
 }
 
 /* The first step of the kind comes before some call of the application. */
@@ -510,7 +513,8 @@ static bool announced_behind_a_hole(const struct runs *r, const struct differenc
     unsigned sub = sub_of(d->key);
     bool about = (sub && sub < SUBFLOWS_MAX) || starts(d->key, "MPTCP_INFO subflows") ||
                  starts(d->key, "MPTCP_INFO add_addr_") || strcmp(d->key, "MPTCP_INFO local_addr_used") == 0 ||
-                 (!d->kernel && (strstr(d->key, ": ADD_ADDR id") || has(p, STEP_RST)));
+                 (!d->kernel && (strstr(d->key, ": ADD_ADDR id") || has(p, STEP_RST))) ||
+                 (!d->engine && strcmp(d->key, "data") == 0); /* with both keys */
     return !never(d) && p->client && find(p, STEP_ADD_ADDR, lost) < p->nsteps && about;
 }
 
