@@ -524,7 +524,8 @@ static bool data_fin_before_plain_tcp(const struct runs *r, const struct differe
     bool fin = !d->kernel && (ends(d->key, ": FIN") || ends(d->key, ": FIN without an option"));
     bool number = ends(d->key, "sent up to") && sub_saw(r->engine, 0, "FIN") &&
                   facts_number(r->engine, d->key) == facts_number(r->kernel, d->key) + 1;
-    bool read = peer_ended(r->program) && (strcmp(d->key, "last read") == 0 || strcmp(d->key, "poll") == 0);
+    bool ended = peer_ended(r->program) || (said && has(r->program, STEP_FIN));
+    bool read = ended && (strcmp(d->key, "last read") == 0 || strcmp(d->key, "poll") == 0);
     read |= peer_ended(r->program) && data_comes_twice(r->program) && strcmp(d->key, "octets read") == 0 &&
             facts_number(r->engine, d->key) < facts_number(r->kernel, d->key); /* so it stood beyond the end */
     bool instead = !d->engine && strcmp(d->key, "data: DATA_FIN at") == 0;     /* the engine was plain TCP before */
@@ -643,6 +644,10 @@ static bool acknowledgment_on_a_repetition(const struct runs *r, const struct di
     bool acked = strcmp(d->key, "MPTCP_INFO bytes_acked") == 0 || strcmp(d->key, "MPTCP_INFO snd_una") == 0;
     if (acked && has(r->program, STEP_RESEND))
         return facts_number(r->engine, d->key) < facts_number(r->kernel, d->key);
+    bool end = starts(d->key, "MPTCP_INFO subflows") || is_about_the_end(d) || ends(d->key, ": FIN") ||
+               ends(d->key, ": RST") || ends(d->key, "sent up to");
+    if (end && has(r->program, STEP_RESEND) && app_ended(r->program) && peer_ended(r->program))
+        return true; /* it acknowledged the DATA_FIN */
     /* Of the DATA_FIN: to Linux the connection is over when the application closes with data that it did not read. */
     uint32_t again = find(r->program, STEP_RESEND, find(r->program, STEP_SHUTDOWN, 0));
     bool over = find(r->program, STEP_CLOSE, again) < r->program->nsteps && peer_ended(r->program) &&
