@@ -28,7 +28,7 @@
     X(TCP_LISTEN_FLAGS, TcpListenFlags, "a listener can do nothing with these flags")                                  \
     X(TCP_BACKLOG, TcpBacklog, "listener's backlog is full")                                                           \
     X(TCP_PAWS, TcpPaws, "timestamp is older than the last one (RFC 7323 5)")                                          \
-    X(TCP_ECHO, TcpEcho, "echoes a timestamp that no SYN of ours had")                                                 \
+    X(TCP_ECHO, TcpEcho, "echoes a timestamp that we did not send")                                                    \
     X(TCP_NO_TS, TcpNoTimestamp, "timestamp missing although negotiated (RFC 7323 3.2)")                               \
     X(TCP_OLD_SEQ, TcpOldSeq, "wholly before the receive window")                                                      \
     X(TCP_SEQ, TcpSeq, "beyond the receive window")                                                                    \

@@ -135,11 +135,14 @@ static bool syn_sent_ack(const struct tcb *t, struct arrival *a) {
     return reject(a, DROP_TCP_ACK_UNSENT);
 }
 
-/* Does the segment echo a timestamp that none of our SYNs had? 0 may be a peer's that has nothing to echo. */
+/*
+ * Does the segment echo a timestamp from before our first SYN, or from the future? In between there are more than those
+ * of SYNs: what is answered in SYN-RECEIVED has some, too. 0 may be a peer's that has nothing to echo.
+ */
 static bool echoes_nothing(const struct tcb *t, const struct seg *seg) {
     const struct tcp_options *opt = &seg->opt;
     return opt->has_ts && opt->tsecr &&
-           ((int32_t)(opt->tsecr - t->syn_ts) < 0 || (int32_t)(opt->tsecr - tcp_ts_at(t, t->last_sent)) > 0);
+           ((int32_t)(opt->tsecr - t->syn_ts) < 0 || (int32_t)(opt->tsecr - tcp_ts_now(t)) > 0);
 }
 
 /* As unlikely to be an answer to our SYN as one that acknowledges another number. */
