@@ -291,6 +291,7 @@ struct conn {
     bool cork_out : 1;     /* it was held long enough */
     bool syn_without : 1;  /* MP_CAPABLE was dropped from the SYN after it got no answer */
     bool close_told : 1;   /* UMPTCP_PM_CLOSED was said */
+    bool key_arrived : 1;  /* a DSS of the server came, perhaps behind a hole */
     bool hasty : 1;        /* our SYN asked for Fast Open: the peer may send before it knows our key */
     uint8_t fast_fail : 2; /* enum umptcp_fastopen_fail */
     uint8_t rtx_backoff;

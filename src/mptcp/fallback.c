@@ -37,7 +37,11 @@ static bool is_the_stream(const struct subflow *sf) {
     bool same = start.v == conn_bytes_received(c) + 1;
     for (uint32_t i = 0; same && !ranges_empty(&c->rcv_ofo) && i < sf->rx_maps.count; i++) {
         const struct rx_map *m = deque_at(&sf->rx_maps, i);
-        same = ssn_le(m->ssn, start) || dsn_eq(m->dsn, dsn_add(c->rcv_nxt, ssn_sub(m->ssn, start)));
+        if (ssn_le(m->ssn, start)) /* its first octets are there */
+            same =
+                ssn_le(ssn_add(m->ssn, m->len), start) || dsn_eq(dsn_add(m->dsn, ssn_sub(start, m->ssn)), c->rcv_nxt);
+        else
+            same = dsn_eq(m->dsn, dsn_add(c->rcv_nxt, ssn_sub(m->ssn, start)));
     }
     return same;
 }

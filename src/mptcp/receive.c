@@ -200,7 +200,9 @@ static bool mpc_data_input(struct subflow *sf, const struct mpopt *o, enum drop 
  */
 static bool proves_keys(struct subflow *sf, const struct mpopt *dss, const struct tcp_rx *rx) {
     struct conn *c = sf->conn;
-    bool proof = rx->in_order && (dss->dss.has_ack || (dss->dss.has_map && !c->hasty));
+    bool proof = dss->dss.has_ack || (dss->dss.has_map && !c->hasty);
+    c->key_arrived = c->key_arrived || proof;
+    proof = proof && rx->in_order;
     if (proof && c->hasty && c->mode == MP_PENDING &&
         conn_bytes_received(c)) /* what came before could not be acknowledged */
         tcp_ack_now(&sf->tcb);

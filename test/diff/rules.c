@@ -569,6 +569,20 @@ static bool window_behind_a_timeout(const struct runs *r, const struct differenc
     return given_up && has(r->program, STEP_WRITE) && fell_back(r->engine) && fell_back(r->kernel);
 }
 
+/* Data on a subflow whose address was withdrawn: Linux gave its socket up with our FIN. */
+static bool data_on_a_withdrawn_subflow(const struct runs *r, const struct difference *d) {
+    bool refused = false;
+    for (unsigned i = 1; i < SUBFLOWS_MAX; i++)
+        refused |= sub_saw(r->kernel, i, "FIN") && sub_saw(r->kernel, i, "RST") && sub_saw(r->engine, i, "FIN") &&
+                   !sub_saw(r->engine, i, "RST");
+    unsigned sub = sub_of(d->key);
+    bool more = facts_number(r->engine, d->key) > facts_number(r->kernel, d->key);
+    bool about = (sub && sub < SUBFLOWS_MAX && ((!d->engine && ends(d->key, ": RST")) || more)) ||
+                 (more && (starts(d->key, "MPTCP_INFO") || starts(d->key, "data: ") || ends(d->key, "octets read"))) ||
+                 (starts(d->key, "call") && ends(d->key, " read")) || (peer_ended(r->program) && is_about_the_end(d));
+    return has(r->program, STEP_REMOVE_ADDR) && refused && about;
+}
+
 /* Old data behind both ends, on a connection that the application closed. */
 static bool repetition_for_a_closed_socket(const struct runs *r, const struct difference *d) {
     const struct program *p = r->program;
@@ -694,6 +708,7 @@ const struct rule rules[] = {
     {"bare-data-of-a-known-mapping", bare_data_of_a_known_mapping},
     {"last-subflow-is-kept", last_subflow_is_kept},
     {"window-behind-a-timeout", window_behind_a_timeout},
+    {"data-on-a-withdrawn-subflow", data_on_a_withdrawn_subflow},
     {"repetition-for-a-closed-socket", repetition_for_a_closed_socket},
     {"sent-once-more", sent_once_more},
     {"fallback-of-what-is-no-stream", fallback_of_what_is_no_stream},

@@ -612,6 +612,19 @@ static void test_stripped_while_data_is_missing(void **state) { /* M-FBK-10: wha
     mlab_free(l);
 }
 
+/* M-FBK-10, -32: the same, told by the mapping of a segment that is missing itself */
+static void test_stripped_before_a_gap_is_filled(void **state) {
+    struct mlab *l = mlab_new_full(&server);
+    (void)state;
+    mlab_send(l, 5);
+    mlab_skip(l);
+    mlab_in(l, 1, "P. 6(5) ack 1 at 26 dss map 21:1+10");
+    mlab_skip(l);
+    mlab_in(l, 1, ". 11(0) ack 6");
+    mlab_want(l, 1, "R. 6(0) ack 1 tcprst 6");
+    mlab_free(l);
+}
+
 static void test_join_in_its_handshake_is_given_up(void **state) { /* M-FBK-10: nothing was ever sent on it */
     struct mlab *l = talked(&server);
     (void)state;
@@ -748,6 +761,7 @@ int main(void) {
         cmocka_unit_test(test_stripped_in_mid_stream),
         cmocka_unit_test(test_stripped_while_a_segment_is_missing),
         cmocka_unit_test(test_stripped_while_data_is_missing),
+        cmocka_unit_test(test_stripped_before_a_gap_is_filled),
         cmocka_unit_test(test_join_in_its_handshake_is_given_up),
         cmocka_unit_test(test_requests_and_responses_go_on),
         cmocka_unit_test(test_fin_waits_with_unmapped_data),
