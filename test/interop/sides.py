@@ -19,9 +19,9 @@ WIRES = ("tun1", "tun2")
 SIDES = ("ours", "kernel")
 
 
-def case(*variants):
+def case(*variants, side_by_side=False):
     """Registers a test over two programs."""
-    return lambda test: register(test, Sides, variants)
+    return lambda test: register(test, Sides, variants, side_by_side)
 
 
 def both_families(test):

@@ -25,7 +25,7 @@ def backup_of_the_kernel(sides, size):
     expect_share("tun2", 0, 0.01)
 
 
-@case(("", 4))
+@case(("", 4), side_by_side=True)
 def backup_later(sides, size):
     """MP_PRIO from the kernel takes our data off a subflow."""
     # M-POL-05 M-POL-06
@@ -43,7 +43,7 @@ def backup_later(sides, size):
     expect_handshake(False, **joins(False), MPPrioTx=1)
 
 
-@case(("", 4))
+@case(("", 4), side_by_side=True)
 def endpoint_removed_by_the_kernel(sides, size):
     """REMOVE_ADDR in the middle: the subflow ends, and its data comes over the other."""
     # M-REM-07 M-REM-11 M-REM-14
@@ -58,7 +58,7 @@ def endpoint_removed_by_the_kernel(sides, size):
 
 
 @case(("-client", 4, True, "tun2"), ("-server", 6, False, "tun2"), ("-first-client", 4, True, "tun1"),
-      ("-first-server", 4, False, "tun1"))  # fmt: skip
+      ("-first-server", 4, False, "tun1"), side_by_side=True)  # fmt: skip
 def path_cut(sides, we_connect, wire, size):
     """A path goes away in the middle, be it the first or the second: its data comes over the other."""
     # M-RTX-01 M-RTX-03 M-RTX-06 M-RTX-11 M-RTX-13, M-SEM-08, M-POL-11
@@ -92,7 +92,7 @@ def bad_wires(sides, we_connect, size):
                      TcpExtTCPAbortOnData=range(4), TcpAttemptFails=range(4), TcpEstabResets=range(4))  # fmt: skip
 
 
-@case(("-of-ours", 4, True, "out"), ("-of-the-kernel", 6, False, "in"))
+@case(("-of-ours", 4, True, "out"), ("-of-the-kernel", 6, False, "in"), side_by_side=True)
 def damaged(sides, we_connect, direction, size):
     """Bytes that a middlebox changed on one path are found by the DSS checksum and come over the other."""
     # M-FBK-11 M-FBK-13 M-FBK-14 M-FBK-15 M-FBK-33, M-MBX-25: MP_FAIL with a reset, in either direction.
