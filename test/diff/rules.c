@@ -162,7 +162,8 @@ static bool first_word_is_bare(const struct program *p) {
 }
 
 static bool bare_ack_before_data(const struct runs *r, const struct difference *d) {
-    bool meanwhile = sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "data") || /* the engine followed later */
+    bool meanwhile = sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "data") ||
+                     starts(d->key, "MPTCP_INFO") || /* the engine followed later */
                      (peer_ended(r->program) && (is_about_the_end(d) || ends(d->key, " read")));
     /* When it was closed before, the FIN shows it: a connection of MPTCP waits for the peer's end. */
     bool fell = fell_back(r->kernel) || (has(r->program, STEP_CLOSE) && sub_saw(r->kernel, 0, "FIN"));
@@ -238,7 +239,7 @@ static bool fin_behind_shutdown(const struct runs *r, const struct difference *d
     uint32_t shut = find(p, STEP_SHUTDOWN, 0), closed = find(p, STEP_CLOSE, 0);
     uint32_t end = shut < closed ? shut : closed;
     unsigned sub = sub_of(d->key);
-    bool about = strcmp(d->key, "TCP_INFO state") == 0 || strcmp(d->key, "MPTCP_INFO subflows_total") == 0 ||
+    bool about = strcmp(d->key, "TCP_INFO state") == 0 || starts(d->key, "MPTCP_INFO subflows") ||
                  (sub < SUBFLOWS_MAX && (ends(d->key, ": FIN") || ends(d->key, ": RST") || ends(d->key, "sent up to")));
     bool kept = false;
     for (unsigned i = 0; i < SUBFLOWS_MAX; i++)
@@ -428,8 +429,11 @@ static bool first_data_behind_a_gap(const struct runs *r, const struct differenc
     /* A DATA_FIN may have been with it. */
     bool end = is_about_the_end(d) || sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "MPTCP_INFO subflows") ||
                ends(d->key, " shutdown");
-    uint64_t ours = facts_number(r->engine, "data: acknowledged up to");
-    return first_data_is_behind_a_gap(r->program) && ours > facts_number(r->kernel, "data: acknowledged up to") &&
+    static const char *const counts[] = {"data: acknowledged up to", "octets read"};
+    bool more = false;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        more |= facts_number(r->engine, counts[i]) > facts_number(r->kernel, counts[i]);
+    return first_data_is_behind_a_gap(r->program) && more &&
            ((about && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
             (ends(d->key, " shutdown") && peer_ended(r->program)) || (read && d->engine && d->engine[0] != '-') ||
             (end && peer_ended(r->program)));
@@ -514,7 +518,8 @@ static bool announced_behind_a_hole(const struct runs *r, const struct differenc
     bool about = (sub && sub < SUBFLOWS_MAX) || starts(d->key, "MPTCP_INFO subflows") ||
                  starts(d->key, "MPTCP_INFO add_addr_") || strcmp(d->key, "MPTCP_INFO local_addr_used") == 0 ||
                  (!d->kernel && (strstr(d->key, ": ADD_ADDR id") || has(p, STEP_RST))) ||
-                 (!d->engine && strcmp(d->key, "data") == 0); /* with both keys */
+                 (!d->engine && strcmp(d->key, "data") == 0) || /* with both keys */
+                 (!d->kernel && (strstr(d->key, ": Data ACK of") || strcmp(d->key, "data: acknowledged up to") == 0));
     return !never(d) && p->client && find(p, STEP_ADD_ADDR, lost) < p->nsteps && about;
 }
 
@@ -525,7 +530,7 @@ static bool data_fin_before_plain_tcp(const struct runs *r, const struct differe
     bool number = ends(d->key, "sent up to") && sub_saw(r->engine, 0, "FIN") &&
                   facts_number(r->engine, d->key) == facts_number(r->kernel, d->key) + 1;
     bool ended = peer_ended(r->program) || (said && has(r->program, STEP_FIN));
-    bool read = ended && (strcmp(d->key, "last read") == 0 || strcmp(d->key, "poll") == 0);
+    bool read = ended && (strcmp(d->key, "last read") == 0 || strcmp(d->key, "poll") == 0 || ends(d->key, " read"));
     read |= peer_ended(r->program) && data_comes_twice(r->program) && strcmp(d->key, "octets read") == 0 &&
             facts_number(r->engine, d->key) < facts_number(r->kernel, d->key); /* so it stood beyond the end */
     bool instead = !d->engine && strcmp(d->key, "data: DATA_FIN at") == 0;     /* the engine was plain TCP before */
