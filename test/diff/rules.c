@@ -558,7 +558,7 @@ static bool last_subflow_is_kept(const struct runs *r, const struct difference *
     return has(r->program, STEP_FIN) && any_sub_saw(r->kernel, "FIN") &&
            (mapped || (sent && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
             strcmp(d->key, "TCP_INFO state") == 0 || (!d->kernel && strcmp(d->key, "data: DATA_FIN at") == 0) ||
-            (!d->engine && ends(d->key, ": FIN")));
+            (!d->engine && (ends(d->key, ": FIN") || ends(d->key, ": RST"))));
 }
 
 static bool window_behind_a_timeout(const struct runs *r, const struct difference *d) {
