@@ -204,8 +204,9 @@ static bool signal_behind_fin(const struct runs *r, const struct difference *d) 
 
 static bool subflows_of_an_ended_connection(const struct runs *r, const struct difference *d) {
     unsigned sub = sub_of(d->key);
-    bool reset = (has(r->program, STEP_ABORT) || has(r->program, STEP_FASTCLOSE)) &&
-                 (ends(d->key, ": MP_FASTCLOSE") || strstr(d->key, ": MP_TCPRST") || ends(d->key, ": RST"));
+    bool abort =
+        has(r->program, STEP_ABORT) || has(r->program, STEP_FASTCLOSE) || any_sub_saw(r->engine, "MP_FASTCLOSE");
+    bool reset = abort && (ends(d->key, ": MP_FASTCLOSE") || strstr(d->key, ": MP_TCPRST") || ends(d->key, ": RST"));
     if (reset && sub < SUBFLOWS_MAX && sub_saw(r->engine, sub, "FIN") && sub_saw(r->kernel, sub, "FIN"))
         return true; /* or one that ended alone */
     return (starts(d->key, "MPTCP_INFO subflows") || strcmp(d->key, "TCP_INFO state") == 0 || reset) &&
@@ -300,7 +301,8 @@ static bool read_behind_the_error(const struct runs *r, const struct difference 
     const char *theirs = facts_get(r->kernel, "last read");
     bool about = strcmp(d->key, "last read") == 0 || strcmp(d->key, "poll") == 0 || ends(d->key, " read") ||
                  ends(d->key, " shutdown");
-    return over && about && theirs && strcmp(theirs, "ENOTCONN") == 0 && d->kernel &&
+    bool not_connected = !theirs || strcmp(theirs, "ENOTCONN") == 0; /* nobody reads when it was closed */
+    return over && about && not_connected && d->kernel &&
            (strcmp(d->kernel, "ENOTCONN") == 0 || strcmp(d->kernel, "0x14") == 0 || ends(d->kernel, "ENOTCONN"));
 }
 
