@@ -21,6 +21,14 @@ const struct world worlds[WORLDS] = {
      .commands = "ip mptcp limits set subflows 2 add_addr_accepted 0; ip addr add 192.168.0.9/16 dev tun0; "
                  "ip mptcp endpoint add 192.168.0.9 id 9 dev tun0 subflow backup",
      .joins = true},
+    {.name = "joins in full mesh",
+     .commands = "ip mptcp limits set subflows 3 add_addr_accepted 2; ip addr add 192.168.0.8/16 dev tun0; "
+                 "ip mptcp endpoint add 192.168.0.8 id 8 dev tun0 subflow fullmesh",
+     .joins = true},
+    {.name = "wants no joins",
+     .commands = "sysctl -q net.mptcp.allow_join_initial_addr_port=0; ip mptcp limits set subflows 2 "
+                 "add_addr_accepted 0; ip addr add 192.168.0.7/16 dev tun0; "
+                 "ip mptcp endpoint add 192.168.0.7 id 7 dev tun0 signal"},
     {.name = "no subflows", .commands = "ip mptcp limits set subflows 0 add_addr_accepted 0"},
 };
 

@@ -22,7 +22,7 @@ struct world {
     bool joins;
 };
 
-enum { WORLDS = 7 };
+enum { WORLDS = 9 };
 extern const struct world worlds[WORLDS];
 
 enum step_op {

@@ -435,6 +435,7 @@ static bool first_data_behind_a_gap(const struct runs *r, const struct differenc
     bool more = false;
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         more |= facts_number(r->engine, counts[i]) > facts_number(r->kernel, counts[i]);
+    more |= read && d->engine && d->kernel && strtoll(d->engine, NULL, 10) > strtoll(d->kernel, NULL, 10);
     return first_data_is_behind_a_gap(r->program) && more &&
            ((about && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
             (ends(d->key, " shutdown") && peer_ended(r->program)) || (read && d->engine && d->engine[0] != '-') ||
@@ -614,9 +615,11 @@ static bool fallback_of_what_is_no_stream(const struct runs *r, const struct dif
     bool twice = false;
     for (uint32_t i = 0; i < p->nsteps; i++)
         twice |= p->steps[i].op == STEP_DATA && p->steps[i].where != WHERE_NEXT;
+    bool again =
+        strcmp(d->key, "octets read") == 0 && facts_number(r->engine, d->key) < facts_number(r->kernel, d->key);
     bool plain = (has(p, STEP_STRIP) && fell_back(r->kernel)) || (has(p, STEP_FAIL) && any_sub_saw_mp_fail(r->kernel));
     return !never(d) && twice && plain &&
-           (any_sub_saw(r->engine, "MP_TCPRST reason 6") || has(p, STEP_RST) || !fell_back(r->engine));
+           (any_sub_saw(r->engine, "MP_TCPRST reason 6") || has(p, STEP_RST) || !fell_back(r->engine) || again);
 }
 
 static bool over_without_subflow(const struct runs *r, const struct difference *d) {
@@ -659,6 +662,14 @@ static bool written_without_subflow(const struct runs *r, const struct differenc
                  (!d->kernel && (strstr(d->key, ": DSN of") || strstr(d->key, ": mapping with")));
     return about && written < p->nsteps && find(p, STEP_JOIN_ACK, written) < p->nsteps &&
            (!d->kernel || facts_number(r->engine, d->key) > facts_number(r->kernel, d->key));
+}
+
+/* A mesh goes to the addresses of subflows, and the only one has just ended. */
+static bool mesh_of_an_ended_subflow(const struct runs *r, const struct difference *d) {
+    bool joined = false;
+    for (unsigned i = 1; i < SUBFLOWS_MAX; i++)
+        joined |= sub_saw(r->kernel, i, "SYN") && !sub_saw(r->engine, i, "SYN");
+    return !never(d) && strstr(worlds[r->program->world].commands, "fullmesh") && has(r->program, STEP_FIN) && joined;
 }
 
 static bool acknowledgment_on_a_repetition(const struct runs *r, const struct difference *d) {
@@ -723,6 +734,7 @@ const struct rule rules[] = {
     {"own-join-after-fallback", own_join_after_fallback},
     {"held-back-by-the-window", held_back_by_the_window},
     {"written-without-subflow", written_without_subflow},
+    {"mesh-of-an-ended-subflow", mesh_of_an_ended_subflow},
     {"acknowledgment-on-a-repetition", acknowledgment_on_a_repetition},
     {NULL, NULL},
 };
