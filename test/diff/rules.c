@@ -258,8 +258,8 @@ static bool acknowledgment_of_the_reset(const struct runs *r, const struct diffe
 }
 
 static bool data_ack_behind_fin(const struct runs *r, const struct difference *d) {
-    return has(r->program, STEP_FIN) &&
-           (strcmp(d->key, "MPTCP_INFO bytes_acked") == 0 || strcmp(d->key, "MPTCP_INFO snd_una") == 0) &&
+    bool ended = has(r->program, STEP_FIN) || (has(r->program, STEP_REMOVE_ADDR) && any_sub_saw(r->kernel, "FIN"));
+    return ended && (strcmp(d->key, "MPTCP_INFO bytes_acked") == 0 || strcmp(d->key, "MPTCP_INFO snd_una") == 0) &&
            facts_number(r->engine, d->key) > facts_number(r->kernel, d->key);
 }
 
@@ -435,11 +435,10 @@ static bool first_data_behind_a_gap(const struct runs *r, const struct differenc
     bool more = false;
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         more |= facts_number(r->engine, counts[i]) > facts_number(r->kernel, counts[i]);
-    more |= read && d->engine && d->kernel && strtoll(d->engine, NULL, 10) > strtoll(d->kernel, NULL, 10);
+    more |= read && facts_number(r->engine, "octets read") == facts_number(r->kernel, "octets read"); /* earlier */
     return first_data_is_behind_a_gap(r->program) && more &&
            ((about && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key)) ||
-            (ends(d->key, " shutdown") && peer_ended(r->program)) || (read && d->engine && d->engine[0] != '-') ||
-            (end && peer_ended(r->program)));
+            (ends(d->key, " shutdown") && peer_ended(r->program)) || read || (end && peer_ended(r->program)));
 }
 
 /* A segment is missing, and data came that was sent before: what is behind it may continue the data. */
@@ -664,6 +663,11 @@ static bool written_without_subflow(const struct runs *r, const struct differenc
            (!d->kernel || facts_number(r->engine, d->key) > facts_number(r->kernel, d->key));
 }
 
+static bool refused_address_goes(const struct runs *r, const struct difference *d) {
+    return strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0 && join_is_refused(r->program) &&
+           has(r->program, STEP_REMOVE_ADDR) && facts_number(r->engine, d->key) < facts_number(r->kernel, d->key);
+}
+
 /* A mesh goes to the addresses of subflows, and the only one has just ended. */
 static bool mesh_of_an_ended_subflow(const struct runs *r, const struct difference *d) {
     bool joined = false;
@@ -734,6 +738,7 @@ const struct rule rules[] = {
     {"own-join-after-fallback", own_join_after_fallback},
     {"held-back-by-the-window", held_back_by_the_window},
     {"written-without-subflow", written_without_subflow},
+    {"refused-address-goes", refused_address_goes},
     {"mesh-of-an-ended-subflow", mesh_of_an_ended_subflow},
     {"acknowledgment-on-a-repetition", acknowledgment_on_a_repetition},
     {NULL, NULL},
