@@ -522,6 +522,8 @@ static bool announced_behind_a_hole(const struct runs *r, const struct differenc
                  (!d->kernel && (strstr(d->key, ": ADD_ADDR id") || has(p, STEP_RST))) ||
                  (!d->engine && strcmp(d->key, "data") == 0) || /* with both keys */
                  (!d->kernel && (strstr(d->key, ": Data ACK of") || strcmp(d->key, "data: acknowledged up to") == 0));
+    for (unsigned i = 1; i < SUBFLOWS_MAX; i++) /* from here on the engine has a subflow that Linux does not have */
+        about |= sub_saw(r->engine, i, "third MP_JOIN") && !sub_saw(r->kernel, i, "third MP_JOIN");
     return !never(d) && p->client && find(p, STEP_ADD_ADDR, lost) < p->nsteps && about;
 }
 
