@@ -28,20 +28,17 @@ static uint32_t living(const struct conn *c) {
 }
 
 /*
- * What came on a subflow stands at the same places in the stream: nothing came twice, and nothing was left out. Beyond
- * a segment that is missing its mappings say where it is.
+ * What came on a subflow stands at the same places in the stream: nothing came twice, and nothing was left out. Of what
+ * is missing, or waits for the rest of its mapping, the mappings say where it is.
  */
 static bool is_the_stream(const struct subflow *sf) {
     const struct conn *c = sf->conn;
     const struct ssn start = hold_start(sf);
     bool same = start.v == conn_bytes_received(c) + 1;
-    for (uint32_t i = 0; same && !ranges_empty(&c->rcv_ofo) && i < sf->rx_maps.count; i++) {
+    for (uint32_t i = 0; same && i < sf->rx_maps.count; i++) {
         const struct rx_map *m = deque_at(&sf->rx_maps, i);
-        if (ssn_le(m->ssn, start)) /* its first octets are there */
-            same =
-                ssn_le(ssn_add(m->ssn, m->len), start) || dsn_eq(dsn_add(m->dsn, ssn_sub(start, m->ssn)), c->rcv_nxt);
-        else
-            same = dsn_eq(m->dsn, dsn_add(c->rcv_nxt, ssn_sub(m->ssn, start)));
+        const bool done = ssn_le(ssn_add(m->ssn, m->len), start);
+        same = done || dsn_sub(m->dsn, c->rcv_nxt) == (uint64_t)ssn_diff(m->ssn, start);
     }
     return same;
 }

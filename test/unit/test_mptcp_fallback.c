@@ -625,6 +625,19 @@ static void test_stripped_before_a_gap_is_filled(void **state) {
     mlab_free(l);
 }
 
+/* M-FBK-10, -32: the same, told by the mapping of octets that wait for its checksum */
+static void test_stripped_while_a_checksum_is_not_complete(void **state) {
+    struct mlab *l = mlab_new_full(&checked);
+    (void)state;
+    mlab_send(l, 5);
+    mlab_skip(l);
+    mlab_in(l, 1, "P. 1(5) ack 1 at 21 dss map 21:1+10");
+    mlab_skip(l);
+    mlab_in(l, 1, ". 6(0) ack 6");
+    mlab_want(l, 1, "R. 6(0) ack 6 tcprst 6");
+    mlab_free(l);
+}
+
 static void test_join_in_its_handshake_is_given_up(void **state) { /* M-FBK-10: nothing was ever sent on it */
     struct mlab *l = talked(&server);
     (void)state;
@@ -762,6 +775,7 @@ int main(void) {
         cmocka_unit_test(test_stripped_while_a_segment_is_missing),
         cmocka_unit_test(test_stripped_while_data_is_missing),
         cmocka_unit_test(test_stripped_before_a_gap_is_filled),
+        cmocka_unit_test(test_stripped_while_a_checksum_is_not_complete),
         cmocka_unit_test(test_join_in_its_handshake_is_given_up),
         cmocka_unit_test(test_requests_and_responses_go_on),
         cmocka_unit_test(test_fin_waits_with_unmapped_data),
