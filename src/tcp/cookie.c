@@ -83,6 +83,14 @@ struct cookie cookie_of_syn(struct cookies *cs, const struct seg *syn, enum cook
     return c;
 }
 
+/* Does it echo a timestamp that a SYN/ACK of that minute can have had? 0 may be a peer's that has nothing to echo. */
+static bool echo_fits(const struct cookies *cs, const struct seg *ack, uint64_t minute) {
+    const struct env *env = cs->env;
+    const uint32_t now = (uint32_t)(env->now.ns / MSEC(1)) + tcp_ts_offset(env, &ack->flow);
+    const uint32_t oldest = (uint32_t)((env->now.ns - minute * SEC(60)) / MSEC(1)) + TS_MASK;
+    return !env->cfg.timestamps || !ack->opt.has_ts || !ack->opt.tsecr || now - ack->opt.tsecr <= oldest;
+}
+
 bool cookie_of_ack(struct cookies *cs, const struct seg *ack, struct cookie *c) {
     const uint64_t now = minute_now(cs);
     *c = (struct cookie){.irs = {ack->seq.v - 1}, .isn = {ack->ack.v - 1}};
@@ -94,7 +102,7 @@ bool cookie_of_ack(struct cookies *cs, const struct seg *ack, struct cookie *c) 
         c->minute = now - age;
         c->mss = mss_classes[value % COOKIE_CLASSES];
         c->kind = (uint8_t)(value / COOKIE_CLASSES);
-        return true;
+        return echo_fits(cs, ack, c->minute);
     }
     return false;
 }
@@ -127,7 +135,7 @@ void cookie_reopen(struct tcb *t, const struct seg *ack, const struct cookie *c)
     }
     tcp_open(t, &syn);
     t->isn = c->isn;
-    t->syn_ts = ack->opt.tsecr; /* what the SYN/ACK said is known from nothing else */
+    t->syn_ts = ack->opt.tsecr; /* what the SYN/ACK said is known from nothing else; cookie_of_ack() found it likely */
 }
 
 void cookie_reopened(struct tcb *t, uint64_t window) {

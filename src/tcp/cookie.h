@@ -38,7 +38,8 @@ struct cookie {
 void cookies_init(struct cookies *cs, struct env *env);
 /* The number that answers a SYN. */
 struct cookie cookie_of_syn(struct cookies *cs, const struct seg *syn, enum cookie_kind kind);
-/* The cookie that a third packet acknowledges; false when it is none of ours, or is too old. */
+/* The cookie that a third packet acknowledges; false when it is none of ours, is too old, or came with an echo that its
+ * SYN/ACK cannot have had. */
 bool cookie_of_ack(struct cookies *cs, const struct seg *ack, struct cookie *c);
 /* The secret of its hour, for what else is to be derived from the handshake. */
 const uint8_t *cookie_secret(const struct cookies *cs, const struct cookie *c);

@@ -242,6 +242,41 @@ static void test_no_state(void **state) { /* M-KEY-06, T-SYN-09 */
     test_world_free(&w);
 }
 
+/* T-TSP-15: an echo that the SYN/ACK did not have makes no connection, and leaves nothing behind */
+static void test_an_echo_of_nothing(void **state) {
+    struct test_world w;
+    umptcp_sock a;
+    (void)state;
+    world_always(&w, 1);
+    umptcp_sock l = test_listen(&w, 80, 2);
+    struct seg syn = syn_from("10.0.1.1", 1000, 1460), got;
+    syn.opt.has_ts = true;
+    syn.opt.tsval = 5;
+    const struct seg synack = answer_of(&w, &syn);
+    assert_true(synack.opt.has_ts);
+    const size_t idle = umptcp_mem_used(w.host[SERVER]);
+    struct seg ack = {.flow = syn.flow, .flags = TCP_ACK, .window = 5000, .seq = synack.ack};
+    ack.ack.v = synack.seq.v + 1;
+    ack.opt.has_ts = true;
+    ack.opt.tsval = 6;
+    w.now = time_add(w.now, SEC(1));
+    static const int32_t wrong[] = {1001 + 31, 1000000, INT32_MAX, -60100, -1000000};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ack.opt.tsecr = synack.opt.tsval + (uint32_t)wrong[i];
+        give(&w, &ack);
+        assert_true(take(&w, &got));
+        assert_int_equal(got.flags, TCP_RST);
+        assert_int_equal(count(&w, "TcpExtSyncookiesFailed"), i + 1);
+        assert_true(umptcp_mem_used(w.host[SERVER]) <= idle);
+        assert_true(time_is_never(umptcp_next(w.host[SERVER])));
+        assert_int_equal(umptcp_accept(w.host[SERVER], l, &a), -EAGAIN);
+    }
+    ack.opt.tsecr = synack.opt.tsval;
+    give(&w, &ack);
+    accept_as(&w, l, false);
+    test_world_free(&w);
+}
+
 /*
  * Keys whose token is taken are passed over in the SYN/ACK, in one order, and any of them is known again: M-KEY-03.
  * When none is left, there is no MP_CAPABLE: M-KEY-05. A token that was taken since makes it plain TCP: M-KEY-04.
@@ -392,6 +427,7 @@ int main(void) {
         cmocka_unit_test(test_a_cookie_grows_old),
         cmocka_unit_test(test_secrets_are_renewed),
         cmocka_unit_test(test_no_state),
+        cmocka_unit_test(test_an_echo_of_nothing),
         cmocka_unit_test(test_tokens_are_unique),
         cmocka_unit_test(test_listener_forgets_its_cookies),
         cmocka_unit_test(test_transfer_over_a_cookie),
