@@ -159,6 +159,11 @@ class Segment:
         option = self.mp(TCPRST)
         return option[3] if option else None
 
+    @property
+    def clock(self):
+        """The sender's, in ms: its timestamp."""
+        return next(int.from_bytes(o[2:6], "big") for o in self.options if o[0] == TIMESTAMP_KIND)
+
     def __str__(self):
         flags = "".join(c for bit, c in zip((SYN, FIN, RST, PSH, ACK), "SFRP.") if self.flags & bit)
         who = "ours" if self.ours else "kernel"

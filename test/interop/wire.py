@@ -204,6 +204,8 @@ def open_tun(wire, address, prefix):
     fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", f"tun{wire}".encode(), IFF_TUN | IFF_NO_PI))
     ip("address", "add", f"{address}/{prefix}", "dev", f"tun{wire}", *(["nodad"] if ":" in address else []))
     ip("link", "set", f"tun{wire}", "up")
+    if ":" in address:  # the kernel makes it its own a little later, and until then hears nothing
+        wait_until(lambda: f"local {address} " in ip("-6", "route", "show", "table", "local"), f"{address} is the kernel's")
     return fd
 
 

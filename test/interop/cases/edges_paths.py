@@ -29,6 +29,20 @@ def echoes(s):
     return s.mp(ADD_ADDR) and s.mp(ADD_ADDR).bits & 1
 
 
+def announced(bed, by_kernel):
+    """What the kernel has counted for an address and its echoes, as they passed. On a busy machine an echo may take longer than the
+    least RTO, as the kernel's comes from its worker, which until then drops copies: only then there is one."""
+    sent, answers = bed.sent(not by_kernel, announces), bed.sent(by_kernel, echoes)
+    if not sent or not answers:
+        raise Failure(f"{len(sent)} announcements, {len(answers)} echoes")
+    for first, copy in zip(sent, sent[1:]):
+        if copy.clock - first.clock < 190 or answers[0].time < copy.time:
+            raise Failure(f"{first} came once more: {copy}")
+    if by_kernel:
+        return {"AddAddrTx": len(sent), "EchoAdd": len(answers)}
+    return {"AddAddr": len(sent), "EchoAddTx": len(answers), "AddAddrDrop": len(sent) - len(answers)}
+
+
 def allow(bed, subflows, announcements):
     """The same limits on both sides."""
     bed.engine.call("limits", subflows, announcements)
@@ -106,8 +120,7 @@ def edge_13_announcement_alone(bed, we_connect, size):
         raise Failure(f"the echo: {echo} of {option}")
     bed.talk(ours, kernels)
     bed.end(ours, kernels)
-    more = {"AddAddrTx": 1, "EchoAdd": 1} if we_connect else {"AddAddr": 1, "EchoAddTx": 1}
-    expect_handshake(we_connect, **joins(we_connect), **more, TcpRetransSegs=0)
+    expect_handshake(we_connect, **joins(we_connect), **announced(bed, we_connect), TcpRetransSegs=0)
 
 
 @both_roles
@@ -122,7 +135,7 @@ def edge_13_announced_until_echoed(bed, we_connect, size):
     ours, kernels = bed.connect(we_connect)
     bed.talk(ours, kernels)
     bed.until_sent(not we_connect, announces, "it is announced four times", 4)
-    times = [s.time for s in bed.sent(not we_connect, announces)]
+    times = [s.clock for s in bed.sent(not we_connect, announces)]  # the sender's: a busy machine carries them late
     waits = [b - a for a, b in zip(times, times[1:])]
     if not 1.2 < waits[2] / waits[1] < 3.5:  # the first one follows from an RTO with few samples, which may be far off
         raise Failure(f"announced at {times}")

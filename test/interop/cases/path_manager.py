@@ -4,7 +4,7 @@ stand in edges_paths.py, refusals of joins in fallbacks.py."""
 
 import keys
 from bed import Failure, counters, ip, sysctl
-from cases.edges_paths import allow, announces, echoes, join_ack, join_syn, join_synack
+from cases.edges_paths import allow, announced, announces, echoes, join_ack, join_syn, join_synack
 from packets import ACK, ADD_ADDR, DSS, FIN, JOIN, PRIO, REMOVE_ADDR, RST, SYN, Mp
 from registry import SOME
 from sides import expect, expect_handshake, joins
@@ -50,7 +50,7 @@ def pm_signal_endpoint(bed, by_kernel, size):
         bed.until_monitored("ANNOUNCED")
     bed.end(ours, kernels)
     bed.until_monitored("CLOSED")
-    expect_handshake(by_kernel, **joins(by_kernel), **({"AddAddrTx": 1, "EchoAdd": 1} if by_kernel else {"AddAddr": 1}))
+    expect_handshake(by_kernel, **joins(by_kernel), **announced(bed, by_kernel))
 
 
 @both_roles
@@ -86,7 +86,7 @@ def pm_announced_later(bed, we_connect, size):
         bed.engine.endpoint(bed.ours(2), SIGNAL)
     bed.until_joined(ours)
     bed.end(ours, kernels)
-    expect_handshake(we_connect, **joins(we_connect))
+    expect_handshake(we_connect, **joins(we_connect), **announced(bed, we_connect))
 
 
 @both_roles
@@ -107,7 +107,7 @@ def pm_announcement_beyond_the_limit(bed, by_kernel, size):
     if bed.sent(test=join_syn):
         raise Failure("somebody joins")
     bed.end(ours, kernels)
-    expect_handshake(by_kernel, **({"AddAddrTx": 1, "EchoAdd": 1} if by_kernel else {"AddAddr": 1, "EchoAddTx": 1}))
+    expect_handshake(by_kernel, **announced(bed, by_kernel))
 
 
 @both_roles
@@ -198,7 +198,7 @@ def pm_flush(bed, _, size):
         raise Failure(f"{sent}")
     bed.until(lambda: len(established(ours)) == 1, "its subflow ends")
     bed.talk(ours, kernels)
-    expect_handshake(True, **joins(True), AddAddrTx=1, EchoAdd=1, RmAddrTx=1, RmSubflow=1)
+    expect_handshake(True, **joins(True), **announced(bed, True), RmAddrTx=1, RmSubflow=1)
 
 
 @both_roles
@@ -230,7 +230,7 @@ def pm_fullmesh(bed, _, size):
     ends = {(s.src, s.dst) for s in bed.sent(False, join_syn)}
     if ends != {(bed.kernel(2), bed.ours(1)), (bed.kernel(2), bed.ours(2))}:
         raise Failure(f"joins {ends}")
-    expect_handshake(False, **joins(False, 2), AddAddr=1, EchoAddTx=1)
+    expect_handshake(False, **joins(False, 2), **announced(bed, False))
 
 
 @both_roles
@@ -432,4 +432,4 @@ def pm_families_of_a_socket_for_ipv4(bed, _, size):
     if bed.sent(test=join_syn):
         raise Failure("a join")
     bed.end(ours, kernels)
-    expect_handshake(False, AddAddr=1, EchoAddTx=1)
+    expect_handshake(False, **announced(bed, False))
