@@ -208,12 +208,13 @@ static void mptcp_paths(struct host *h, const struct sock *s, const struct umptc
 static int mptcp_info(struct host *h, const struct sock *s, struct abi_mptcp_info *m) {
     struct umptcp_info info;
     *m = (struct abi_mptcp_info){0};
+    const int plain = s->domain == AF_INET6 ? -ENOPROTOOPT : -EOPNOTSUPP;
     if (!s->mptcp)
-        return -EOPNOTSUPP;
+        return plain;
     if (!sock_info(h, s, &info))
         return 0;
     if (info.fallback)
-        return s->domain == AF_INET6 ? -ENOPROTOOPT : -EOPNOTSUPP;
+        return plain;
     mptcp_paths(h, s, &info, m);
     m->flags = info.token_remote ? MPTCP_FLAG_KEY : 0;
     m->token = info.token_local;

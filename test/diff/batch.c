@@ -36,6 +36,8 @@ struct batch *batch_new(void) {
 
 /* ---- In the process ---------------------------------------------------------------------------------------------- */
 
+static enum family world_family(unsigned world) { return worlds[world].v6 ? FAMILY_IPV6 : FAMILY_IPV4; }
+
 static bool set_up(struct target *t, const struct world *world, char *error, size_t size) {
     return !t->ops->command(t, common, error, size) && !t->ops->command(t, world->commands, error, size) &&
            !t->ops->begin(t, error, size);
@@ -89,7 +91,7 @@ static int run_kernel(struct batch *b, const struct program *programs, uint32_t 
     struct target *t;
     struct text log = {0};
     struct player *players[BATCH_MAX];
-    settings_init(&settings, FAMILY_IPV4, &arena);
+    settings_init(&settings, world_family(programs->world), &arena);
     if (kernel_target_open(&settings, &t, b->error, sizeof b->error) ||
         !set_up(t, &worlds[programs->world], b->error, sizeof b->error))
         return STATUS_UNUSABLE;
@@ -110,7 +112,7 @@ static int run_engine(struct batch *b, const struct program *programs, uint32_t 
         struct text log = {0};
         if (b->result[i].done)
             continue;
-        settings_init(&settings, FAMILY_IPV4, &arena);
+        settings_init(&settings, world_family(programs->world), &arena);
         if (engine_target_open(&settings, programs[i].seed, &t, b->error, sizeof b->error) ||
             t->ops->command(t, engine_only, b->error, sizeof b->error) ||
             !set_up(t, &worlds[programs->world], b->error, sizeof b->error))

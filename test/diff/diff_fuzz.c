@@ -22,7 +22,7 @@
 
 enum { EXIT_SKIPPED = 77, KINDS_MAX = 512, RULES_MAX = 256, SIGNATURE_MAX = 400, BATCH = 192 };
 /* Making a finding small takes a second or two: not for all of them in a short run. */
-enum { REPORTED_MAX = 6 };
+enum { REPORTED_MAX = 6, SLOW_TURNS = 2 };
 
 /* Findings that differ in the same facts are one kind. */
 struct kind {
@@ -197,43 +197,63 @@ static void report(struct fuzz *f, struct program *p) {
 
 /* ---- Fuzzing ----------------------------------------------------------------------------------------------------- */
 
-static bool fuzz_batch(struct fuzz *f, uint64_t seed, unsigned world, uint32_t n) {
-    struct program *programs = calloc(n, sizeof *programs), *again = calloc(n, sizeof *again);
-    struct difference found[DIFFERENCES_MAX];
-    uint32_t nagain = 0;
-    bool ok = programs && again;
-    for (uint32_t i = 0; ok && i < n; i++)
-        program_make(&programs[i], seed + i, world);
-    ok = ok && run_both(f, programs, n, false);
-    for (uint32_t i = 0; ok && i < n; i++)
-        if (differences(f, &programs[i], i, found, f->excused))
-            again[nagain++] = programs[i];
-    f->programs += n;
-    if (ok && nagain && run_both(f, again, nagain, true)) {
-        uint32_t left = 0;
-        for (uint32_t i = 0; i < nagain; i++) {
-            uint32_t m = differences(f, &again[i], i, found, NULL);
-            char text[SIGNATURE_MAX];
-            signature(found, m, text);
-            bool known = false;
-            for (uint32_t k = 0; k < f->nkinds && !known; k++)
-                if (strcmp(f->kinds[k].signature, text) == 0) {
-                    f->kinds[k].times++;
-                    known = true;
-                }
-            f->unsteady += m == 0;
-            if (m && !known)
-                again[left++] = again[i];
+/* A difference like one that was reported counts for it. */
+static bool is_known(struct fuzz *f, const struct difference *found, uint32_t n) {
+    char text[SIGNATURE_MAX];
+    signature(found, n, text);
+    for (uint32_t i = 0; i < f->nkinds; i++)
+        if (strcmp(f->kinds[i].signature, text) == 0) {
+            f->kinds[i].times++;
+            return true;
         }
-        for (uint32_t i = 0; i < left; i++)
-            if (i < REPORTED_MAX && (i == 0 || time_before(clock_now(), f->end)))
-                report(f, &again[i]);
-            else
-                f->unreported++;
+    return false;
+}
+
+/* Runs programs on both, and keeps those that differ; how many. -1: a side cannot be used. */
+static int keep_different(struct fuzz *f, struct program *p, uint32_t n) {
+    struct difference found[DIFFERENCES_MAX];
+    uint32_t kept = 0;
+    if (!run_both(f, p, n, false))
+        return -1;
+    for (uint32_t i = 0; i < n; i++)
+        if (differences(f, &p[i], i, found, f->excused))
+            p[kept++] = p[i];
+    return (int)kept;
+}
+
+/* The same when the kernel has more time: what does not come again was the machine's pace, and what is known is counted
+ * only. */
+static int keep_unknown(struct fuzz *f, struct program *p, uint32_t n) {
+    struct difference found[DIFFERENCES_MAX];
+    uint32_t kept = 0;
+    if (!run_both(f, p, n, true))
+        return -1;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t differ = differences(f, &p[i], i, found, NULL);
+        f->unsteady += differ == 0;
+        if (differ && !is_known(f, found, differ))
+            p[kept++] = p[i];
     }
-    free(programs);
-    free(again);
-    return ok;
+    return (int)kept;
+}
+
+static bool fuzz_batch(struct fuzz *f, uint64_t seed, unsigned world, uint32_t n) {
+    struct program *p = calloc(n, sizeof *p);
+    int left = -1;
+    for (uint32_t i = 0; p && i < n; i++)
+        program_make(&p[i], seed + i, world);
+    if (p)
+        left = keep_different(f, p, n);
+    for (int turn = 0; turn < SLOW_TURNS && left > 0; turn++)
+        left = keep_unknown(f, p, (uint32_t)left);
+    f->programs += n;
+    for (int i = 0; i < left; i++)
+        if (i < REPORTED_MAX && (i == 0 || time_before(clock_now(), f->end)))
+            report(f, &p[i]);
+        else
+            f->unreported++;
+    free(p);
+    return left >= 0;
 }
 
 static int show_one(struct fuzz *f, uint64_t seed, unsigned world) {

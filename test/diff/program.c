@@ -29,6 +29,10 @@ const struct world worlds[WORLDS] = {
      .commands = "sysctl -q net.mptcp.allow_join_initial_addr_port=0; ip mptcp limits set subflows 2 "
                  "add_addr_accepted 0; ip addr add 192.168.0.7/16 dev tun0; "
                  "ip mptcp endpoint add 192.168.0.7 id 7 dev tun0 signal"},
+    {.name = "IPv6",
+     .commands = "ip mptcp limits set subflows 3 add_addr_accepted 1; ip addr add fd00::7/64 dev tun0 nodad; "
+                 "ip mptcp endpoint add fd00::7 id 7 dev tun0 signal",
+     .v6 = true},
     {.name = "no subflows", .commands = "ip mptcp limits set subflows 0 add_addr_accepted 0"},
 };
 

@@ -16,13 +16,14 @@
 struct world {
     const char *name;
     const char *commands; /* of the shell, as packet scripts have them; NULL: none */
+    bool v6;              /* over IPv6 */
     bool checksums;       /* the stack asks for DSS checksums */
     /* It opens subflows of its own, and so is always the client: a server on Linux tries it before its connection is
      * accepted, which fails, and never again. That depends on who is faster, and so says nothing. */
     bool joins;
 };
 
-enum { WORLDS = 9 };
+enum { WORLDS = 10 };
 extern const struct world worlds[WORLDS];
 
 enum step_op {

@@ -47,7 +47,7 @@ static bool any_sub_saw(const struct facts *f, const char *what) {
 
 static bool fell_back(const struct facts *f) {
     const char *value = facts_get(f, "MPTCP_INFO");
-    return (value && strcmp(value, "-1 EOPNOTSUPP") == 0) || facts_get(f, "plain TCP when closed") ||
+    return (value && starts(value, "-1 E")) || facts_get(f, "plain TCP when closed") ||
            sub_saw(f, 0, "FIN without an option");
 }
 
@@ -475,7 +475,7 @@ static bool last_data_ack(const struct runs *r, const struct difference *d) {
 /* An announcement in the moment in which both directions had ended. */
 static bool announcement_at_the_end(const struct runs *r, const struct difference *d) {
     bool about = strcmp(d->key, "MPTCP_INFO add_addr_signal") == 0 || strstr(d->key, ": ADD_ADDR id 7 ") ||
-                 strcmp(d->key, "MPTCP_INFO local_addr_used") == 0;
+                 (!d->engine && ends(d->key, " echo")) || strcmp(d->key, "MPTCP_INFO local_addr_used") == 0;
     return about && peer_ended(r->program) && app_ended(r->program) && facts_get(r->kernel, "data: DATA_FIN at");
 }
 
