@@ -272,6 +272,25 @@ def right_edges(bed, by_us):
             yield s, s.dss.ack + (s.window << scale[s.wire])
 
 
+def hold_until_both_used(bed, by_us):
+    """The receiver's segments wait until the sender has used both wires: where acknowledgments are quick, one path can be enough."""
+    used, held = set(), []
+
+    def hold(s):
+        if s.ours != by_us:
+            if len(used) != 1:
+                return s
+            held.append(s)
+            return None
+        if len(s.payload) > 1000:
+            used.add(s.wire)
+        while len(used) == 2 and held:
+            bed.put(held.pop(0))
+        return s
+
+    bed.pass_on = hold
+
+
 @each_direction
 def edge_20_windows(bed, we_connect, by_us, size):
     """The window counts from the DATA_ACK and is that of the connection: on no subflow its right edge moves back, and the sender
@@ -279,6 +298,7 @@ def edge_20_windows(bed, we_connect, by_us, size):
     # L-EDGE-20, M-RCV-01 M-RCV-02 M-RCV-03
     ours, kernels = bed.connect_joined(we_connect)
     sender, receiver = (ours, kernels) if by_us else (kernels, ours)
+    hold_until_both_used(bed, by_us)
     bed.say(sender, receiver, 700000)
     edges = sorted(right_edges(bed, not by_us), key=lambda e: e[0].dss.ack)  # two wires have no common order
     unit = 1 << max(next(o[2] for o in s.options if o[0] == 3) for s in bed.sent(not by_us, lambda s: s.has(SYN)))
