@@ -75,18 +75,18 @@ def fallback_simultaneous_open(bed, _, size):
     """Both connect to each other at the same time: TCP."""
     # L-FBK-08, M-INI-11
     bed.start()
-    held = []
-    bed.pass_on = lambda s: held.append(s) if s.flags == SYN and len(held) < 2 else s
+    held = {SYN: [], SYN | ACK: [], ACK: []}  # each waits for the other's: none overtakes what was sent before it
+    bed.pass_on = lambda s: held[s.flags].append(s) if len(held.get(s.flags, "..")) < 2 else s
     s = bed.kernel_socket()
     s.bind((bed.kernel(1), 7001))
     s.setblocking(False)
     s.connect_ex((bed.ours(1), 7002))
     ours = Ours(bed.engine, bed.engine.call("connect", bed.kernel(1), 7001, 7002))
-    bed.until(lambda: len(held) == 2, "both ask")
-    for segment in list(held):
-        bed.put(segment)
+    for flags, what in ((SYN, "both ask"), (SYN | ACK, "both answer"), (ACK, "both have heard")):
+        bed.until(lambda flags=flags: len(held[flags]) == 2, what)
+        for segment in held[flags]:
+            bed.put(segment)
     bed.until(lambda: bed.engine.said("connected"), "we are connected")
-    bed.until_sent(True, lambda s: s.pure_ack, "both are connected")
     if ours.mptcp or Kernels(s).mptcp or bed.sent(test=lambda s: s.flags != SYN and s.mptcp):
         raise Failure("there is MPTCP")
     expect(MPCapableSYNTX=1, SimultConnectFallback=1)
