@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Paths that come and go, and lose or change what they carry."""
 
+import subprocess
+
 from bed import Failure, ip, sysctl, traffic
 from cases.exchanges import converse
 from registry import MB, SOME
@@ -30,12 +32,21 @@ def backup_later(sides, size):
     """MP_PRIO from the kernel takes our data off a subflow."""
     # M-POL-05 M-POL-06
     kernel_endpoint(sides, "subflow")
-    sizes = (size // 5, size // 5)
-    sides.start(False, sizes, slow())
-    sides.until_received(MB)
+    sizes = (size // 5, 0)
+    data = sides.data.file("ours", sizes[0]).read_bytes()
+    sides.connect(False, (subprocess.PIPE, subprocess.PIPE), (slow(), ()))  # neither ends before the priority has changed
+    sides.nc.stdin.write(data[:MB])
+    sides.nc.stdin.flush()
+    sides.nc.until_says("subflow up 2")
+    sides.nc.stdin.write(data[MB : 3 * MB])
+    sides.nc.stdin.flush()
+    sides.nc.until(lambda: traffic("tun2")[0] > MB // 10, "sends over both")  # so the kernel has the subflow, too
     ip("mptcp", "endpoint", "change", "id", 12, "backup")
     sides.nc.until_says("priority changed by the peer")
     before = traffic("tun2")
+    sides.nc.stdin.write(data[3 * MB :])
+    sides.nc.stdin.close()
+    sides.peer.stdin.close()
     sides.finish(sizes)
     after = traffic("tun2")
     if after[0] - before[0] > sizes[0] // 10:
@@ -50,6 +61,7 @@ def endpoint_removed_by_the_kernel(sides, size):
     kernel_endpoint(sides, "subflow")
     sizes = (size // 5, size // 5)
     sides.start(False, sizes, slow())
+    sides.nc.until_says("subflow up 2")
     sides.until_received(MB)
     ip("mptcp", "endpoint", "delete", "id", 12)
     sides.finish(sizes)
