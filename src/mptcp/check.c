@@ -47,7 +47,7 @@ static const char *check_maps(const struct subflow *sf) {
         return "bytes in flight have no TX mapping";
     if (sf->hold && ranges_empty(&sf->hold->have))
         return "a hold that holds nothing";
-    next = (struct ssn){0};
+    next = subflow_rx_first(sf);
     for (uint32_t i = 0; i < sf->rx_maps.count; i++) {
         const struct rx_map *m = deque_at(&sf->rx_maps, i);
         if (ssn_lt(m->ssn, next))

@@ -58,21 +58,23 @@ static void forget_complete(struct subflow *sf) {
     }
 }
 
+/* Where a mapping can begin: with a checksum none goes back to octets that are gone, because it could never be
+ * verified. */
+static struct ssn rx_map_first(const struct subflow *sf, const struct rx_map *map) {
+    return rx_map_checked(sf->conn, map) ? hold_start(sf) : subflow_rx_first(sf);
+}
+
 enum drop rx_map_add(struct subflow *sf, const struct rx_map *map) {
     struct conn *c = sf->conn;
     const struct tcb *t = &sf->tcb;
     struct ssn end = ssn_add(map->ssn, map->len);
     if (ssn_le(end, t->rcv_nxt) && !awaited(sf, map))
-        return DROP_NONE;                    /* a retransmission of what we have */
-    if (ssn_lt(map->ssn, (struct ssn){1})) { /* before the first octet of the subflow */
-        mib_inc(&c->mp->env->mib, MIB_DSS_NOT_MATCHING);
-        return DROP_MP_MAP_BAD;
-    }
+        return DROP_NONE; /* a retransmission of what we have */
     uint32_t i = rx_map_index(sf, map->ssn);
     struct rx_map *at = i < sf->rx_maps.count ? rx_map_at(sf, i) : NULL;
     if (at && same_map(at, map))
         return DROP_NONE;
-    if (at && ssn_lt(at->ssn, end)) {
+    if ((at && ssn_lt(at->ssn, end)) || ssn_lt(map->ssn, rx_map_first(sf, map))) {
         mib_inc(&c->mp->env->mib, MIB_DSS_NOT_MATCHING);
         return DROP_MP_MAP_BAD;
     }

@@ -142,6 +142,21 @@ static void test_held_bytes_go_with_their_subflow(void **state) {
     mlab_free(l);
 }
 
+/* M-MAP-13, -26: octets that are in the stream can be in no checksum any more; the right mapping is not hindered */
+static void test_mapping_of_octets_that_are_gone(void **state) {
+    struct mlab *l = checked();
+    (void)state;
+    assert_int_equal(mlab_in(l, 1, "P. 6(5) ack 1 dss ack 1 map 3:3+8"), DROP_MP_MAP_BAD);
+    assert_int_equal(mlab_mib(l, MIB_DSS_NOT_MATCHING), 1);
+    mlab_skip(l);
+    mlab_recv(l, 0);
+    mlab_in(l, 1, ". 11(0) ack 1 dss ack 1 map 6:6+5");
+    mlab_want(l, 1, ". 1(0) ack 11 dss ack 11");
+    mlab_recv(l, 5);
+    assert_null(mlab_sf(l, 1)->hold);
+    mlab_free(l);
+}
+
 /* ---- Without a mapping ------------------------------------------------------------------------------------------- */
 
 static void test_patience(void **state) { /* M-MAP-12, -13, -14, -16 */
@@ -308,6 +323,7 @@ int main(void) {
         cmocka_unit_test(test_all_of_it_then_a_piece),
         cmocka_unit_test(test_first_copy_of_a_held_byte),
         cmocka_unit_test(test_data_fin_waits_for_the_checksum),
+        cmocka_unit_test(test_mapping_of_octets_that_are_gone),
         cmocka_unit_test(test_held_bytes_go_with_their_subflow),
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_patience_is_rewarded),
