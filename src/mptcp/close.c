@@ -290,8 +290,7 @@ void close_subflow_gone(struct conn *c, int error) {
     if (c->state == UMPTCP_CLOSED || any_left(c))
         return;
     bool all_said = c->orphan && c->data_fin_acked; /* nobody is there, here or beyond, who waits for anything */
-    bool joinable = conn_keys_shared(c) || (c->mode == MP_PENDING && c->key_arrived);
-    if (!joinable || c->listener || all_said) {
+    if (!conn_joinable(c) || c->listener || all_said) {
         conn_finish(c, error ? error : c->eof && c->write_shut ? 0 : ECONNRESET);
         reset_all(c, 0, ECONNABORTED);
         return;

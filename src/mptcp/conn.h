@@ -291,7 +291,7 @@ struct conn {
     bool cork_out : 1;     /* it was held long enough */
     bool syn_without : 1;  /* MP_CAPABLE was dropped from the SYN after it got no answer */
     bool close_told : 1;   /* UMPTCP_PM_CLOSED was said */
-    bool key_arrived : 1;  /* a DSS of the server came, perhaps behind a hole */
+    bool key_arrived : 1;  /* a DSS of the peer shows that it has our key, perhaps behind a hole */
     bool hasty : 1;        /* our SYN asked for Fast Open: the peer may send before it knows our key */
     uint8_t fast_fail : 2; /* enum umptcp_fastopen_fail */
     uint8_t rtx_backoff;
@@ -726,10 +726,14 @@ static inline uint64_t conn_bytes_received(const struct conn *c) {
     return c->rcv_nxt.v - c->remote_idsn.v - 1 + c->syn_rcvd;
 }
 static inline bool conn_is_mptcp(const struct conn *c) { return c->mode == MP_PENDING || c->mode == MP_FULL; }
-/* Both ends are known to have both keys: to a server by the third ACK, to a client by the server's first DSS. Addresses
- * may be announced from then on, and the peer may join. */
+/* Both ends are known to have both keys: to a server by the third ACK, to a client by the server's first DSS in
+ * sequence. Addresses may be announced from then on. */
 static inline bool conn_keys_shared(const struct conn *c) {
     return c->mode == MP_FULL || (c->mode == MP_PENDING && c->server);
+}
+/* The peer has both keys, and may join. */
+static inline bool conn_joinable(const struct conn *c) {
+    return conn_keys_shared(c) || (c->mode == MP_PENDING && c->key_arrived);
 }
 /* Bytes that go are mapped; also before the third ACK says whether the peer speaks MPTCP. */
 static inline bool conn_maps(const struct conn *c) { return conn_is_mptcp(c) || (c->mode == MP_ASKED && c->server); }

@@ -262,7 +262,7 @@ static bool joins_make_sense(const struct conn *c) {
 }
 
 /* A server may have to wait for the first DSS while the client has seen ours: its HMAC will prove as much. */
-static bool conn_takes_joins(const struct conn *c) { return conn_keys_shared(c) && joins_make_sense(c); }
+static bool conn_takes_joins(const struct conn *c) { return conn_joinable(c) && joins_make_sense(c); }
 
 int conn_join(struct conn *c, const struct path *path, const struct pm_command *cmd) {
     struct env *env = c->mp->env;

@@ -195,18 +195,19 @@ static bool mpc_data_input(struct subflow *sf, const struct mpopt *o, enum drop 
 }
 
 /*
- * The server has our key: a DATA_ACK needs it. A mapping alone proves as much, but not after Fast Open, where the
- * server may send before the third ACK. Behind a hole nothing counts yet, as with Linux: until then the keys go along.
+ * The peer has our key: a DATA_ACK needs it. A mapping alone proves as much, but not after Fast Open, where the server
+ * may send before the third ACK. Behind a hole the handshake is not over yet, as with Linux: the keys go along until
+ * then.
  */
 static bool proves_keys(struct subflow *sf, const struct mpopt *dss, const struct tcp_rx *rx) {
     struct conn *c = sf->conn;
-    bool proof = dss->dss.has_ack || (dss->dss.has_map && !c->hasty);
+    const bool proof = dss->dss.has_ack || (dss->dss.has_map && !c->hasty);
     c->key_arrived = c->key_arrived || proof;
-    proof = proof && rx->in_order;
-    if (proof && c->hasty && c->mode == MP_PENDING &&
-        conn_bytes_received(c)) /* what came before could not be acknowledged */
-        tcp_ack_now(&sf->tcb);
-    return proof;
+    if (!proof || !rx->in_order)
+        return false;
+    if (c->hasty && c->mode == MP_PENDING && conn_bytes_received(c))
+        tcp_ack_now(&sf->tcb); /* what came before could not be acknowledged */
+    return true;
 }
 
 /* The MPTCP options that map and acknowledge. False when the subflow was reset for them. */
