@@ -62,6 +62,8 @@ static const struct row {
     {"net.mptcp.scheduler", NAME, AT(scheduler), 0, NULL},
     {"net.mptcp.path_manager", NAME, AT(path_manager), 0, NULL},
     {"net.mptcp.pm_type", PM_TYPE, AT(path_manager), 0, NULL},
+    {"net.mptcp.blackhole_*", REMARK, 0, 0, "an hour, doubled, as Linux has it by default"},
+
     /* What the engine does beyond Linux. */
     {"net.umptcp.fastclose_ack", SWITCH, AT(fastclose_ack), 0, NULL},
     {"net.umptcp.rejoin", SWITCH, AT(rejoin), 0, NULL},
@@ -73,8 +75,6 @@ static const struct row {
     {"net.umptcp.signal_repeats", COUNT, AT(signal_repeats), 0, NULL},
     {"net.umptcp.bound_only", SWITCH, AT(bound_only), 0, NULL},
     {"net.umptcp.join_delay", TIME, AT(join_delay), SEC(1), NULL},
-
-    {"net.mptcp.blackhole_*", REMARK, 0, 0, "an hour, doubled, as Linux has it by default"},
 
     {"net.ipv4.tcp_frto", REMARK, 0, 0, "F-RTO is always on"},
     {"net.ipv4.tcp_dsack", REMARK, 0, 0, "duplicates are always reported"},

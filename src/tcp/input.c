@@ -49,7 +49,8 @@ static void challenge_ack(struct tcb *t) {
         mib_inc(&t->env->mib, MIB_TCP_CHALLENGE_ACK);
 }
 
-/* Where Linux keeps less than a connection, and counts less. */
+/* The states in which Linux keeps less than a connection, and counts less: a listener's handshake, and a FIN-WAIT-2 of
+ * nobody. */
 static bool is_request(const struct tcb *t) { return t->state == UMPTCP_SYN_RCVD && t->passive; }
 static bool is_remnant(const struct tcb *t) { return t->state == UMPTCP_FIN_WAIT_2 && t->orphan; }
 
@@ -136,8 +137,8 @@ static bool syn_sent_ack(const struct tcb *t, struct arrival *a) {
 }
 
 /*
- * Does the segment echo a timestamp from before our first SYN, or from the future? In between there are more than those
- * of SYNs: what is answered in SYN-RECEIVED has some, too. 0 may be a peer's that has nothing to echo.
+ * Does the segment echo a timestamp from before our first SYN, or from the future? All between counts as ours: not only
+ * SYNs have one, but also what is answered in SYN-RECEIVED. 0 may be a peer's that has nothing to echo.
  */
 static bool echoes_nothing(const struct tcb *t, const struct seg *seg) {
     const struct tcp_options *opt = &seg->opt;
@@ -235,8 +236,8 @@ static bool is_bare_announcement(const struct seg *seg) {
 }
 
 /*
- * What ends a listener's handshake answers one of its SYN/ACKs, and a RST does, too: who guesses addresses, ports and a
- * number in the window has to guess the echo as well. One that was sent just before the SYN/ACK was seen does no harm.
+ * What ends a listener's handshake answers one of its SYN/ACKs, and so does a RST that has timestamps: with an echo of
+ * something else it is of another connection on these ports, or a guess.
  */
 static bool check_echo(struct tcb *t, struct arrival *a) {
     if (!is_request(t) || flagged(a->seg, TCP_SYN) || !echoes_nothing(t, a->seg))
@@ -247,7 +248,8 @@ static bool check_echo(struct tcb *t, struct arrival *a) {
     return reject(a, DROP_TCP_ECHO);
 }
 
-/* Turned away by PAWS: RFC 7323 5.3 answers, but for a bare ACK that others overtook: it tells nothing. */
+/* Turned away by PAWS. RFC 7323 5.3 answers each; a bare ACK that others overtook tells nothing and, as on Linux, gets
+ * no answer. */
 static bool reject_old(struct tcb *t, struct arrival *a) {
     const bool overtaken = seg_space(a->seg) == 0 && ssn_lt(a->seq, t->rcv_nxt);
     if (!is_remnant(t))
@@ -313,7 +315,7 @@ static bool check_reset(struct tcb *t, struct arrival *a) {
     if (!flagged(a->seg, TCP_RST))
         return true;
     if (rst_is_exact(t, a->seq)) {
-        if (t->state == UMPTCP_SYN_RCVD && t->passive && !t->fast)
+        if (is_request(t) && !t->fast)
             mib_inc(&t->env->mib, MIB_TCP_EMBRYONIC_RSTS);
         reset_by_peer(t, a->rx, reset_error(t));
     } else if (ssn_le(t->rcv_nxt, a->seq) && ssn_le(a->seq, a->edge))

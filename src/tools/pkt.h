@@ -71,7 +71,7 @@ struct pkt_run {
     enum pkt_outcome outcome;
     dur took;
     struct place place; /* where it failed */
-    char *message;      /* and how; NULL: it did not */
+    char *message;      /* and how; empty: it did not */
     char *detail;       /* of script_run() */
     char *ladder;       /* -v */
     char *packets;      /* --both: what the stack sent, for pkt_diff.c */
