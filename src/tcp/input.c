@@ -248,10 +248,11 @@ static bool check_echo(struct tcb *t, struct arrival *a) {
     return reject(a, DROP_TCP_ECHO);
 }
 
-/* Turned away by PAWS. RFC 7323 5.3 answers each; a bare ACK that others overtook tells nothing and, as on Linux, gets
- * no answer. */
+/* Turned away by PAWS. RFC 7323 5.3 answers it; a bare ACK that others overtook tells a whole connection nothing and,
+ * as on Linux, gets no answer. */
 static bool reject_old(struct tcb *t, struct arrival *a) {
-    const bool overtaken = seg_space(a->seg) == 0 && ssn_lt(a->seq, t->rcv_nxt);
+    const bool whole = !is_request(t) && !is_remnant(t);
+    const bool overtaken = whole && seg_space(a->seg) == 0 && ssn_lt(a->seq, t->rcv_nxt);
     if (!is_remnant(t))
         mib_inc(&t->env->mib, overtaken ? MIB_TCP_PAWS_OLD_ACK : MIB_TCP_PAWS_ESTAB);
     if (!overtaken)
