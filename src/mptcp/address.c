@@ -555,6 +555,16 @@ static void give_up_unmapped(struct conn *c) {
     }
 }
 
+/* When the patience with data that has no mapping ends. */
+static utime unmapped_at(const struct conn *c) {
+    utime at = UMPTCP_NEVER;
+    list_for_each (n, &c->subflows) {
+        const struct subflow *sf = subflow_of(n);
+        at = time_min(at, sf->hold ? sf->hold->unmapped_at : UMPTCP_NEVER);
+    }
+    return at;
+}
+
 static bool any_withdrawn(const struct conn *c) {
     list_for_each (n, &c->subflows)
         if (subflow_of(n)->withdrawn && subflow_of(n)->probes && subflow_of(n)->state == SF_ACTIVE)
@@ -570,8 +580,12 @@ static bool conn_watched(const struct conn *c) {
 void conn_arm_path(struct conn *c) {
     struct env *env = c->mp->env;
     struct conn_paths *p = c->paths;
-    if (!p || !conn_keys_shared(c) || conn_closed(c))
+    if (!p || !conn_is_mptcp(c) || conn_closed(c))
         return;
+    if (!conn_keys_shared(c)) { /* no signals yet, but data may wait for its mapping */
+        conn_set_due(c, DUE_PATH, unmapped_at(c));
+        return;
+    }
     if (time_is_never(p->probe_at) && conn_watched(c))
         p->probe_at = time_add(env->now, probe_interval(c));
     utime at = time_min(time_min(p->probe_at, p->pm_at), time_min(p->remove_at, p->prio_at));
@@ -579,17 +593,17 @@ void conn_arm_path(struct conn *c) {
         at = time_min(at, p->join_at);
     for (uint32_t i = 0; i < p->announced.count; i++)
         at = time_min(at, announcement_at(c, i)->at);
-    list_for_each (n, &c->subflows) {
-        const struct subflow *sf = subflow_of(n);
-        at = time_min(at, time_min(sf->join_at, sf->hold ? sf->hold->unmapped_at : UMPTCP_NEVER));
-    }
-    conn_set_due(c, DUE_PATH, at);
+    list_for_each (n, &c->subflows)
+        at = time_min(at, subflow_of(n)->join_at);
+    conn_set_due(c, DUE_PATH, time_min(at, unmapped_at(c)));
 }
 
 void conn_path_timeout(struct conn *c) {
     utime now = c->mp->env->now;
     struct conn_paths *p = c->paths;
     give_up_unmapped(c);
+    if (!conn_keys_shared(c))
+        return;
     for (uint32_t i = 0; i < p->announced.count; i++)
         if (!time_before(now, announcement_at(c, i)->at))
             announce_again(c, announcement_at(c, i));
