@@ -125,7 +125,7 @@ static bool missing_data_ack(const struct runs *r, const struct difference *d) {
     if (silent && fell_back(r->engine) && !d->kernel && strcmp(d->key, "plain TCP when closed") == 0)
         return true;                                                          /* it became plain TCP later */
     bool words = sub_of(d->key) < SUBFLOWS_MAX || starts(d->key, "data: ") || /* until Linux followed */
-                 strcmp(d->key, "plain TCP when closed") == 0;
+                 strcmp(d->key, "plain TCP when closed") == 0 || strcmp(d->key, "data") == 0;
     return !never(d) && silent && noticed && (told || !fell_back(r->kernel) || (fell_back(r->engine) && words));
 }
 
@@ -232,7 +232,8 @@ static bool join_of_an_ended_connection(const struct runs *r, const struct diffe
     unsigned sub = sub_of(d->key);
     return sub && sub < SUBFLOWS_MAX && !d->engine && (ends(d->key, ": SYN/ACK") || strstr(d->key, ": MP_JOIN id")) &&
            facts_get(r->engine, "data: DATA_FIN at") && facts_get(r->kernel, "data: DATA_FIN at") &&
-           (has(r->program, STEP_DATA_FIN) || has(r->program, STEP_DATA));
+           (has(r->program, STEP_DATA_FIN) || has(r->program, STEP_DATA) ||
+            (has(r->program, STEP_FIN) && has(r->program, STEP_CLOSE)));
 }
 
 static bool fin_behind_shutdown(const struct runs *r, const struct difference *d) {
@@ -666,8 +667,9 @@ static bool written_without_subflow(const struct runs *r, const struct differenc
 }
 
 static bool refused_address_goes(const struct runs *r, const struct difference *d) {
-    return strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0 && join_is_refused(r->program) &&
-           has(r->program, STEP_REMOVE_ADDR) && facts_number(r->engine, d->key) < facts_number(r->kernel, d->key);
+    return strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0 &&
+           (join_is_refused(r->program) || has(r->program, STEP_RST)) && has(r->program, STEP_REMOVE_ADDR) &&
+           facts_number(r->engine, d->key) < facts_number(r->kernel, d->key);
 }
 
 /* A mesh goes to the addresses of subflows, and the only one has just ended. */
