@@ -360,7 +360,9 @@ static bool join_under_way_counts(const struct runs *r, const struct difference 
     /* What is said on the subflow that is Linux's alone. */
     about |= same && facts_number(r->engine, d->key) < facts_number(r->kernel, d->key) &&
              (starts(d->key, "MPTCP_INFO") || strcmp(d->key, "octets read") == 0 || starts(d->key, "data: "));
-    return (pending || same) && about;
+    for (unsigned i = 1; i < SUBFLOWS_MAX; i++) /* Linux had room for one more */
+        about |= pending && sub_saw(r->kernel, i, "third MP_JOIN") && !sub_saw(r->engine, i, "third MP_JOIN");
+    return !never(d) && (pending || same) && about;
 }
 
 /* From here on the engine has a subflow that Linux does not have. */
@@ -576,6 +578,9 @@ static bool window_behind_a_timeout(const struct runs *r, const struct differenc
                 ends(d->key, ": data without an option") || (!d->kernel && strstr(d->key, ": DSN of")) ||
                 (!d->kernel && strstr(d->key, ": mapping with"));
     bool given_up = (has(r->program, STEP_RST) && fin) || (has(r->program, STEP_STRIP) && data);
+    bool sent = ends(d->key, "sent up to") && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key);
+    if (sent && has(r->program, STEP_WAIT) && any_sub_saw(r->engine, "MP_FASTCLOSE")) /* or by the application */
+        return true;
     return given_up && has(r->program, STEP_WRITE) && fell_back(r->engine) && fell_back(r->kernel);
 }
 
@@ -639,7 +644,7 @@ static bool own_join_after_fallback(const struct runs *r, const struct differenc
     bool given_up = join_is_refused(p) || app_ended(p);
     bool call = starts(d->key, "call") && d->kernel && d->kernel[0] == '-';
     bool over = theirs ? strcmp(theirs, "ENOTCONN") == 0 : call; /* nobody reads from a socket that was closed */
-    over |= d->kernel && strcmp(d->kernel, "0x2015") == 0;
+    over |= d->kernel && (strcmp(d->kernel, "0x2015") == 0 || strcmp(d->kernel, "-1 ECONNREFUSED") == 0);
     return own_join_waits(r) && given_up && has(p, STEP_STRIP) && fell_back(r->kernel) && over &&
            (call || is_about_the_end(d) || (sub_of(d->key) == 0 && ends(d->key, "sent up to")));
 }
