@@ -554,8 +554,10 @@ static bool bare_data_of_a_known_mapping(const struct runs *r, const struct diff
     for (uint32_t i = 0, strip = find(p, STEP_STRIP, 0); i < strip && strip < p->nsteps; i++)
         known |= p->steps[i].op == STEP_DATA && p->steps[i].order == ORDER_FIRST_LOST && p->steps[i].map == MAP_ALL &&
                  p->steps[i].pieces > 1;
-    bool went_apart = fell_back(r->kernel) && !fell_back(r->engine);
+    bool reset = any_sub_saw(r->kernel, "MP_TCPRST reason 6") && !any_sub_saw(r->engine, "MP_TCPRST reason 6");
+    bool went_apart = (fell_back(r->kernel) || reset) && !fell_back(r->engine);
     bool words = starts(d->key, "MPTCP_INFO") || starts(d->key, "data: ") || sub_of(d->key) < SUBFLOWS_MAX;
+    words |= reset && (strcmp(d->key, "octets read") == 0 || strcmp(d->key, "TCP_INFO state") == 0);
     return known && went_apart && (words || ((peer_ended(p) || app_ended(p)) && is_about_the_end(d)));
 }
 

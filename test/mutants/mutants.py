@@ -59,7 +59,7 @@ MUTANTS = (
            "no packet came|expected",
            ("M-RST-12", "T-CHA-01")),
     Mutant("no-challenge-for-syn", "a SYN in the window of a connection is not answered", "src/tcp/input.c",
-           "    if (!is_same_syn(t, a))\n        challenge_syn(t);", "    if (!is_same_syn(t, a))\n        t->challenge_at = t->env->now;",
+           "    challenge_ack(t);\n}\n\n/* Step four", "    t->challenge_at = t->env->now;\n}\n\n/* Step four",
            "no packet came",
            ("M-JON-30", "T-CHA-02")),
     Mutant("no-backoff", "the retransmission timeout does not double", "src/tcp/rtt.c",
