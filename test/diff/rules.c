@@ -463,7 +463,9 @@ static bool data_ahead_of_its_subflow(const struct runs *r, const struct differe
     bool read = ends(d->key, " read") && starts(d->key, "call");
     if (!data_is_ahead(p))
         return false;
-    if (ends(d->key, " shutdown") && app_ended(p) && peer_ended(p)) /* a DATA_FIN stood behind it, and it was over */
+    bool end = ends(d->key, " shutdown") || ends(d->key, ": FIN") || ends(d->key, "sent up to") ||
+               starts(d->key, "MPTCP_INFO subflows");
+    if (end && app_ended(p) && peer_ended(p)) /* a DATA_FIN stood behind it, and it was over */
         return true;
     if (!over) /* both had all of it in the end */
         return read && facts_number(r->engine, octets) == facts_number(r->kernel, octets);
