@@ -174,7 +174,9 @@ static bool bare_ack_before_data(const struct runs *r, const struct difference *
 static bool rst_before_data(const struct runs *r, const struct difference *d) {
     const struct program *p = r->program;
     bool reset = has(p, STEP_RST) || has(p, STEP_FASTCLOSE), hole = false;
-    const uint32_t first = find(p, STEP_DATA, 0);
+    uint32_t first = find(p, STEP_DATA, 0);
+    while (first < p->nsteps && p->steps[first].sub)
+        first = find(p, STEP_DATA, first + 1);
     if (first < p->nsteps)
         hole = p->steps[first].order == ORDER_FIRST_LOST;
     return !never(d) && p->client && reset && (fell_back(r->kernel) || hole) && !fell_back(r->engine);
@@ -331,7 +333,8 @@ static bool error_behind_the_end(const struct runs *r, const struct difference *
     if ((send || read) && over && (peer_ended(r->program) || plain_end))
         return true;
     return (send || read || strcmp(d->key, "SO_ERROR") == 0 || strcmp(d->key, "poll") == 0) && ours && theirs &&
-           strcmp(ours, "end") == 0 && strcmp(theirs, "end") == 0 && over;
+           strcmp(ours, "end") == 0 && (strcmp(theirs, "end") == 0 || (plain_end && strcmp(theirs, "ENOTCONN") == 0)) &&
+           over;
 }
 
 /* Whether the connection had two subflows on both sides: then which one sends what is the scheduler's choice. */
@@ -348,7 +351,8 @@ static bool scheduler(const struct runs *r, const struct difference *d) {
 
 static bool join_under_way_counts(const struct runs *r, const struct difference *d) {
     const struct program *p = r->program;
-    bool pending = false, same = false;
+    const uint32_t first = find(p, STEP_JOIN, 0), second = find(p, STEP_JOIN, first + 1);
+    bool pending = second < p->nsteps && find(p, STEP_ADD_ADDR, second) < p->nsteps, same = false; /* up to the limit */
     for (unsigned i = 1; i < SUBFLOWS_MAX; i++)
         pending |= sub_saw(r->engine, i, "SYN/ACK") && !sub_saw(r->engine, i, "acknowledged up to");
     for (uint32_t i = find(p, STEP_JOIN, 0); i < p->nsteps; i++)
