@@ -36,8 +36,6 @@ struct batch *batch_new(void) {
 
 /* ---- In the process ---------------------------------------------------------------------------------------------- */
 
-static enum family world_family(unsigned world) { return worlds[world].v6 ? FAMILY_IPV6 : FAMILY_IPV4; }
-
 static bool set_up(struct target *t, const struct world *world, char *error, size_t size) {
     return !t->ops->command(t, common, error, size) && !t->ops->command(t, world->commands, error, size) &&
            !t->ops->begin(t, error, size);

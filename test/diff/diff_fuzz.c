@@ -158,20 +158,25 @@ static void write_script(const struct fuzz *f, const struct program *p, const st
     printf("    %s\n", path);
 }
 
-/* A difference that stands: is it of a kind that is known? */
-static struct kind *kind_of(struct fuzz *f, const struct difference *found, uint32_t n, uint64_t seed) {
+/* A difference like one that was reported counts for it. */
+static bool is_known(struct fuzz *f, const struct difference *found, uint32_t n) {
     char text[SIGNATURE_MAX];
     signature(found, n, text);
     for (uint32_t i = 0; i < f->nkinds; i++)
         if (strcmp(f->kinds[i].signature, text) == 0) {
             f->kinds[i].times++;
-            return NULL;
+            return true;
         }
-    if (f->nkinds == KINDS_MAX)
+    return false;
+}
+
+/* A difference that stands: is it of a kind that is known? */
+static struct kind *kind_of(struct fuzz *f, const struct difference *found, uint32_t n, uint64_t seed) {
+    if (is_known(f, found, n) || f->nkinds == KINDS_MAX)
         return NULL;
     struct kind *k = &f->kinds[f->nkinds++];
     *k = (struct kind){.seed = seed, .times = 1};
-    memcpy(k->signature, text, sizeof text);
+    signature(found, n, k->signature);
     return k;
 }
 
@@ -196,18 +201,6 @@ static void report(struct fuzz *f, struct program *p) {
 }
 
 /* ---- Fuzzing ----------------------------------------------------------------------------------------------------- */
-
-/* A difference like one that was reported counts for it. */
-static bool is_known(struct fuzz *f, const struct difference *found, uint32_t n) {
-    char text[SIGNATURE_MAX];
-    signature(found, n, text);
-    for (uint32_t i = 0; i < f->nkinds; i++)
-        if (strcmp(f->kinds[i].signature, text) == 0) {
-            f->kinds[i].times++;
-            return true;
-        }
-    return false;
-}
 
 /* Runs programs on both, and keeps those that differ; how many. -1: a side cannot be used. */
 static int keep_different(struct fuzz *f, struct program *p, uint32_t n) {

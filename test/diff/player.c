@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "script/host_internal.h"
 #include "script/mpvalue.h"
 #include "script/symbols.h"
 
@@ -63,27 +64,18 @@ static void called(struct player *p, const char *name, long result) {
 
 /* ---- Calls ------------------------------------------------------------------------------------------------------- */
 
+static int domain_of(const struct player *p) { return p->settings.family == FAMILY_IPV6 ? AF_INET6 : AF_INET; }
+
 /* Fills in `sa`, and returns its length. */
-static socklen_t sockaddr_of(const struct umptcp_addr *addr, uint16_t port, struct sockaddr_storage *sa) {
-    memset(sa, 0, sizeof *sa);
-    if (umptcp_addr_is_v4(addr)) {
-        struct sockaddr_in *in = (struct sockaddr_in *)sa;
-        in->sin_family = AF_INET;
-        in->sin_port = htons(port);
-        memcpy(&in->sin_addr, addr->b + 12, 4);
-        return sizeof *in;
-    }
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)sa;
-    in6->sin6_family = AF_INET6;
-    in6->sin6_port = htons(port);
-    memcpy(&in6->sin6_addr, addr->b, sizeof addr->b);
-    return sizeof *in6;
+static socklen_t sockaddr_of(const struct player *p, const struct umptcp_addr *addr, struct sockaddr_storage *sa) {
+    socklen_t len = sizeof *sa;
+    sockaddr_write(domain_of(p), &(struct umptcp_sockaddr){*addr, p->port}, (struct sockaddr *)sa, &len);
+    return len;
 }
 
 static int open_socket(struct player *p) {
     const struct posix *x = &p->target->posix;
-    int family = worlds[p->program->world].v6 ? AF_INET6 : AF_INET;
-    int fd = x->socket(x->ctx, family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, PROTOCOL_MPTCP), on = 1;
+    int fd = x->socket(x->ctx, domain_of(p), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, PROTOCOL_MPTCP), on = 1;
     flows_socket(&p->flows, fd, true);
     player_log(p, "+0 socket(..., SOCK_STREAM, IPPROTO_MPTCP) = 3\n");
     /* An accepted socket has what its listener has. */
@@ -96,7 +88,7 @@ static int open_socket(struct player *p) {
 static bool listen_on(struct player *p) {
     const struct posix *x = &p->target->posix;
     struct sockaddr_storage a;
-    socklen_t len = sockaddr_of(&p->settings.local_ip, p->port, &a);
+    socklen_t len = sockaddr_of(p, &p->settings.local_ip, &a);
     p->listener = open_socket(p);
     if (p->listener < 0 || x->bind(x->ctx, p->listener, (struct sockaddr *)&a, len) < 0 ||
         x->listen(x->ctx, p->listener, 4) < 0)
@@ -109,7 +101,7 @@ static bool listen_on(struct player *p) {
 static void connect_to(struct player *p) {
     const struct posix *x = &p->target->posix;
     struct sockaddr_storage a;
-    socklen_t len = sockaddr_of(&p->settings.remote_ip, p->port, &a);
+    socklen_t len = sockaddr_of(p, &p->settings.remote_ip, &a);
     if (!p->program->client || p->fd >= 0 || p->closed)
         return;
     p->fd = open_socket(p);
@@ -444,14 +436,14 @@ struct player *player_open(const struct program *program, struct target *target,
     p->log = log;
     p->listener = p->fd = -1;
     p->dsn_nxt = p->data_rcv_nxt = 1;
-    settings_init(&p->settings, worlds[program->world].v6 ? FAMILY_IPV6 : FAMILY_IPV4, arena);
+    settings_init(&p->settings, world_family(program->world), arena);
     p->settings.bind_port = p->settings.connect_port = port;
     flows_init(&p->flows, &p->settings, program->seed);
     p->flows.next_port = port;
     p->due = target->ops->now(target);
     if (log)
         text_add(log, "--bind_port=%u\n--connect_port=%u\n--tolerance_usecs=100000\n%s`%s`\n\n", port, port,
-                 worlds[program->world].v6 ? "--ip_version=ipv6\n" : "", worlds[program->world].commands);
+                 p->settings.family == FAMILY_IPV6 ? "--ip_version=ipv6\n" : "", worlds[program->world].commands);
     if (!program->client && !listen_on(p))
         facts_set(&p->facts, "error of the listener", "%s", strerror(errno));
     return p;

@@ -75,6 +75,8 @@ struct player {
     struct facts facts;
 };
 
+static inline enum family world_family(unsigned world) { return worlds[world].v6 ? FAMILY_IPV6 : FAMILY_IPV4; }
+
 /* `settle`: how long nothing has to happen before the next step. `arena` outlives the player. */
 struct player *player_open(const struct program *program, struct target *target, uint16_t port, dur settle,
                            struct arena *arena, struct text *log);
