@@ -168,10 +168,11 @@ struct subflow {
     uint8_t prio_repeats; /* how often MP_PRIO is still to be said again */
     uint16_t signals;     /* enum subflow_signal */
     uint32_t local_nonce, remote_nonce;
-    struct deque tx_maps; /* struct tx_map, in order of ssn, from the first not yet acknowledged */
-    struct deque rx_maps; /* struct rx_map, in order of ssn */
-    struct hold *hold;    /* bytes without usable mapping; NULL: none */
-    utime join_at;        /* third ACK of MP_JOIN again */
+    uint32_t last_wnd_sent; /* in bytes; 0: only that of a SYN, which is not scaled */
+    struct deque tx_maps;   /* struct tx_map, in order of ssn, from the first not yet acknowledged */
+    struct deque rx_maps;   /* struct rx_map, in order of ssn */
+    struct hold *hold;      /* bytes without usable mapping; NULL: none */
+    utime join_at;          /* third ACK of MP_JOIN again */
 };
 
 struct hold {             /* bytes of a subflow that cannot be placed yet */
@@ -321,6 +322,7 @@ struct conn {
     struct dsn remote_idsn;
     struct dsn read_seq, rcv_nxt;
     struct dsn rcv_edge; /* highest right edge advertised */
+    struct dsn last_data_ack_sent;
     struct dsn fin_dsn;
     struct ssn rx_base_ssn; /* plain TCP: this position of the subflow */
     struct dsn rx_base_dsn; /* is this position of the stream */
@@ -557,6 +559,8 @@ bool conn_output(struct conn *c, struct umptcp_out *out, netif_caps_fn caps, con
 bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps, const void *ctx);
 /* MPTCP options of a planned segment into seg->mp; may shorten the plan. `*mp_bytes`: their padded size. */
 void options_fill(const struct subflow *sf, struct tcp_plan *plan, struct mpopts *mp);
+/* How far the DATA_ACK of a segment stays behind, and by how much its window is larger for that, in bytes. */
+uint32_t options_ack_lag(const struct subflow *sf, const struct tcp_plan *plan);
 /* The planned segment left: signals in it are done. */
 void options_sent(struct subflow *sf, const struct tcp_plan *plan, const struct mpopts *mp);
 

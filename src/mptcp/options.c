@@ -77,8 +77,30 @@ static void put_mpj(struct ledger *l, const struct subflow *sf, enum mp_type typ
  * The DATA_ACK: the next expected number, behind the DATA_FIN when all before it came. Data whose checksum failed is
  * not acknowledged, so that the peer knows where its infinite mapping has to begin (RFC 8684 3.7).
  */
-static void dss_ack(struct mpopt *o, const struct conn *c) {
-    struct dsn ack = c->failing && !c->eof ? c->paths->fail_dsn : dsn_add(c->rcv_nxt, c->eof && !c->eof_apart);
+static struct dsn data_ack(const struct conn *c) {
+    return c->failing && !c->eof ? c->paths->fail_dsn : dsn_add(c->rcv_nxt, c->eof && !c->eof_apart);
+}
+
+/*
+ * What a segment says that repeats this subflow's last acknowledgment, while others used some of the window that went
+ * with that: the same window, and a DATA_ACK that is so much older, for the same edge. Linux keeps the larger window
+ * whatever such a segment says, and would add the present DATA_ACK to it (RFC 9293 3.10.7.4 would take the new one);
+ * what it then sent beyond the edge would be lost after TCP acknowledged it, and come again by its data-level timer
+ * alone, piece by piece. Others said the present DATA_ACK already.
+ */
+uint32_t options_ack_lag(const struct subflow *sf, const struct tcp_plan *plan) {
+    const struct conn *c = sf->conn;
+    const bool repeats = ssn_eq(sf->tcb.last_ack_sent, sf->tcb.rcv_nxt) && (plan->kind != TCP_PLAN_DATA || plan->again);
+    const bool news = sf->signals & SIG_DATA_ACK || !dsn_eq(c->last_data_ack_sent, data_ack(c));
+    const uint64_t window = conn_window(c);
+    if (!conn_is_mptcp(c))
+        return 0;
+    return repeats && !news && window < sf->last_wnd_sent ? sf->last_wnd_sent - (uint32_t)window : 0;
+}
+
+static void dss_ack(struct mpopt *o, const struct subflow *sf, const struct tcp_plan *plan) {
+    const struct conn *c = sf->conn;
+    const struct dsn ack = {data_ack(c).v - options_ack_lag(sf, plan)};
     o->dss.has_ack = true;
     o->dss.ack64 = c->ack64;
     o->dss.ack = c->ack64 ? ack.v : (uint32_t)ack.v;
@@ -103,11 +125,11 @@ static bool may_data_ack(const struct subflow *sf) {
 }
 
 /* Before the third ACK there is no key of the client's, and so nothing that could be acknowledged. */
-static void put_dss(struct ledger *l, const struct subflow *sf, const struct tx_map *map) {
+static void put_dss(struct ledger *l, const struct subflow *sf, const struct tcp_plan *plan, const struct tx_map *map) {
     const struct conn *c = sf->conn;
     struct mpopt o = {.type = MP_DSS};
     if (may_data_ack(sf))
-        dss_ack(&o, c);
+        dss_ack(&o, sf, plan);
     else if (!map)
         return;
     if (map) {
@@ -118,13 +140,13 @@ static void put_dss(struct ledger *l, const struct subflow *sf, const struct tx_
 }
 
 /* DATA_FIN without payload: SSN 0, length 1, checksum over the pseudo-header (3.3.3). */
-static void put_data_fin(struct ledger *l, const struct subflow *sf) {
+static void put_data_fin(struct ledger *l, const struct subflow *sf, const struct tcp_plan *plan) {
     const struct conn *c = sf->conn;
     struct mpopt o = {.type = MP_DSS};
     struct csum sum = {0};
     mp_csum_add_pseudo(&sum, c->write_seq, 0, 1);
     if (may_data_ack(sf))
-        dss_ack(&o, c);
+        dss_ack(&o, sf, plan);
     dss_map(&o, c, c->write_seq, 0, 1, csum_finish(&sum));
     o.dss.data_fin = true;
     ledger_put(l, &o);
@@ -226,7 +248,7 @@ static void fill_data(struct ledger *l, const struct subflow *sf, struct tcp_pla
     } else if (map->mpc && conn_is_mptcp(c)) {
         put_mpc(l, c, MPC_DATA, map);
     } else if (conn_maps(c)) {
-        put_dss(l, sf, map);
+        put_dss(l, sf, plan, map);
     }
 }
 
@@ -308,9 +330,9 @@ static void fill_ack(struct ledger *l, const struct subflow *sf, struct tcp_plan
         }
     }
     if (says_end(sf, plan))
-        put_data_fin(l, sf);
+        put_data_fin(l, sf, plan);
     else
-        put_dss(l, sf, NULL);
+        put_dss(l, sf, plan, NULL);
     if (sf->signal_acks < SIGNAL_ACKS_MAX)
         fill_signals(l, sf);
 }
@@ -416,6 +438,8 @@ void options_sent(struct subflow *sf, const struct tcp_plan *plan, const struct 
     uint16_t waiting = sf->signals & SIGNALS_ALONE;
     bool signalled = false;
     for (uint32_t i = 0; i < mp->n; i++) {
+        if (mp->opt[i].type == MP_DSS && mp->opt[i].dss.has_ack && plan->kind != TCP_PLAN_PROBE)
+            sf->conn->last_data_ack_sent = data_ack(sf->conn);
         option_sent(sf, &mp->opt[i]);
         signalled = signalled || mp->opt[i].type == MP_ADD_ADDR || mp->opt[i].type == MP_REMOVE_ADDR ||
                     mp->opt[i].type == MP_PRIO;

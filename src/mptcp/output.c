@@ -307,7 +307,8 @@ bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn ca
     sf->tcb.shared_window = conn_is_mptcp(c);
     plan.window_max = conn_window_max(c, sf->tcb.rcv_wscale);
     plan.want_zero = conn_window_shuts(c);
-    tcp_emit(&sf->tcb, &plan, conn_window(c), &seg);
+    const uint32_t lag = options_ack_lag(sf, &plan);
+    tcp_emit(&sf->tcb, &plan, conn_window(c) + lag, &seg);
     if ((plan.tlp || c->cork) && !dsn_eq(c->snd_nxt, c->write_seq))
         seg.flags &= (uint8_t)~TCP_PSH; /* a probe beyond cwnd, or corked: more follows, but not now */
     out->gso_size = plan.gso_size;
@@ -321,8 +322,11 @@ bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn ca
         return false;
     }
     options_sent(sf, &plan, &seg.mp);
-    if (plan.kind != TCP_PLAN_RST)
-        conn_advertised(c, plan.window);
+    if (plan.kind != TCP_PLAN_RST) {
+        if (plan.kind != TCP_PLAN_PROBE)
+            sf->last_wnd_sent = plan.kind == TCP_PLAN_SYN ? 0 : (uint32_t)plan.window;
+        conn_advertised(c, plan.window - lag);
+    }
     if (sf->state == SF_DEAD)
         conn_work(c);
     return true;

@@ -163,12 +163,12 @@ static bool plan_bare(const struct tcb *t, struct tcp_plan *plan) {
     if (!t->probe_pending && t->ack_need != TCP_ACK_NOW)
         return false;
     plan->flags = TCP_ACK;
-    if (t->probe_pending) {
-        plan->kind = TCP_PLAN_PROBE;
-        plan->ssn = (struct ssn){t->snd_una.v - 1};
-    } else {
+    if (t->ack_need == TCP_ACK_NOW) {
         plan->kind = TCP_PLAN_ACK;
         plan->ssn = acceptable_ssn(t);
+    } else {
+        plan->kind = TCP_PLAN_PROBE;
+        plan->ssn = (struct ssn){t->snd_una.v - 1};
     }
     return true;
 }
@@ -406,8 +406,10 @@ static void sent_ack(struct tcb *t, const struct tcp_plan *plan) {
     mib_add(&t->env->mib, MIB_TCP_TO_ZERO_WINDOW, plan->window == 0 && !t->zero_window);
     mib_add(&t->env->mib, MIB_TCP_FROM_ZERO_WINDOW, plan->window > 0 && t->zero_window);
     t->zero_window = plan->window == 0;
-    t->last_ack_sent = t->rcv_nxt;
     t->rcv_edge = ssn_max(t->rcv_edge, ssn_add(t->rcv_nxt, plan->window));
+    if (plan->kind == TCP_PLAN_PROBE) /* the peer answers it, and takes nothing that it says (RFC 9293 3.10.7.4) */
+        return;
+    t->last_ack_sent = t->rcv_nxt;
     if (plan->nsack)
         receive_reported(t);
     if (plan->ack_later)

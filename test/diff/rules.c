@@ -399,9 +399,11 @@ static bool own_join_at_the_end(const struct runs *r, const struct difference *d
     unsigned sub = sub_of(d->key);
     bool over = has(r->program, STEP_FASTCLOSE) || has(r->program, STEP_RST) || has(r->program, STEP_ABORT) ||
                 peer_ended(r->program) || app_ended(r->program);
+    bool withdrawn = strcmp(d->key, "MPTCP_INFO add_addr_accepted") == 0 && has(r->program, STEP_REMOVE_ADDR);
     bool counted = starts(d->key, "MPTCP_INFO subflows") && (app_ended(r->program) || peer_ended(r->program));
-    bool about = counted || (sub && sub < SUBFLOWS_MAX &&
-                             (ends(d->key, ": RST") || strstr(d->key, "MP_TCPRST") || ends(d->key, "MP_FASTCLOSE")));
+    bool about = counted || withdrawn ||
+                 (sub && sub < SUBFLOWS_MAX &&
+                  (ends(d->key, ": RST") || strstr(d->key, "MP_TCPRST") || ends(d->key, "MP_FASTCLOSE")));
     return over && own_join_waits(r) && about;
 }
 
@@ -700,7 +702,8 @@ static bool acknowledgment_on_a_repetition(const struct runs *r, const struct di
     if (acked && has(r->program, STEP_RESEND))
         return facts_number(r->engine, d->key) < facts_number(r->kernel, d->key);
     bool end = starts(d->key, "MPTCP_INFO subflows") || is_about_the_end(d) || ends(d->key, ": FIN") ||
-               ends(d->key, ": RST") || ends(d->key, "sent up to");
+               ends(d->key, ": RST") || ends(d->key, "sent up to") ||
+               (starts(d->key, "call ") && ends(d->key, " shutdown"));
     if (end && has(r->program, STEP_RESEND) && app_ended(r->program) && peer_ended(r->program))
         return true; /* it acknowledged the DATA_FIN */
     /* Of the DATA_FIN: to Linux the connection is over when the application closes with data that it did not read. */

@@ -136,6 +136,29 @@ static void test_probe_on_request(void **state) { /* T-X3: the owner probes a pa
     lab_free(l);
 }
 
+/* The peer takes nothing from a segment at a position below its window: what is due goes by itself. */
+static void test_probe_says_nothing(void **state) { /* T-X3, T-ACK-02 */
+    struct lab *l = plain("mss 1000");
+    (void)state;
+    tcp_probe(lab_tcb(l));
+    tcp_ack_now(lab_tcb(l));
+    lab_flush(l);
+    lab_want(l, ". 1(0) ack 1");
+    lab_want(l, ". 0(0) ack 1");
+    lab_want_none(l);
+    lab_tcb(l)->quickacks = 0;
+    lab_in(l, "P. 1(100) ack 1");
+    lab_want_none(l); /* delayed */
+    tcp_probe(lab_tcb(l));
+    lab_flush(l);
+    lab_want(l, ". 0(0) ack 101");
+    lab_want_none(l);
+    assert_true(lab_wait_sent(l, MSEC(500)) > 0);
+    lab_want(l, ". 1(0) ack 101");
+    lab_want_none(l);
+    lab_free(l);
+}
+
 /* ---- Giving up --------------------------------------------------------------------------------------------------- */
 
 static void test_retries(void **state) { /* T-RTO-13, T-RTO-15, T-RTO-05, T-RTO-09, T-SYN-20 */
@@ -345,6 +368,7 @@ int main(void) {
         cmocka_unit_test(test_window_of_crumbs),
         cmocka_unit_test(test_close_at_zero_window),
         cmocka_unit_test(test_probe_on_request),
+        cmocka_unit_test(test_probe_says_nothing),
         cmocka_unit_test(test_retries),
         cmocka_unit_test(test_progress_starts_anew),
         cmocka_unit_test(test_orphan_retries),
