@@ -656,7 +656,8 @@ static bool own_join_after_fallback(const struct runs *r, const struct differenc
     bool given_up = join_is_refused(p) || app_ended(p);
     bool call = starts(d->key, "call") && d->kernel && d->kernel[0] == '-';
     bool over = theirs ? strcmp(theirs, "ENOTCONN") == 0 : call; /* nobody reads from a socket that was closed */
-    over |= d->kernel && (strcmp(d->kernel, "0x2015") == 0 || strcmp(d->kernel, "-1 ECONNREFUSED") == 0);
+    over |= d->kernel && (strcmp(d->kernel, "0x2015") == 0 || strcmp(d->kernel, "-1 ECONNREFUSED") == 0 ||
+                          strcmp(d->kernel, "-1 ECONNRESET") == 0);
     return own_join_waits(r) && given_up && has(p, STEP_STRIP) && fell_back(r->kernel) && over &&
            (call || is_about_the_end(d) || (sub_of(d->key) == 0 && ends(d->key, "sent up to")));
 }
@@ -703,7 +704,7 @@ static bool acknowledgment_on_a_repetition(const struct runs *r, const struct di
         return facts_number(r->engine, d->key) < facts_number(r->kernel, d->key);
     bool end = starts(d->key, "MPTCP_INFO subflows") || is_about_the_end(d) || ends(d->key, ": FIN") ||
                ends(d->key, ": RST") || ends(d->key, "sent up to") ||
-               (starts(d->key, "call ") && ends(d->key, " shutdown"));
+               (starts(d->key, "call ") && ends(d->key, " shutdown")) || (!d->kernel && ends(d->key, " echo"));
     if (end && has(r->program, STEP_RESEND) && app_ended(r->program) && peer_ended(r->program))
         return true; /* it acknowledged the DATA_FIN */
     /* Of the DATA_FIN: to Linux the connection is over when the application closes with data that it did not read. */
