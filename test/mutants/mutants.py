@@ -300,6 +300,16 @@ MUTANTS = (
     Mutant("edge-moves-back", "the window's right edge moves left", "src/mptcp/buffer.c",
            "return now >= old + window_step(c) ? now : old;",
            "return now >= old + window_step(c) || now < old ? now : old;", rows=("M-RCV-03",)),
+    Mutant("smaller-window-again", "an ACK that repeats itself has a newer DATA_ACK and a smaller window", "src/mptcp/options.c",
+           "    if (!conn_is_mptcp(c))\n"
+           "        return 0;\n"
+           "    return repeats",
+           "    if (c)\n"
+           "        return 0;\n"
+           "    return repeats", rows=("M-RCV-02",)),
+    Mutant("probe-says-all", "a probe passes for the acknowledgment that is due", "src/tcp/output.c",
+           "    if (plan->kind == TCP_PLAN_PROBE) /* the",
+           "    if (t->env == NULL) /* the", rows=("T-ACK-05",)),
     Mutant("no-window-update", "room that reading made is not told", "src/mptcp/buffer.c",
            "        if (sf->state == SF_ACTIVE && !sf->stale)\n"
            "            tcp_ack_now(&sf->tcb);",

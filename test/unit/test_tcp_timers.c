@@ -137,7 +137,7 @@ static void test_probe_on_request(void **state) { /* T-X3: the owner probes a pa
 }
 
 /* The peer takes nothing from a segment at a position below its window: what is due goes by itself. */
-static void test_probe_says_nothing(void **state) { /* T-X3, T-ACK-02 */
+static void test_probe_says_nothing(void **state) { /* T-X3, T-ACK-02, T-ACK-05 */
     struct lab *l = plain("mss 1000");
     (void)state;
     tcp_probe(lab_tcb(l));
