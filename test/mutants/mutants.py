@@ -310,6 +310,8 @@ MUTANTS = (
     Mutant("probe-says-all", "a probe passes for the acknowledgment that is due", "src/tcp/output.c",
            "    if (plan->kind == TCP_PLAN_PROBE) /* the",
            "    if (t->env == NULL) /* the", rows=("T-ACK-05",)),
+    Mutant("key-behind-a-hole", "a DSS behind a hole does not show that the peer has our key", "src/mptcp/receive.c",
+           "c->key_arrived || proof;", "c->key_arrived || (proof && rx->in_order);", rows=("M-CLS-15",)),
     Mutant("no-window-update", "room that reading made is not told", "src/mptcp/buffer.c",
            "        if (sf->state == SF_ACTIVE && !sf->stale)\n"
            "            tcp_ack_now(&sf->tcb);",
