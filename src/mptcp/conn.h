@@ -168,11 +168,11 @@ struct subflow {
     uint8_t prio_repeats; /* how often MP_PRIO is still to be said again */
     uint16_t signals;     /* enum subflow_signal */
     uint32_t local_nonce, remote_nonce;
-    uint32_t last_wnd_sent; /* in bytes; 0: only that of a SYN, which is not scaled */
-    struct deque tx_maps;   /* struct tx_map, in order of ssn, from the first not yet acknowledged */
-    struct deque rx_maps;   /* struct rx_map, in order of ssn */
-    struct hold *hold;      /* bytes without usable mapping; NULL: none */
-    utime join_at;          /* third ACK of MP_JOIN again */
+    uint32_t wnd_told;    /* the last window, in bytes, or a larger one that Linux keeps; 0: only that of a SYN */
+    struct deque tx_maps; /* struct tx_map, in order of ssn, from the first not yet acknowledged */
+    struct deque rx_maps; /* struct rx_map, in order of ssn */
+    struct hold *hold;    /* bytes without usable mapping; NULL: none */
+    utime join_at;        /* third ACK of MP_JOIN again */
 };
 
 struct hold {             /* bytes of a subflow that cannot be placed yet */
@@ -559,6 +559,9 @@ bool conn_output(struct conn *c, struct umptcp_out *out, netif_caps_fn caps, con
 bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps, const void *ctx);
 /* MPTCP options of a planned segment into seg->mp; may shorten the plan. `*mp_bytes`: their padded size. */
 void options_fill(const struct subflow *sf, struct tcp_plan *plan, struct mpopts *mp);
+/* The segment acknowledges no more of its subflow than the one before it, and is no new data: Linux takes from it no
+ * window that is smaller. */
+bool options_repeat_ack(const struct subflow *sf, const struct tcp_plan *plan);
 /* How far the DATA_ACK of a segment stays behind, and by how much its window is larger for that, in bytes. */
 uint32_t options_ack_lag(const struct subflow *sf, const struct tcp_plan *plan);
 /* The planned segment left: signals in it are done. */

@@ -81,21 +81,34 @@ static struct dsn data_ack(const struct conn *c) {
     return c->failing && !c->eof ? c->paths->fail_dsn : dsn_add(c->rcv_nxt, c->eof && !c->eof_apart);
 }
 
+bool options_repeat_ack(const struct subflow *sf, const struct tcp_plan *plan) {
+    return ssn_eq(sf->tcb.last_ack_sent, sf->tcb.rcv_nxt) && (plan->kind != TCP_PLAN_DATA || plan->again);
+}
+
+/* Another subflow has an acknowledgment to say, and with it the DATA_ACK that it brought about. */
+static bool others_will_ack(const struct subflow *sf) {
+    list_for_each (n, &sf->conn->subflows) {
+        const struct subflow *other = subflow_of(n);
+        if (other != sf && other->state == SF_ACTIVE && !ssn_eq(other->tcb.last_ack_sent, other->tcb.rcv_nxt))
+            return true;
+    }
+    return false;
+}
+
 /*
  * What a segment says that repeats this subflow's last acknowledgment, while others used some of the window that went
  * with that: the same window, and a DATA_ACK that is so much older, for the same edge. Linux keeps the larger window
  * whatever such a segment says, and would add the present DATA_ACK to it (RFC 9293 3.10.7.4 would take the new one);
  * what it then sent beyond the edge would be lost after TCP acknowledged it, and come again by its data-level timer
- * alone, piece by piece. Others said the present DATA_ACK already.
+ * alone, piece by piece. The present DATA_ACK is for others to say, unless nobody else does.
  */
 uint32_t options_ack_lag(const struct subflow *sf, const struct tcp_plan *plan) {
     const struct conn *c = sf->conn;
-    const bool repeats = ssn_eq(sf->tcb.last_ack_sent, sf->tcb.rcv_nxt) && (plan->kind != TCP_PLAN_DATA || plan->again);
-    const bool news = sf->signals & SIG_DATA_ACK || !dsn_eq(c->last_data_ack_sent, data_ack(c));
     const uint64_t window = conn_window(c);
-    if (!conn_is_mptcp(c))
+    if (!conn_is_mptcp(c) || !options_repeat_ack(sf, plan) || window >= sf->wnd_told || sf->signals & SIG_DATA_ACK ||
+        (!dsn_eq(c->last_data_ack_sent, data_ack(c)) && !others_will_ack(sf)))
         return 0;
-    return repeats && !news && window < sf->last_wnd_sent ? sf->last_wnd_sent - (uint32_t)window : 0;
+    return sf->wnd_told - (uint32_t)window;
 }
 
 static void dss_ack(struct mpopt *o, const struct subflow *sf, const struct tcp_plan *plan) {

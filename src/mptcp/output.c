@@ -317,14 +317,15 @@ bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn ca
     write_checksum(sf, out, caps.csum);
     if (plan.kind == TCP_PLAN_SYN && plan.len)
         tcp_queue(&sf->tcb, plan.len);
+    const bool unheard = plan.kind == TCP_PLAN_PROBE || (options_repeat_ack(sf, &plan) && plan.window < sf->wnd_told);
     if (tcp_sent(&sf->tcb, &plan)) { /* no memory for a record of it: it never was */
         conn_try_again(c);
         return false;
     }
     options_sent(sf, &plan, &seg.mp);
     if (plan.kind != TCP_PLAN_RST) {
-        if (plan.kind != TCP_PLAN_PROBE)
-            sf->last_wnd_sent = plan.kind == TCP_PLAN_SYN ? 0 : (uint32_t)plan.window;
+        if (!unheard)
+            sf->wnd_told = plan.kind == TCP_PLAN_SYN ? 0 : (uint32_t)plan.window;
         conn_advertised(c, plan.window - lag);
     }
     if (sf->state == SF_DEAD)

@@ -309,16 +309,17 @@ static bool read_behind_the_error(const struct runs *r, const struct difference 
            (strcmp(d->kernel, "ENOTCONN") == 0 || strcmp(d->kernel, "0x14") == 0 || ends(d->kernel, "ENOTCONN"));
 }
 
-static bool echoed(const struct facts *f) {
+/* An announcement or an echo. */
+static bool said_address(const struct facts *f) {
     bool any = false;
     for (uint32_t i = 0; i < f->n; i++)
-        any |= strstr(f->fact[i].key, ": ADD_ADDR id") && ends(f->fact[i].key, " echo");
+        any |= strstr(f->fact[i].key, ": ADD_ADDR id") != NULL;
     return any;
 }
 
-static bool data_ack_behind_an_echo(const struct runs *r, const struct difference *d) {
+static bool data_ack_behind_an_address(const struct runs *r, const struct difference *d) {
     const char *ours = facts_get(r->engine, "MPTCP_INFO rcv_nxt"), *theirs = facts_get(r->kernel, "MPTCP_INFO rcv_nxt");
-    return strcmp(d->key, "data: acknowledged up to") == 0 && echoed(r->kernel) && ours && theirs &&
+    return strcmp(d->key, "data: acknowledged up to") == 0 && said_address(r->kernel) && ours && theirs &&
            strcmp(ours, theirs) == 0 && facts_number(r->engine, d->key) > facts_number(r->kernel, d->key);
 }
 
@@ -735,7 +736,7 @@ const struct rule rules[] = {
     {"answer-to-mp-fail", answer_to_mp_fail},
     {"shutdown-before-established", shutdown_before_established},
     {"read-behind-the-error", read_behind_the_error},
-    {"data-ack-behind-an-echo", data_ack_behind_an_echo},
+    {"data-ack-behind-an-address", data_ack_behind_an_address},
     {"error-behind-the-end", error_behind_the_end},
     {"scheduler", scheduler},
     {"join-under-way-counts", join_under_way_counts},

@@ -176,6 +176,38 @@ static void test_window_closes_and_opens(void **state) { /* M-RCV-03, -10, M-DAK
     mlab_free(l);
 }
 
+/* Linux keeps a larger window of an ACK without progress: so that one has it, and the DATA_ACK that belongs to it. */
+static void test_repeated_ack(void **state) { /* M-RCV-02, -03 */
+    struct umptcp_config cfg = small_buffer(4000);
+    struct mlab *l = mlab_new_full(&(struct mlab_options){.server = true, .cfg = &cfg});
+    (void)state;
+    mlab_join_in(l, 2, 2, 7);
+    mlab_in(l, 1, "P. 1(100) ack 1 dss ack 1 map 1:1+100");
+    mlab_want(l, 1, ". 1(0) ack 101 win 3900 dss ack 101");
+    mlab_in(l, 2, "P. 1(3000) ack 1 dss ack 1 map 101:1+3000");
+    mlab_want(l, 2, ". 1(0) ack 3001 win 900 dss ack 3101");
+    mlab_in(l, 1, "P. 1(100) ack 1 dss ack 1 map 1:1+100"); /* again */
+    mlab_want(l, 1, ". 1(0) ack 101 win 3900 dss ack 101");
+    /* What the other brought is for that one to say, also when this one is first. */
+    mlab_sf(l, 2)->tcb.quickacks = 0;
+    mlab_in(l, 2, "P. 3001(400) ack 1 dss ack 1 map 3101:3001+400");
+    mlab_want_none(l); /* delayed */
+    assert_int_equal(umptcp_recv_consume(l->s, l->sock, 1500, l->now), 0);
+    mlab_in(l, 1, ". 101(0) ack 1 dss ack 1");
+    mlab_want(l, 1, ". 1(0) ack 101 win 3900 dss ack 1601"); /* 3501 + 2000 */
+    mlab_want(l, 2, ". 1(0) ack 3401 win 2000 dss ack 3501");
+    mlab_want_none(l);
+    /* Nobody else will: the present one. And Linux still has the larger window. */
+    mlab_in(l, 2, "R. 3401(0) ack 1");
+    mlab_sf(l, 1)->signals |= SIG_DATA_ACK;
+    tcp_ack_now(&mlab_sf(l, 1)->tcb);
+    mlab_in(l, 1, ". 101(0) ack 1 dss ack 1");
+    mlab_want(l, 1, ". 1(0) ack 101 win 2000 dss ack 3501");
+    mlab_in(l, 1, "P. 1(100) ack 1 dss ack 1 map 1:1+100");
+    mlab_want(l, 1, ". 1(0) ack 101 win 3900 dss ack 1601");
+    mlab_free(l);
+}
+
 /* M-RCV-02, -11: what it once said was of the connection */
 static void test_idle_subflow_does_not_open_it(void **state) {
     struct umptcp_config cfg = small_buffer(4000);
@@ -354,6 +386,7 @@ int main(void) {
         cmocka_unit_test(test_beyond_the_edge),
         cmocka_unit_test(test_one_window_for_all),
         cmocka_unit_test(test_window_closes_and_opens),
+        cmocka_unit_test(test_repeated_ack),
         cmocka_unit_test(test_idle_subflow_does_not_open_it),
         cmocka_unit_test(test_edge_never_moves_left),
         cmocka_unit_test(test_smaller_buffer_keeps_the_edge),

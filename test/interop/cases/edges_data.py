@@ -291,6 +291,15 @@ def hold_until_both_used(bed, by_us):
     bed.pass_on = hold
 
 
+def expect_within_the_window(bed, by_us):
+    """What was sent is within the farthest edge that was announced on any wire."""
+    unit = 1 << max(next(o[2] for o in s.options if o[0] == 3) for s in bed.sent(not by_us, lambda s: s.has(SYN)))
+    last = max(edge for _, edge in right_edges(bed, not by_us)) + unit
+    ends = [s.dss.dsn + s.dss.length for s in bed.sent(by_us, lambda s: s.dss and s.payload and s.dss.dsn_size == 8)]
+    if max(ends) > last:
+        raise Failure(f"{max(ends) - last} octets beyond the window")
+
+
 @each_direction
 def edge_20_windows(bed, we_connect, by_us, size):
     """The window counts from the DATA_ACK and is that of the connection: on no subflow its right edge moves back, and the sender
@@ -300,21 +309,55 @@ def edge_20_windows(bed, we_connect, by_us, size):
     sender, receiver = (ours, kernels) if by_us else (kernels, ours)
     hold_until_both_used(bed, by_us)
     bed.say(sender, receiver, 700000)
-    edges = sorted(right_edges(bed, not by_us), key=lambda e: e[0].dss.ack)  # two wires have no common order
     unit = 1 << max(next(o[2] for o in s.options if o[0] == 3) for s in bed.sent(not by_us, lambda s: s.has(SYN)))
-    before = last = 0  # the farthest edge of those with older acknowledgments, and of all up to here
-    for (s, edge), (older, _) in zip(edges, [edges[0], *edges]):
-        before = last if older.dss.ack < s.dss.ack else before
-        if edge + unit < before:
-            raise Failure(f"the window's edge moved back by {before - edge}: {s}")
-        last = max(last, edge)
-    ends = [s.dss.dsn + s.dss.length for s in bed.sent(by_us, lambda s: s.dss and s.payload and s.dss.dsn_size == 8)]
-    if max(ends) > last + unit:
-        raise Failure(f"{max(ends) - last} octets beyond the window")
+    farthest = {1: 0, 2: 0}  # two wires have no common order
+    for s, edge in right_edges(bed, not by_us):
+        if edge + unit < farthest[s.wire]:
+            raise Failure(f"the window's edge moved back by {farthest[s.wire] - edge}: {s}")
+        farthest[s.wire] = max(farthest[s.wire], edge)
+    expect_within_the_window(bed, by_us)
     if {s.wire for s in bed.sent(by_us, lambda s: len(s.payload) > 1000)} != {1, 2}:
         raise Failure("only one path was used")
     bed.end(ours, kernels)
     expect_handshake(we_connect, **joins(we_connect))
+
+
+def send_all_that_fits(kernels, data):
+    """What the kernel takes of the data, while nobody reads at the other end."""
+    at = 0
+    while at < len(data):
+        try:
+            at += kernels.s.send(data[at:])
+        except BlockingIOError:
+            break
+    kernels.said += data[:at]
+
+
+@scene(("-client", True), ("-server", False))
+def edge_20_repeated_acknowledgment(bed, we_connect, size):
+    """One path filled much of the window, and on the other a segment comes again: the kernel keeps the larger window that it knows
+    from there, adds the DATA_ACK of our answer, and still sends nothing beyond our edge."""
+    # L-EDGE-20, M-RCV-02 M-RCV-03
+    bed.start(rmem_default=1 << 18, rmem_max=1 << 18)
+    ours, kernels = bed.connect_joined(we_connect)
+    hold_until_both_used(bed, False)
+    bed.say(kernels, ours, 700000)
+    ours.backup(ours.subflows()[1]["id"], True)
+    bed.until_counted(MPPrioRx=1)
+    ours.reading(False)
+    send_all_that_fits(kernels, bed.random.randbytes(100000))
+    bed.until(lambda: ours.info()["bytes_received"] == len(kernels.said), "a part of the window is filled")
+    asked = len(bed.sent(True, wire=2))
+    bed.put(bed.sent(False, lambda s: s.payload, wire=2)[-1])
+    bed.until(lambda: len(bed.sent(True, wire=2)) > asked, "the repetition is answered")
+    send_all_that_fits(kernels, bed.random.randbytes(1 << 20))
+    shut = bed.until_sent(True, lambda s: s.window == 0, "our window closes")
+    bed.until_sent(False, lambda s: s.time > shut.time and s.pure_ack, "the kernel asks when it opens")
+    expect_within_the_window(bed, False)
+    ours.reading(True)
+    bed.until_heard(kernels, ours)
+    bed.end(ours, kernels)
+    expect_handshake(we_connect, **joins(we_connect), MPPrioRx=1)
 
 
 @scene(("-client", True), ("-server", False))
@@ -326,14 +369,7 @@ def edge_21_zero_window_probe(bed, we_connect, size):
     ours, kernels = bed.connect(we_connect)
     bed.talk(ours, kernels)
     ours.reading(False)
-    data = bed.random.randbytes(1 << 18)
-    at = 0
-    while at < len(data):
-        try:
-            at += kernels.s.send(data[at:])
-        except BlockingIOError:
-            break
-    kernels.said += data[:at]
+    send_all_that_fits(kernels, bed.random.randbytes(1 << 18))
     shut = bed.until_sent(True, lambda s: s.window == 0, "our window closes")
     bed.until_counted(WinProbe=1)
     probe = bed.until_sent(False, lambda s: s.time > shut.time and s.pure_ack, "TCP asks too")
