@@ -116,8 +116,10 @@ static void lone_data_fin(struct subflow *sf, const struct mpopt *dss, struct ds
         }
     }
     /* It came again: our DATA_ACK was lost. When our FINs are under way they say it. */
-    if (c->fin_rcvd && dsn_eq(dsn, c->fin_dsn) && c->state != UMPTCP_CLOSED)
+    if (c->fin_rcvd && dsn_eq(dsn, c->fin_dsn) && c->state != UMPTCP_CLOSED) {
+        sf->signals |= SIG_DATA_ACK;
         tcp_ack_now(&sf->tcb);
+    }
     conn_receive_fin(c, dsn);
 }
 

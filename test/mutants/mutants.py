@@ -301,12 +301,11 @@ MUTANTS = (
            "return now >= old + window_step(c) ? now : old;",
            "return now >= old + window_step(c) || now < old ? now : old;", rows=("M-RCV-03",)),
     Mutant("smaller-window-again", "an ACK that repeats itself has a newer DATA_ACK and a smaller window", "src/mptcp/options.c",
-           "    if (!conn_is_mptcp(c))\n"
-           "        return 0;\n"
-           "    return repeats",
-           "    if (c)\n"
-           "        return 0;\n"
-           "    return repeats", rows=("M-RCV-02",)),
+           "    if (!conn_is_mptcp(c) || !options_repeat_ack(",
+           "    if (c || !options_repeat_ack(", rows=("M-RCV-02",)),
+    Mutant("news-from-another", "who acknowledges first says what another subflow brought", "src/mptcp/options.c",
+           "data_ack(c)) && !others_will_ack(sf)))",
+           "data_ack(c)) && (others_will_ack(sf) || true)))", rows=("M-RCV-03",)),
     Mutant("probe-says-all", "a probe passes for the acknowledgment that is due", "src/tcp/output.c",
            "    if (plan->kind == TCP_PLAN_PROBE) /* the",
            "    if (t->env == NULL) /* the", rows=("T-ACK-05",)),
