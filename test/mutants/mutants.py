@@ -311,6 +311,10 @@ MUTANTS = (
            "    if (t->env == NULL) /* the", rows=("T-ACK-05",)),
     Mutant("key-behind-a-hole", "a DSS behind a hole does not show that the peer has our key", "src/mptcp/receive.c",
            "c->key_arrived || proof;", "c->key_arrived || (proof && rx->in_order);", rows=("M-CLS-15",)),
+    Mutant("echo-without-progress", "the round trip is measured by an echo without progress", "src/tcp/ack.c",
+           "!n->seg->opt.has_ts || n->acked == 0)", "!n->seg->opt.has_ts)", rows=("T-TSP-06",)),
+    Mutant("nagle-of-subflows", "a small segment goes while another subflow waits", "src/mptcp/output.c",
+           "return !c->nodelay && !dsn_eq(c->snd_una, c->snd_nxt);", "return false;", rows=("T-X6",)),
     Mutant("no-window-update", "room that reading made is not told", "src/mptcp/buffer.c",
            "        if (sf->state == SF_ACTIVE && !sf->stale)\n"
            "            tcp_ack_now(&sf->tcb);",

@@ -286,7 +286,7 @@ static void test_slow_reader(void **state) { /* who does not read gets no larger
     mlab_free(l);
 }
 
-static void test_send_buffer_grows(void **state) { /* with the congestion windows of the subflows */
+static void test_send_buffer_grows(void **state) { /* T-SYS-02: with the congestion windows of the subflows */
     struct umptcp_config cfg = growing(20000, 60000);
     struct mlab *l = scaled(&cfg);
     char text[80];
