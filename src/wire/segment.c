@@ -53,8 +53,7 @@ static void parse_fastopen(const uint8_t *cookie, uint8_t len, bool exp, struct 
     if (len && !fits)
         return;
     opt->has_fastopen = true;
-    opt->fastopen.len = len;
-    opt->fastopen.exp = exp;
+    opt->fastopen = (struct fastopen_cookie){.len = len, .exp = exp}; /* of a first one nothing stays behind */
     memcpy(opt->fastopen.b, cookie, len);
 }
 
