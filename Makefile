@@ -198,13 +198,15 @@ src_sim = \
 	src/sim/header.c \
 	src/sim/inject.c \
 	src/sim/kinds.c \
+	src/sim/link.c \
 	src/sim/middlebox.c \
 	src/sim/nat.c \
 	src/sim/options.c \
 	src/sim/packet.c \
 	src/sim/payload.c \
 	src/sim/proxy.c \
-	src/sim/segments.c
+	src/sim/segments.c \
+	src/sim/topo.c
 
 src_tools = \
 	src/tools/packetdrill_so.c \

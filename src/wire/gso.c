@@ -9,7 +9,7 @@
 #include "wire/checksum.h"
 #include "wire/segment.h"
 
-enum { SEQ_AT = 4, FLAGS_AT = 13, TCP_CSUM_AT = 16 };
+enum { SEQ_AT = 4, FLAGS_AT = 13, TCP_CSUM_AT = GSO_CSUM_OFFSET };
 enum { IPV4_LEN_AT = 2, IPV4_ID_AT = 4, IPV4_CSUM_AT = 10, IPV6_LEN_AT = 4 };
 
 struct super { /* where the parts of a packet are */
@@ -83,6 +83,30 @@ uint32_t gso_piece(const uint8_t *pkt, uint32_t len, uint16_t gso_size, uint32_t
     fix_ip(dst, &s, i, piece_len);
     fix_tcp(tcp, &s, s.data_at - s.tcp_at + piece_len);
     return s.data_at + piece_len;
+}
+
+bool gso_part(const uint8_t *pkt, uint32_t len, uint16_t gso_size, uint32_t first, uint32_t n, uint8_t *dst,
+              struct gso_part *part) {
+    struct super s;
+    if (!super_parse(pkt, len, &s))
+        return false;
+    uint32_t pieces = count(&s, gso_size), at = first * gso_size;
+    assert(n > 0 && first + n <= pieces);
+    bool last = first + n == pieces;
+    *part = (struct gso_part){
+        .hdr_len = s.data_at, .at = at, .len = last ? s.data_len - at : n * gso_size, .csum_start = (uint16_t)s.tcp_at};
+    memcpy(dst, pkt, s.data_at);
+    uint8_t *tcp = dst + s.tcp_at;
+    store_be32(tcp + SEQ_AT, load_be32(tcp + SEQ_AT) + at);
+    if (first > 0)
+        tcp[FLAGS_AT] &= (uint8_t)~TCP_CWR;
+    if (!last)
+        tcp[FLAGS_AT] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+    fix_ip(dst, &s, first, part->len);
+    struct csum c = {0};
+    csum_add_pseudo(&c, &s.ip.src, &s.ip.dst, IP_PROTO_TCP, s.data_at - s.tcp_at + part->len);
+    store_be16(tcp + TCP_CSUM_AT, csum_fold(&c));
+    return true;
 }
 
 void gso_finish_csum(uint8_t *pkt, uint32_t len, uint16_t csum_start, uint16_t csum_offset) {
