@@ -3,6 +3,7 @@
 #include "cc/cc.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 static const struct cc_ops *const cc_all[] = {&cc_cubic, &cc_newreno};
@@ -18,18 +19,42 @@ const struct cc_ops *cc_find(const char *name) {
 
 const char *cc_name(unsigned index) { return index < CC_COUNT ? cc_all[index]->name : NULL; }
 
-void cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss, uint32_t initial_cwnd_bytes) {
+int cc_init(struct cc *cc, const struct cc_setup *setup) {
+    *cc = (struct cc){.ops = setup->ops};
+    if (cc->ops->state_size) {
+        cc->block = mem_alloc(setup->mem, cc->ops->state_size);
+        if (!cc->block)
+            return -ENOMEM;
+    }
+    cc_restart(cc, setup->mss, setup->cwnd);
+    return 0;
+}
+
+void cc_release(struct cc *cc, struct mem *mem) {
+    if (cc->ops->release)
+        cc->ops->release(cc);
+    if (cc->ops->state_size)
+        mem_free(mem, cc->block, cc->ops->state_size);
+}
+
+void cc_restart(struct cc *cc, uint32_t mss, uint32_t cwnd) {
     assert(mss > 0);
-    *cc = (struct cc){.ops = ops, .mss = mss, .ssthresh = UINT32_MAX};
-    cc->cwnd = initial_cwnd_bytes > mss ? initial_cwnd_bytes : mss;
-    ops->init(cc);
+    cc->mss = mss;
+    cc->cwnd = cwnd > mss ? cwnd : mss;
+    cc->ssthresh = UINT32_MAX;
+    if (!cc->ops->state_size)
+        memset(cc->state, 0, sizeof(cc->state));
+    cc->ops->init(cc);
 }
 
 void cc_undo(struct cc *cc, const struct cc *before) {
     assert(cc->ops == before->ops);
     cc->cwnd = cc->cwnd > before->cwnd ? cc->cwnd : before->cwnd;
     cc->ssthresh = cc->ssthresh > before->ssthresh ? cc->ssthresh : before->ssthresh;
-    memcpy(cc->state, before->state, sizeof(cc->state));
+    if (!cc->ops->state_size)
+        memcpy(cc->state, before->state, sizeof(cc->state));
+    if (cc->ops->on_undo)
+        cc->ops->on_undo(cc);
 }
 
 void cc_set_mss(struct cc *cc, uint32_t mss) {

@@ -5,12 +5,14 @@
  * business.
  *
  * Windows are in bytes. An algorithm sees only this header. Its state is plain values: a copy of struct cc is what an
- * undo needs, and exists while something in flight may turn out not to have been lost.
+ * undo needs, and exists while something in flight may turn out not to have been lost. One that needs more than
+ * CC_STATE_SIZE has a block of memory, and looks after its undo itself.
  */
 #ifndef UMPTCP_CC_CC_H
 #define UMPTCP_CC_CC_H
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/mib.h"
 #include "base/seq.h"
 
@@ -30,7 +32,10 @@ struct cc_ack { /* new data was acknowledged, outside of recovery */
     bool cwnd_limited;     /* the window, and not the application or the peer, was what held data back */
 };
 
+enum cc_cause { CC_LOSS, CC_RTO, CC_ECN };
+
 struct cc_event { /* a congestion event: fast recovery, timeout or ECE */
+    enum cc_cause cause;
     utime now;
     uint32_t inflight; /* FlightSize at the event */
     dur srtt;
@@ -40,27 +45,45 @@ struct cc {
     const struct cc_ops *ops;
     uint32_t cwnd, ssthresh; /* bytes; ssthresh UINT32_MAX: not known yet */
     uint32_t mss;            /* bytes of payload in a full segment */
-    uint64_t state[CC_STATE_SIZE / 8];
+    union {
+        uint64_t state[CC_STATE_SIZE / 8];
+        void *block; /* the state of an algorithm whose ops say state_size; allocated */
+    };
 };
 
 struct cc_ops {
     const char *name;
+    size_t state_size; /* of the block, in bytes; 0: the state is in struct cc */
     void (*init)(struct cc *cc);
     /* Grow cwnd (never shrink it). Called for every acknowledgment of new data outside of recovery. */
     void (*on_ack)(struct cc *cc, const struct cc_ack *ack);
-    /* A congestion event begins: set ssthresh (at least 2 MSS). cwnd is left to the caller, and so is undo. */
+    /* A congestion event begins: set ssthresh (at least 2 MSS). cwnd is left to the caller, who sets it to one segment
+     * after a timeout, and so is undo. */
     void (*on_congestion)(struct cc *cc, const struct cc_event *ev);
-    /* The same for a retransmission timeout; the caller sets cwnd to one segment afterwards. */
-    void (*on_rto)(struct cc *cc, const struct cc_event *ev);
+    /* The last event was spurious. cwnd and ssthresh are those of before already; an algorithm with a block restores
+     * that. Optional. */
+    void (*on_undo)(struct cc *cc);
     /* Nothing was sent for `idle`, more than one RTO: cwnd was already reduced (RFC 5681 4.1). Optional. */
     void (*on_idle)(struct cc *cc, utime now, dur idle);
+    /* It is to be replaced, or its subflow ends. Optional; the block is freed by cc_release(). */
+    void (*release)(struct cc *cc);
+};
+
+struct cc_setup {
+    const struct cc_ops *ops;
+    struct mem *mem;
+    uint32_t mss, cwnd; /* bytes; the window is at least one segment */
 };
 
 /* By name, or NULL. All names in order by index; NULL past the end. */
 const struct cc_ops *cc_find(const char *name);
 const char *cc_name(unsigned index);
 
-void cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss, uint32_t initial_cwnd_bytes);
+/* Returns 0, or -ENOMEM when the algorithm needs a block. */
+int cc_init(struct cc *cc, const struct cc_setup *setup);
+void cc_release(struct cc *cc, struct mem *mem);
+/* As at the start, when nothing was sent yet: the handshake tells more of the path. */
+void cc_restart(struct cc *cc, uint32_t mss, uint32_t cwnd);
 /*
  * The last event was spurious: state, cwnd and ssthresh are as `before` it, a copy that the caller made; but a window
  * that has grown larger since stays.

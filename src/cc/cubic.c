@@ -173,22 +173,12 @@ static void reduce(struct cc *cc) {
 static void cubic_on_congestion(struct cc *cc, const struct cc_event *ev) {
     struct cubic *s = state_of(cc);
     uint32_t w_max = cc->cwnd;
-    (void)ev;
 
     end_search(s);
     if (cc->cwnd < s->epoch.w_max) /* RFC 9438 4.7: others want a share: leave them more */
         w_max = (uint32_t)((uint64_t)cc->cwnd * FAST_NUM / FAST_DEN);
     reduce(cc);
-    s->epoch.w_max = w_max;
-}
-
-static void cubic_on_rto(struct cc *cc, const struct cc_event *ev) {
-    struct cubic *s = state_of(cc);
-
-    (void)ev;
-    end_search(s);
-    reduce(cc);
-    s->epoch.w_max = 0; /* RFC 9438 4.8 */
+    s->epoch.w_max = ev->cause == CC_RTO ? 0 : w_max; /* after a timeout the next epoch starts flat: RFC 9438 4.8 */
 }
 
 static void cubic_on_idle(struct cc *cc, utime now, dur idle) {
@@ -201,6 +191,5 @@ const struct cc_ops cc_cubic = {
     .init = cubic_init,
     .on_ack = cubic_on_ack,
     .on_congestion = cubic_on_congestion,
-    .on_rto = cubic_on_rto,
     .on_idle = cubic_on_idle,
 };

@@ -45,5 +45,4 @@ const struct cc_ops cc_newreno = {
     .init = newreno_init,
     .on_ack = newreno_on_ack,
     .on_congestion = newreno_on_congestion,
-    .on_rto = newreno_on_congestion,
 };

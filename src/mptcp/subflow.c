@@ -34,8 +34,11 @@ struct subflow *subflow_new(struct conn *c, const struct path *path) {
         mem_free(&env->mem, sf, sizeof *sf);
         return NULL;
     }
-    tcp_set_keepalive(&sf->tcb, &c->keepalive);
-    tcp_set_user_timeout(&sf->tcb, c->user_timeout);
+    if (tcp_set_keepalive(&sf->tcb, &c->keepalive) || tcp_set_user_timeout(&sf->tcb, c->user_timeout)) {
+        tcp_destroy(&sf->tcb);
+        mem_free(&env->mem, sf, sizeof *sf);
+        return NULL;
+    }
     sf->conn = c;
     sf->flow = path->flow;
     sf->netif = (uint16_t)path->netif;

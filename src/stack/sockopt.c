@@ -11,98 +11,116 @@ enum { BUFFER_MIN = 2304, BUFFER_MAX = 1 << 30, KEEPCNT_MAX = 127, TOS_DSCP_SHIF
 /* ---- What they do ------------------------------------------------------------------------------------------------ */
 
 static int64_t nodelay_get(const struct conn *c) { return c->nodelay; }
-static void nodelay_set(struct conn *c, int64_t v) {
+static int nodelay_set(struct conn *c, int64_t v) {
     c->nodelay = v;
     conn_ready(c);
+    return 0;
 }
 
 static int64_t cork_get(const struct conn *c) { return c->cork; }
-static void cork_set(struct conn *c, int64_t v) {
+static int cork_set(struct conn *c, int64_t v) {
     c->cork = v;
     conn_ready(c);
+    return 0;
 }
 
-static void apply_keepalive(struct conn *c) {
+static int apply_keepalive(struct conn *c) {
     list_for_each (n, &c->subflows)
-        tcp_set_keepalive(&subflow_of(n)->tcb, &c->keepalive);
+        if (tcp_set_keepalive(&subflow_of(n)->tcb, &c->keepalive))
+            return -ENOMEM;
+    return 0;
 }
 
 static int64_t keepalive_get(const struct conn *c) { return c->keepalive.on; }
-static void keepalive_set(struct conn *c, int64_t v) {
+static int keepalive_set(struct conn *c, int64_t v) {
     c->keepalive.on = v;
-    apply_keepalive(c);
+    return apply_keepalive(c);
 }
 
 static int64_t keepidle_get(const struct conn *c) { return (int64_t)c->keepalive.idle; }
-static void keepidle_set(struct conn *c, int64_t v) {
+static int keepidle_set(struct conn *c, int64_t v) {
     c->keepalive.idle = (dur)v;
-    apply_keepalive(c);
+    return apply_keepalive(c);
 }
 
 static int64_t keepintvl_get(const struct conn *c) { return (int64_t)c->keepalive.intvl; }
-static void keepintvl_set(struct conn *c, int64_t v) {
+static int keepintvl_set(struct conn *c, int64_t v) {
     c->keepalive.intvl = (dur)v;
-    apply_keepalive(c);
+    return apply_keepalive(c);
 }
 
 static int64_t keepcnt_get(const struct conn *c) { return c->keepalive.probes; }
-static void keepcnt_set(struct conn *c, int64_t v) {
+static int keepcnt_set(struct conn *c, int64_t v) {
     c->keepalive.probes = (uint8_t)v;
-    apply_keepalive(c);
+    return apply_keepalive(c);
 }
 
 static int64_t rcvbuf_get(const struct conn *c) { return c->rcvbuf_size; }
-static void rcvbuf_set(struct conn *c, int64_t v) { conn_set_rcvbuf(c, (uint32_t)v); }
+static int rcvbuf_set(struct conn *c, int64_t v) {
+    conn_set_rcvbuf(c, (uint32_t)v);
+    return 0;
+}
 
 static int64_t sndbuf_get(const struct conn *c) { return c->sndbuf_size; }
-static void sndbuf_set(struct conn *c, int64_t v) {
+static int sndbuf_set(struct conn *c, int64_t v) {
     c->sndbuf_size = (uint32_t)v;
     c->sndbuf_fixed = true;
     if (c->want_write && conn_send_room(c)) {
         c->want_write = false;
         conn_notify(c, NOTIFY_WRITABLE);
     }
+    return 0;
 }
 
 static int64_t user_timeout_get(const struct conn *c) { return (int64_t)c->user_timeout; }
-static void user_timeout_set(struct conn *c, int64_t v) {
+static int user_timeout_set(struct conn *c, int64_t v) {
     c->user_timeout = (dur)v;
     list_for_each (n, &c->subflows)
-        tcp_set_user_timeout(&subflow_of(n)->tcb, (dur)v);
+        if (tcp_set_user_timeout(&subflow_of(n)->tcb, (dur)v))
+            return -ENOMEM;
     if (!time_is_never(c->due[DUE_RTX]))
         conn_restart_rtx(c);
+    return 0;
 }
 
 static int64_t maxseg_get(const struct conn *c) {
     const struct subflow *sf = conn_first(c);
     return sf ? sf->tcb.mss : TCP_MSS_DEFAULT_V4;
 }
-static void maxseg_set(struct conn *c, int64_t v) {
+static int maxseg_set(struct conn *c, int64_t v) {
     list_for_each (n, &c->subflows)
         tcp_set_max_segment(&subflow_of(n)->tcb, (uint16_t)v);
+    return 0;
 }
 
 static int64_t syncnt_get(const struct conn *c) {
     const struct subflow *sf = conn_first(c);
     return sf && sf->tcb.syn_retries ? sf->tcb.syn_retries : c->mp->env->cfg.syn_retries;
 }
-static void syncnt_set(struct conn *c, int64_t v) {
+static int syncnt_set(struct conn *c, int64_t v) {
     list_for_each (n, &c->subflows)
         subflow_of(n)->tcb.syn_retries = (uint8_t)v;
+    return 0;
 }
 
 static int64_t ttl_get(const struct conn *c) { return c->ttl; }
-static void ttl_set(struct conn *c, int64_t v) { c->ttl = (uint8_t)v; }
+static int ttl_set(struct conn *c, int64_t v) {
+    c->ttl = (uint8_t)v;
+    return 0;
+}
 
 static int64_t tos_get(const struct conn *c) { return c->dscp << TOS_DSCP_SHIFT; }
-static void tos_set(struct conn *c, int64_t v) { c->dscp = (uint8_t)(v >> TOS_DSCP_SHIFT); }
+static int tos_set(struct conn *c, int64_t v) {
+    c->dscp = (uint8_t)(v >> TOS_DSCP_SHIFT);
+    return 0;
+}
 
 /* ---- The table --------------------------------------------------------------------------------------------------- */
 
 static const struct sockopt {
     int64_t min, max;
     int64_t (*get)(const struct conn *c);
-    void (*set)(struct conn *c, int64_t v);
+    int (*set)(struct conn *c, int64_t v); /* 0 or -ENOMEM: not all subflows have it */
 } options[OPT_COUNT] = {
     [UMPTCP_OPT_NODELAY] = {0, 1, nodelay_get, nodelay_set},
     [UMPTCP_OPT_CORK] = {0, 1, cork_get, cork_set},
@@ -165,6 +183,7 @@ void sockopt_inherit(struct conn *c, const struct listener *l) {
 
 int umptcp_setopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t value, struct umptcp_time now) {
     stack_enter(s, now);
+    int err = 0;
     struct conn *c = handle_get(&s->handles, sock, HANDLE_CONN);
     struct listener *l = handle_get(&s->handles, sock, HANDLE_LISTENER);
     const struct sockopt *o = option(opt, c);
@@ -175,13 +194,13 @@ int umptcp_setopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64
     if (value < o->min || value > o->max)
         return -EINVAL;
     if (c) {
-        o->set(c, value);
+        err = o->set(c, value);
     } else {
         l->opts[opt] = value;
         l->opts_set |= (uint16_t)(1u << opt);
     }
     stack_finish(s);
-    return 0;
+    return err;
 }
 
 int umptcp_getopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t *value) {
@@ -222,8 +241,10 @@ int umptcp_set_congestion(struct umptcp *s, umptcp_sock sock, const char *name, 
         return err;
     if (!ops)
         return -ENOENT;
+    err = 0;
     list_for_each (n, &c->subflows)
-        tcp_set_congestion(&subflow_of(n)->tcb, ops);
+        if (tcp_set_congestion(&subflow_of(n)->tcb, ops))
+            err = -ENOMEM;
     stack_finish(s);
-    return 0;
+    return err;
 }

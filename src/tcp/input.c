@@ -35,11 +35,12 @@ static bool reject(struct arrival *a, enum drop why) {
  * about others.
  */
 static bool limited_ack(struct tcb *t, enum mib skipped) {
-    if (t->challenge_at.ns && time_since(t->env->now, t->challenge_at) < MSEC(TCP_CHALLENGE_GAP_MS)) {
+    const uint32_t now_ms = (uint32_t)(t->env->now.ns / MSEC(1));
+    if (t->challenge_ms && now_ms - t->challenge_ms < TCP_CHALLENGE_GAP_MS) {
         mib_inc(&t->env->mib, skipped);
         return false;
     }
-    t->challenge_at = t->env->now;
+    t->challenge_ms = now_ms ? now_ms : 1;
     t->ack_need = TCP_ACK_NOW;
     return true;
 }
@@ -397,13 +398,13 @@ static void note_alive(struct tcb *t, struct arrival *a) {
 }
 
 static void update_window(struct tcb *t, const struct arrival *a) {
-    bool newer = ssn_lt(a->rx->una, a->ack) || ssn_le(t->snd_wl1, a->seq);
+    bool newer = ssn_lt(a->rx->una, a->ack) || ssn_le(ssn_unwrap(a->seq, t->snd_wl1), a->seq);
     if (!newer)
         return;
     uint32_t before = t->snd_wnd;
     t->snd_wnd = (uint32_t)a->rx->wnd;
     t->max_snd_wnd = t->snd_wnd > t->max_snd_wnd ? t->snd_wnd : t->max_snd_wnd;
-    t->snd_wl1 = a->seq;
+    t->snd_wl1 = (uint32_t)a->seq.v;
     if (t->snd_wnd > before) {
         t->persist_shift = 0;
         t->override = false;
@@ -487,7 +488,7 @@ void tcp_open_fast(struct tcb *t, const struct seg *syn, uint64_t wnd, struct tc
     assert(t->state == UMPTCP_SYN_RCVD && t->passive && t->snd_nxt.v == 0);
     t->fast = true;
     tcp_dialogue(t);
-    cc_init(&t->cc, t->cc.ops, tcp_smss(t), (uint32_t)t->env->cfg.initial_cwnd * tcp_smss(t));
+    cc_restart(&t->cc, tcp_smss(t), (uint32_t)t->env->cfg.initial_cwnd * tcp_smss(t));
     *rx = (struct tcp_rx){.una = t->snd_una, .acceptable = true, .in_order = true, .wnd = syn->window};
     struct arrival a = {.seg = syn, .rx = rx, .edge = {1 + wnd}};
     measure_payload(t, &a);

@@ -23,6 +23,9 @@ void tcb_take_syn(struct tcb *t, const struct seg *seg);
  * meanwhile. `seg` is that acknowledgment.
  */
 void tcb_establish(struct tcb *t, const struct seg *seg, struct ssn ack);
+/* What is rare. All zero while there is none; the other one makes it, and returns NULL without memory. */
+const struct tcp_extra *tcb_extra(const struct tcb *t);
+struct tcp_extra *tcp_extra(struct tcb *t);
 /* The one place that changes the state. */
 void tcb_set_state(struct tcb *t, enum umptcp_tcp_state state);
 void tcb_enter_fin_wait_2(struct tcb *t);

@@ -322,7 +322,7 @@ void tcp_queue(struct tcb *t, uint32_t len) {
         return;
     if (idle) {
         t->progress = t->env->now;
-        if (t->user_timeout_ms)
+        if (tcb_extra(t)->user_timeout_ms)
             life_timer_arm(t);
     }
     if (nothing_in_flight(t))

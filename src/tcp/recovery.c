@@ -51,9 +51,10 @@ static void settle(struct tcb *t) {
     x->state = x->sacked ? TX_DISORDER : TX_OPEN;
 }
 
-static struct cc_event congestion_event(const struct tcb *t, uint32_t flight) {
+static struct cc_event congestion_event(const struct tcb *t, enum cc_cause cause, uint32_t flight) {
     /* Limited transmit's segments do not count as flight (RFC 5681 3.2). */
-    return (struct cc_event){.now = t->env->now, .inflight = min_u32(flight, t->cc.cwnd), .srtt = t->rtt.srtt};
+    return (struct cc_event){
+        .cause = cause, .now = t->env->now, .inflight = min_u32(flight, t->cc.cwnd), .srtt = t->rtt.srtt};
 }
 
 static void episode_end(struct tcb *t) {
@@ -93,7 +94,7 @@ static void prr_step(struct tcb *t, uint32_t delivered, bool safe) {
 
 /* `flight` was outstanding and `sacked` of it SACKed before what led here. */
 static void recovery_enter(struct tcb *t, uint32_t flight, uint32_t sacked) {
-    struct cc_event ev = congestion_event(t, flight);
+    struct cc_event ev = congestion_event(t, CC_LOSS, flight);
 
     episode_begin(t, TX_RECOVERY, flight - min_u32(sacked, flight));
     t->cc.ops->on_congestion(&t->cc, &ev);
@@ -175,9 +176,9 @@ static void retransmission_timeout(struct tcb *t) {
     if (!t->sack_ok)
         x->sacked = x->dupacks = 0;
     if (first || progress) {
-        struct cc_event ev = congestion_event(t, flight);
+        struct cc_event ev = congestion_event(t, CC_RTO, flight);
         episode_begin(t, TX_LOSS, flight);
-        t->cc.ops->on_rto(&t->cc, &ev);
+        t->cc.ops->on_congestion(&t->cc, &ev);
     } else { /* the window was reduced for this flight already (RFC 5681 3.1) */
         x->undo_span = (uint32_t)ssn_sub(tx_high(t), tx_episode_start(x));
         x->recover = tx_high(t);
@@ -340,7 +341,7 @@ static void grow(struct tcb *t, const struct tx_news *n, bool loss) {
 
 /* RFC 8985 7.4: the loss that a probe repaired is answered as a recovery would, without one. */
 static void reduce_for_probe(struct tcb *t, uint32_t flight) {
-    struct cc_event ev = congestion_event(t, flight);
+    struct cc_event ev = congestion_event(t, CC_LOSS, flight);
 
     t->cc.ops->on_congestion(&t->cc, &ev);
     t->cc.cwnd = min_u32(t->cc.cwnd, max_u32(t->cc.ssthresh, t->cc.mss));

@@ -38,11 +38,24 @@ uint32_t tcp_ts_offset(const struct env *env, const struct flow *flow) { return 
 uint32_t tcp_ts_at(const struct tcb *t, utime when) { return (uint32_t)(when.ns / MSEC(1)) + t->ts_offset; }
 uint32_t tcp_ts_now(const struct tcb *t) { return tcp_ts_at(t, t->env->now); }
 
+/* ---- What is rare ------------------------------------------------------------------------------------------------ */
+
+const struct tcp_extra *tcb_extra(const struct tcb *t) {
+    static const struct tcp_extra none;
+    return t->extra ? t->extra : &none;
+}
+
+struct tcp_extra *tcp_extra(struct tcb *t) {
+    if (!t->extra)
+        t->extra = mem_alloc(&t->env->mem, sizeof *t->extra);
+    return t->extra;
+}
+
 /* ---- Birth and destruction --------------------------------------------------------------------------------------- */
 
 int tcp_init(struct tcb *t, const struct tcp_setup *setup) {
     struct env *env = setup->env;
-    if (timers_reserve(&env->timers, 1) < 0)
+    if (timers_reserve(&env->timers, 1))
         return -ENOMEM;
     *t = (struct tcb){
         .env = env,
@@ -62,7 +75,12 @@ int tcp_init(struct tcb *t, const struct tcp_setup *setup) {
     timer_init(&t->timer, TIMER_TCP);
     tcb_cancel_due(t);
     rtt_init(&t->rtt);
-    cc_init(&t->cc, setup->cc, t->mss, (uint32_t)env->cfg.initial_cwnd * t->mss);
+    const struct cc_setup cc = {
+        .ops = setup->cc, .mem = &env->mem, .mss = t->mss, .cwnd = (uint32_t)env->cfg.initial_cwnd * t->mss};
+    if (cc_init(&t->cc, &cc)) {
+        timers_reserve(&env->timers, -1);
+        return -ENOMEM;
+    }
     tx_init(t);
     return 0;
 }
@@ -72,6 +90,8 @@ void tcp_destroy(struct tcb *t) {
     tcb_cancel_due(t);
     tx_destroy(t);
     receive_forget(t);
+    cc_release(&t->cc, &t->env->mem);
+    mem_free(&t->env->mem, t->extra, sizeof *t->extra);
     timers_reserve(&t->env->timers, -1);
 }
 
@@ -185,7 +205,7 @@ void tcb_take_syn(struct tcb *t, const struct seg *seg) {
         t->ts_recent_s = (uint32_t)(t->env->now.ns / SEC(1));
     }
     t->snd_wnd = t->max_snd_wnd = seg->window; /* a SYN's window is never scaled (RFC 7323 2.2) */
-    t->snd_wl1 = (struct ssn){0};
+    t->snd_wl1 = 0;
 }
 
 void tcp_no_timestamps(struct tcb *t) {
@@ -227,7 +247,7 @@ void tcb_establish(struct tcb *t, const struct seg *seg, struct ssn ack) {
     t->rcv_rtt_ts = 0;
     sample_handshake(t, seg);
     /* RFC 6928 2: one lost SYN may have been merely late; more mean a path to be careful with. */
-    cc_init(&t->cc, t->cc.ops, mss, lost_syns ? mss : (uint32_t)env->cfg.initial_cwnd * mss);
+    cc_restart(&t->cc, mss, lost_syns ? mss : (uint32_t)env->cfg.initial_cwnd * mss);
     tcb_set_state(t, t->fin_queued ? UMPTCP_FIN_WAIT_1 : UMPTCP_ESTABLISHED);
     if (t->passive)
         mib_inc(&env->mib, MIB_TCP_PASSIVE_OPENS);
@@ -244,7 +264,7 @@ static void queue_fin(struct tcb *t, enum umptcp_tcp_state state) {
         t->progress = t->env->now;
     t->fin_queued = true;
     tcb_set_state(t, state);
-    if (t->user_timeout_ms)
+    if (tcb_extra(t)->user_timeout_ms)
         life_timer_arm(t);
 }
 
@@ -316,25 +336,42 @@ void tcp_probe(struct tcb *t) {
         t->probe_pending = true;
 }
 
-void tcp_set_keepalive(struct tcb *t, const struct tcp_keepalive *k) {
-    t->keep_idle_ms = k->on ? whole_units(k->idle, MSEC(1)) : 0;
-    t->keep_intvl_ms = k->on ? whole_units(k->intvl, MSEC(1)) : 0;
-    t->keep_probes = k->probes;
+int tcp_set_keepalive(struct tcb *t, const struct tcp_keepalive *k) {
+    struct tcp_extra *x = k->on ? tcp_extra(t) : t->extra;
+    if (k->on && !x)
+        return -ENOMEM;
+    if (!x)
+        return 0;
+    x->keep_idle_ms = k->on ? whole_units(k->idle, MSEC(1)) : 0;
+    x->keep_intvl_ms = k->on ? whole_units(k->intvl, MSEC(1)) : 0;
+    x->keep_probes = k->probes;
     life_timer_arm(t);
+    return 0;
 }
 
-void tcp_set_user_timeout(struct tcb *t, dur timeout) {
-    t->user_timeout_ms = timeout ? whole_units(timeout, MSEC(1)) : 0;
+int tcp_set_user_timeout(struct tcb *t, dur timeout) {
+    struct tcp_extra *x = timeout ? tcp_extra(t) : t->extra;
+    if (timeout && !x)
+        return -ENOMEM;
+    if (!x)
+        return 0;
+    x->user_timeout_ms = timeout ? whole_units(timeout, MSEC(1)) : 0;
     life_timer_arm(t);
+    return 0;
 }
 
-void tcp_set_congestion(struct tcb *t, const struct cc_ops *ops) {
-    const struct cc old = t->cc;
-    if (ops == old.ops)
-        return;
-    cc_init(&t->cc, ops, old.mss, old.cwnd);
-    t->cc.ssthresh = old.ssthresh;
+int tcp_set_congestion(struct tcb *t, const struct cc_ops *ops) {
+    if (ops == t->cc.ops)
+        return 0;
+    struct cc next;
+    const struct cc_setup setup = {.ops = ops, .mem = &t->env->mem, .mss = t->cc.mss, .cwnd = t->cc.cwnd};
+    if (cc_init(&next, &setup))
+        return -ENOMEM;
+    next.ssthresh = t->cc.ssthresh;
+    cc_release(&t->cc, &t->env->mem);
+    t->cc = next;
     tx_no_undo(t); /* it would bring back the other one's state */
+    return 0;
 }
 
 void tcp_set_max_segment(struct tcb *t, uint16_t mss) {

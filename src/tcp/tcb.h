@@ -74,6 +74,15 @@ struct tcp_ofo {
 };
 
 /*
+ * What few subflows have, once they have it. A subflow that never needed it does without: all of it reads as zero then.
+ */
+struct tcp_extra {
+    uint32_t user_timeout_ms;             /* 0: by retries */
+    uint32_t keep_idle_ms, keep_intvl_ms; /* 0: no keepalive */
+    uint8_t keep_probes;                  /* unanswered keepalive probes that are one too many */
+};
+
+/*
  * Every idle subflow costs its size, so what is only needed while something is in flight or out of order stands in
  * blocks of its own, and durations are as wide as their range.
  */
@@ -116,7 +125,6 @@ struct tcb {
     uint8_t keep_sent;     /* keepalive or window probes without an answer */
     uint8_t persist_shift; /* doublings of the persist interval */
     uint8_t rto_series;    /* retransmission timeouts since SND.UNA moved */
-    uint8_t keep_probes;   /* unanswered keepalive probes that are one too many */
     uint8_t rtx_mode;      /* enum tx_timer_mode: what due.rtx stands for */
     uint8_t syn_retries;   /* 0: the configuration's */
     struct seq isn, irs;   /* numbers of our SYN and the peer's */
@@ -126,8 +134,9 @@ struct tcb {
     struct ssn snd_end; /* bytes up to here are queued by the owner; the FIN, if any, stands here */
     uint32_t snd_wnd;   /* scaled, in bytes */
     uint32_t max_snd_wnd;
-    struct ssn snd_wl1; /* SEG.SEQ of the last window update (SND.WL2 is never above SND.UNA, so it is not needed) */
-    struct tx *tx;      /* what is in flight; NULL: nothing. Read by tx_of() */
+    uint32_t snd_wl1; /* low half of SEG.SEQ of the last window update (SND.WL2 is never above SND.UNA: not needed) */
+    uint32_t challenge_ms; /* last rate-limited ACK (RFC 5961 7), in milliseconds of the caller's clock; 0: none */
+    struct tx *tx;         /* what is in flight; NULL: nothing. Read by tx_of() */
     struct rack rack;
     struct rtt rtt;
     struct cc cc;
@@ -151,12 +160,10 @@ struct tcb {
     uint32_t rcv_rtt_us; /* receiver's estimate of the round trip, for the buffer auto-tuning; 0: none */
     utime last_rx;       /* any acceptable segment */
 
-    utime challenge_at; /* last rate-limited ACK (RFC 5961 7) */
+    struct tcp_extra *extra; /* NULL: none of it is in use. Read by tcb_extra(), made by tcp_extra() */
 
     struct timer timer; /* for the earliest of `due` */
     struct tcp_due due;
-    uint32_t user_timeout_ms;             /* 0: by retries */
-    uint32_t keep_idle_ms, keep_intvl_ms; /* 0: no keepalive */
 
     /* Statistics; those of sent, acknowledged and received bytes follow from the positions */
     uint32_t segs_out, segs_in, rto_count;
@@ -180,7 +187,7 @@ struct tcp_setup {
     uint32_t ts_offset;
 };
 
-/* Prepares a tcb in CLOSED. Returns 0 or -ENOMEM (room for the timer). */
+/* Prepares a tcb in CLOSED. Returns 0 or -ENOMEM (room for the timer, state of the congestion control). */
 int tcp_init(struct tcb *t, const struct tcp_setup *setup);
 /* Cancels the timer, frees what is in flight and out of order. The tcb may be in any state. */
 void tcp_destroy(struct tcb *t);
@@ -219,11 +226,13 @@ void tcp_ack_now(struct tcb *t);
 void tcp_ack_soon(struct tcb *t);
 /* Sends a probe that the peer must answer (an ACK below the window), for keepalive and for path liveness. */
 void tcp_probe(struct tcb *t);
-void tcp_set_keepalive(struct tcb *t, const struct tcp_keepalive *k);
-/* How long sent or queued bytes may wait without progress (RFC 9293 3.8.3, RFC 5482); 0: as the retries allow. */
-void tcp_set_user_timeout(struct tcb *t, dur timeout);
-/* Another congestion control takes over, with the window as it is. */
-void tcp_set_congestion(struct tcb *t, const struct cc_ops *ops);
+/* Returns 0, or -ENOMEM: nothing has changed. */
+int tcp_set_keepalive(struct tcb *t, const struct tcp_keepalive *k);
+/* How long sent or queued bytes may wait without progress (RFC 9293 3.8.3, RFC 5482); 0: as the retries allow. Returns
+ * 0, or -ENOMEM: nothing has changed. */
+int tcp_set_user_timeout(struct tcb *t, dur timeout);
+/* Another congestion control takes over, with the window as it is. Returns 0, or -ENOMEM: the present one stays. */
+int tcp_set_congestion(struct tcb *t, const struct cc_ops *ops);
 /* Segments carry at most `mss` bytes of payload and options, in both directions; for an end that is still opening. */
 void tcp_set_max_segment(struct tcb *t, uint16_t mss);
 /* Path MTU news, as payload + options per segment. Lost nothing: what is in flight and larger is sent again in pieces.

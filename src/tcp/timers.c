@@ -126,7 +126,7 @@ static enum tcp_timeout_event retransmission_timeout(struct tcb *t) {
     t->rto_count++;
     if (t->rto_series < UINT8_MAX)
         t->rto_series++;
-    if (t->rto_series > retries && !t->user_timeout_ms && peer_is_silent(t))
+    if (t->rto_series > retries && !tcb_extra(t)->user_timeout_ms && peer_is_silent(t))
         return give_up(t);
     return TCP_TIMEOUT_RTO;
 }
@@ -140,7 +140,7 @@ static void send_probe(struct tcb *t) {
 
 /* The window is shut, or too small for what is queued, and nothing in flight will open it (RFC 9293 3.8.6.1). */
 static enum tcp_timeout_event persist_timeout(struct tcb *t) {
-    bool unanswered = t->keep_sent > t->env->cfg.retries2 && !t->user_timeout_ms;
+    bool unanswered = t->keep_sent > t->env->cfg.retries2 && !tcb_extra(t)->user_timeout_ms;
     if (unanswered || (t->orphan && t->persist_shift >= TCP_ORPHAN_RETRIES))
         return give_up(t);
     if (t->persist_shift < UINT8_MAX)
@@ -169,22 +169,22 @@ static bool bounded_by_time(const struct tcb *t) {
     return t->state == UMPTCP_TIME_WAIT || (t->state == UMPTCP_FIN_WAIT_2 && t->orphan);
 }
 
-static bool keepalive_on(const struct tcb *t) { return t->keep_idle_ms && tcp_synchronized(t); }
+static bool keepalive_on(const struct tcb *t) { return tcb_extra(t)->keep_idle_ms && tcp_synchronized(t); }
 
 /* Nothing is to come before this: bytes in flight are looked after by their own timer (RFC 9293 3.8.4). */
 static utime keepalive_due(const struct tcb *t) {
     if (!keepalive_on(t))
         return UMPTCP_NEVER;
     if (tcb_waits_for_peer(t))
-        return time_add(t->env->now, MSEC(t->keep_idle_ms));
-    dur idle = MSEC(t->keep_idle_ms) + t->keep_sent * MSEC(t->keep_intvl_ms);
+        return time_add(t->env->now, MSEC(tcb_extra(t)->keep_idle_ms));
+    dur idle = MSEC(tcb_extra(t)->keep_idle_ms) + t->keep_sent * MSEC(tcb_extra(t)->keep_intvl_ms);
     return time_add(t->last_rx, idle);
 }
 
 static utime user_timeout_due(const struct tcb *t) {
-    if (!t->user_timeout_ms || !tcb_waits_for_peer(t))
+    if (!tcb_extra(t)->user_timeout_ms || !tcb_waits_for_peer(t))
         return UMPTCP_NEVER;
-    return time_add(t->progress, MSEC(t->user_timeout_ms));
+    return time_add(t->progress, MSEC(tcb_extra(t)->user_timeout_ms));
 }
 
 void life_timer_arm(struct tcb *t) {
@@ -196,9 +196,9 @@ void life_timer_arm(struct tcb *t) {
 static bool is_due(const struct tcb *t, utime at) { return !time_before(t->env->now, at); }
 
 static enum tcp_timeout_event keepalive_timeout(struct tcb *t) {
-    bool over = t->keep_sent >= t->keep_probes;
-    if (t->user_timeout_ms)
-        over = t->keep_sent > 0 && time_since(t->env->now, t->last_rx) >= MSEC(t->user_timeout_ms);
+    bool over = t->keep_sent >= tcb_extra(t)->keep_probes;
+    if (tcb_extra(t)->user_timeout_ms)
+        over = t->keep_sent > 0 && time_since(t->env->now, t->last_rx) >= MSEC(tcb_extra(t)->user_timeout_ms);
     if (over) {
         enum tcp_timeout_event dead = give_up(t);
         t->rst_pending = true;

@@ -68,7 +68,8 @@ static inline void flight_init_cc(struct flight *f, const struct cc_ops *cc) {
     t->snd_wnd = t->max_snd_wnd = 1 << 29;
     t->last_sent = f->env.now;
     rtt_init(&t->rtt);
-    cc_init(&t->cc, cc, FLIGHT_MSS, 10 * FLIGHT_MSS);
+    const struct cc_setup setup = {.ops = cc, .mem = &f->env.mem, .mss = FLIGHT_MSS, .cwnd = 10 * FLIGHT_MSS};
+    assert_int_equal(cc_init(&t->cc, &setup), 0);
     tx_init(t);
     timer_init(&t->timer, TIMER_TCP);
     tcb_cancel_due(t);
@@ -79,6 +80,7 @@ static inline void flight_init(struct flight *f) { flight_init_cc(f, &cc_newreno
 static inline void flight_free(struct flight *f) {
     tcb_cancel_due(&f->t);
     tx_destroy(&f->t);
+    cc_release(&f->t.cc, &f->env.mem);
     timers_reserve(&f->env.timers, -1);
     timers_free(&f->env.timers);
     assert_int_equal(f->tm.blocks, 0);

@@ -20,9 +20,14 @@ struct sender {
     struct mib_table mib;
 };
 
+static void begin(struct cc *cc, const struct cc_ops *ops, uint32_t mss, uint32_t cwnd) {
+    const struct cc_setup setup = {.ops = ops, .mss = mss, .cwnd = cwnd};
+    assert_int_equal(cc_init(cc, &setup), 0);
+}
+
 static struct sender sender_of(const struct cc_ops *ops, uint32_t segments, dur rtt) {
     struct sender s = {.now = {SEC(1)}, .rtt = rtt, .una = 1, .limited = true};
-    cc_init(&s.cc, ops, MSS, segments * MSS);
+    begin(&s.cc, ops, MSS, segments * MSS);
     return s;
 }
 
@@ -66,7 +71,8 @@ static void lose(struct sender *s) {
 
 static void time_out(struct sender *s) {
     struct cc_event ev = event_of(s);
-    s->cc.ops->on_rto(&s->cc, &ev);
+    ev.cause = CC_RTO;
+    s->cc.ops->on_congestion(&s->cc, &ev);
     s->cc.cwnd = MSS;
 }
 
@@ -346,7 +352,7 @@ static void test_cubic_range(void **state) {
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
         struct sender s = {.now = {SEC(1)}, .rtt = SEC(60), .una = 1, .limited = true};
-        cc_init(&s.cc, &cc_cubic, mss[i], mss[i]);
+        begin(&s.cc, &cc_cubic, mss[i], mss[i]);
         s.cc.cwnd = CC_CWND_MAX;
         lose(&s);
         assert_in_range(s.cc.cwnd, (uint64_t)CC_CWND_MAX * 7 / 10 - 1, (uint64_t)CC_CWND_MAX * 7 / 10);
