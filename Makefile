@@ -54,6 +54,7 @@ src_tcp = \
 	src/tcp/fastopen.c \
 	src/tcp/input.c \
 	src/tcp/output.c \
+	src/tcp/pacing.c \
 	src/tcp/rack.c \
 	src/tcp/receive.c \
 	src/tcp/recovery.c \

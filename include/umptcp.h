@@ -118,6 +118,9 @@ struct umptcp_config {
     uint8_t initial_cwnd;       /* segments, RFC 6928 */
     bool slow_start_after_idle; /* after an idle time the window is no larger than that (RFC 5681 4.1) */
     bool sack, timestamps, window_scaling;
+    uint32_t pacing_ss_ratio, pacing_ca_ratio; /* rate in percent of a window per round trip: in slow start, after it */
+    uint8_t min_tso_segs; /* a super-segment is what the rate brings in a millisecond, but at least so many segments, */
+    uint8_t tso_rtt_log;  /* and 64 KB >> (shortest round trip in microseconds >> this) more; 255: no more */
     uint16_t port_min, port_max;                                         /* ephemeral ports */
     uint32_t fastopen;                                                   /* enum umptcp_fastopen */
     uint8_t fastopen_key[UMPTCP_FASTOPEN_KEYS][UMPTCP_FASTOPEN_KEY_LEN]; /* of cookies: the first one makes them, */

@@ -309,7 +309,7 @@ bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn ca
     plan.want_zero = conn_window_shuts(c);
     const uint32_t lag = options_ack_lag(sf, &plan);
     tcp_emit(&sf->tcb, &plan, conn_window(c) + lag, &seg);
-    if ((plan.tlp || c->cork) && !dsn_eq(c->snd_nxt, c->write_seq))
+    if ((plan.tlp || c->cork) && !plan.gso_size && !dsn_eq(c->snd_nxt, c->write_seq))
         seg.flags &= (uint8_t)~TCP_PSH; /* a probe beyond cwnd, or corked: more follows, but not now */
     out->gso_size = plan.gso_size;
     write_headers(sf, &seg, plan.len, out);

@@ -122,7 +122,7 @@ static bool sliver_may_go(const struct tcb *t, uint64_t n) {
 
 static bool plan_new(const struct tcb *t, struct tcp_plan *plan, uint64_t budget) {
     const uint64_t waiting = queued(t), window = distance(t->snd_nxt, tcp_snd_edge(t));
-    uint64_t n = min64(min64(waiting, TCP_SUPER_MAX), min64(window, budget));
+    uint64_t n = min64(min64(waiting, tcp_super_max(t)), min64(window, budget));
     if (n == 0 || (n < waiting && n < tcp_full_segment(t) && !sliver_may_go(t, n)))
         return false;
     plan_payload(t, plan, t->snd_nxt, n, t->fin_queued);
@@ -303,8 +303,10 @@ void tcp_emit(const struct tcb *t, struct tcp_plan *plan, uint64_t window, struc
     seg->flags = plan->flags;
     if (plan->fin)
         seg->flags |= TCP_FIN;
-    if (plan->kind == TCP_PLAN_DATA && ssn_eq(ssn_add(plan->ssn, plan->len), t->snd_end))
-        seg->flags |= TCP_PSH; /* nothing more is queued: the peer should not wait (RFC 9293 3.9.1.2) */
+    /* Nothing more is queued: the peer should not wait (RFC 9293 3.9.1.2). Nor should a device of the peer that merges
+     * segments wait behind a super-segment for more. */
+    if (plan->kind == TCP_PLAN_DATA && (plan->gso_size || ssn_eq(ssn_add(plan->ssn, plan->len), t->snd_end)))
+        seg->flags |= TCP_PSH;
     seg->window = plan->kind == TCP_PLAN_RST ? 0 : emit_window(t, plan, window);
     seg->urgent = 0;
     seg->ecn = IP_ECN_NOT_ECT;

@@ -20,8 +20,8 @@
  * open by tcp_open_fast() receives and sends before its SYN is acknowledged.
  *
  * Files: tcb.c life and death; input.c segment arrival in RFC 9293 3.10.7's order; output.c plan, emit, sent; timers.c;
- * and for what is in flight: tx.c scoreboard, ack.c what an acknowledgment means, rack.c loss detection (RFC 8985),
- * recovery.c PRR, timeouts and undo, rtt.c (RFC 6298).
+ * pacing.c rates and sizes; and for what is in flight: tx.c scoreboard, ack.c what an acknowledgment means, rack.c loss
+ * detection (RFC 8985), recovery.c PRR, timeouts and undo, rtt.c (RFC 6298).
  */
 #ifndef UMPTCP_TCP_TCB_H
 #define UMPTCP_TCP_TCB_H
@@ -359,6 +359,10 @@ uint32_t tcp_room(const struct tcb *t, uint64_t want);
  * judged (F-RTO, RFC 5682 2.1). Old bytes go when none is queued now.
  */
 bool tcp_wants_new(const struct tcb *t);
+/* Bytes per second that the window is meant to leave at; UINT64_MAX: nothing is known of the path yet. */
+uint64_t tcp_pacing_rate(const struct tcb *t);
+/* Most payload that is to go in one super-segment now: whole full segments, at least one. */
+uint32_t tcp_super_max(const struct tcb *t);
 /* Payload of a full segment that also carries `mp_options` bytes of MPTCP options (padded to 4). */
 uint16_t tcp_payload_max(const struct tcb *t, uint32_t mp_options);
 /* Payload of a full segment with what this owner adds. */

@@ -37,6 +37,10 @@ static void env_make(struct lab *l, struct env *env, const struct lab_options *o
         .time_wait = SEC(60),
         .initial_cwnd = 10,
         .slow_start_after_idle = true,
+        .pacing_ss_ratio = 200,
+        .pacing_ca_ratio = 120,
+        .min_tso_segs = 255, /* as large as the window lets them be */
+        .tso_rtt_log = 9,
         .sack = !o->no_sack,
         .timestamps = !o->no_ts,
         .window_scaling = !o->no_scaling,

@@ -14,14 +14,16 @@ static struct lab *plain(const char *syn) {
 static void test_super_segment(void **state) { /* T-SYS-04, T-WND-19, T-HDR-15, T-CCB-02 */
     struct lab *l = lab_new_established(NULL);
     (void)state;
+    lab_tcb(l)->cc.cwnd = 12 * 988;
     lab_write(l, LAB_A, 5000);
     lab_want(l, "P. 1(5000) ack 1 gso 988"); /* all that is queued: the last piece may be short */
     assert_int_equal(lab_tcb(l)->segs_out, 2 + 6);
     assert_int_equal(lab_mib(l, MIB_TCP_OUT_SEGS), 2 + 6);
     lab_write(l, LAB_A, 988);
     lab_want(l, "P. 5001(988) ack 1 gso 0");
-    lab_write(l, LAB_A, 20000); /* cwnd is 10 segments: whole pieces of what fits */
-    lab_want(l, ". 5989(2964) ack 1 gso 988");
+    lab_tcb(l)->cc.cwnd = 10 * 988;
+    lab_write(l, LAB_A, 20000); /* whole pieces of what fits */
+    lab_want(l, "P. 5989(2964) ack 1 gso 988");
     lab_want_none(l); /* T-CCB-01: 928 bytes of window are left, but something is in flight */
     lab_free(l);
 }
@@ -48,11 +50,54 @@ static void test_largest_super_segment(void **state) {
     lab_in(l, ". 1(0) ack 1 win 65535");
     lab_tcb(l)->cc.cwnd = 1000000;
     lab_write(l, LAB_A, 200000);
-    lab_want(l, ". 1(64240) ack 1 gso 1460"); /* 44 of them, an IP packet is at most 65535 */
-    lab_want(l, ". 64241(64240) ack 1 gso 1460");
-    lab_want(l, ". 128481(64240) ack 1 gso 1460");
+    lab_want(l, "P. 1(64240) ack 1 gso 1460"); /* 44 of them, an IP packet is at most 65535 */
+    lab_want(l, "P. 64241(64240) ack 1 gso 1460");
+    lab_want(l, "P. 128481(64240) ack 1 gso 1460");
     lab_want(l, "P. 192721(7280) ack 1 gso 1460");
     lab_want_none(l);
+    lab_free(l);
+}
+
+/*
+ * T-SYS-04: a millisecond (a 1024th of a second) of the rate, which is two windows per round trip in slow start and 1.2
+ * after it; what a short round trip adds; never less than two segments, nor more than half of the window.
+ */
+static void test_pieces_follow_the_rate(void **state) {
+    struct lab *l = plain("mss 1000");
+    struct tcb *t = lab_tcb(l);
+    struct umptcp_config *cfg = &t->env->cfg;
+    (void)state;
+    cfg->min_tso_segs = 2;
+    t->cc.cwnd = 1000000;
+    t->rtt.srtt = MSEC(100);
+    t->rtt.min_us = 100000;
+    assert_int_equal(tcp_pacing_rate(t), 20000000);
+    assert_int_equal(tcp_super_max(t), 19000); /* 19531 */
+    t->cc.ssthresh = 2000001;
+    assert_int_equal(tcp_pacing_rate(t), 20000000);
+    t->cc.ssthresh = 2000000; /* the last doubling already takes care */
+    assert_int_equal(tcp_pacing_rate(t), 12000000);
+    assert_int_equal(tcp_super_max(t), 11000); /* 11718 */
+    t->cc.cwnd = 20000;
+    assert_int_equal(tcp_super_max(t), 2000);
+    cfg->min_tso_segs = 4;
+    assert_int_equal(tcp_super_max(t), 4000);
+    t->cc.cwnd = 5000;
+    assert_int_equal(tcp_super_max(t), 2000);
+    t->cc.cwnd = 1000;
+    assert_int_equal(tcp_super_max(t), 1000);
+    t->cc.cwnd = 1000000; /* 1.2 MB/s: 1171 bytes, and 65435 >> (5000 >> 9) */
+    t->rtt.srtt = SEC(1);
+    t->rtt.min_us = 5000;
+    cfg->min_tso_segs = 2;
+    cfg->tso_rtt_log = 9;
+    assert_int_equal(tcp_super_max(t), 2000);
+    t->rtt.min_us = 512;
+    assert_int_equal(tcp_super_max(t), 33000); /* 1171 + 32717 */
+    t->rtt.min_us = 100;
+    assert_int_equal(tcp_super_max(t), 65000);
+    cfg->tso_rtt_log = 255;
+    assert_int_equal(tcp_super_max(t), 2000);
     lab_free(l);
 }
 
@@ -62,7 +107,8 @@ static void test_mptcp_options_take_room(void **state) { /* T-HDR-15: 24 bytes o
     l->with_dss = true;
     assert_int_equal(tcp_payload_max(lab_tcb(l), 24), 964);
     lab_write(l, LAB_A, 30000);
-    lab_want(l, ". 1(9640) ack 1 gso 964");
+    lab_want(l, "P. 1(4820) ack 1 gso 964"); /* half of the window */
+    lab_want(l, "P. 4821(4820) ack 1 gso 964");
     lab_want_none(l);
     lab_free(l);
 }
@@ -240,7 +286,8 @@ static void test_shrunk_window(void **state) { /* T-WND-06, T-WND-07: survive, n
     struct lab *l = plain("win 8000 mss 1000");
     (void)state;
     lab_write(l, LAB_A, 10000);
-    lab_want(l, ". 1(8000) ack 1 gso 1000");
+    lab_want(l, "P. 1(5000) ack 1 gso 1000");
+    lab_want(l, "P. 5001(3000) ack 1 gso 1000");
     lab_in(l, ". 1(0) ack 2001 win 2000");
     lab_want_none(l);
     lab_in(l, ". 1(100) ack 2001 win 2000");
@@ -348,7 +395,8 @@ static void test_after_idle(void **state) { /* T-CCB-13 */
         lab_wait(l, SEC(2));
         lab_skip(l);
         lab_write(l, LAB_A, 40000);
-        lab_want(l, restart ? ". 1001(10000) ack 1 gso 1000" : "P. 1001(40000) ack 1 gso 1000");
+        lab_want(l, restart ? "P. 1001(5000) ack 1 gso 1000" : "P. 1001(25000) ack 1 gso 1000");
+        lab_want(l, restart ? "P. 6001(5000) ack 1 gso 1000" : "P. 26001(15000) ack 1 gso 1000");
         lab_want_none(l);
         lab_free(l);
     }
@@ -357,6 +405,7 @@ static void test_after_idle(void **state) { /* T-CCB-13 */
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_super_segment),
+        cmocka_unit_test(test_pieces_follow_the_rate),
         cmocka_unit_test(test_window_of_one_segment),
         cmocka_unit_test(test_largest_super_segment),
         cmocka_unit_test(test_mptcp_options_take_room),
