@@ -29,7 +29,7 @@ uint64_t tcp_pacing_rate(const struct tcb *t) {
 
 uint32_t tcp_super_max(const struct tcb *t) {
     const struct umptcp_config *cfg = &t->env->cfg;
-    const uint32_t mss = tcp_full_segment(t), half = t->cc.cwnd / 2;
+    const uint32_t mss = tcp_full_segment(t), half = tx_window(t) / 2;
     const uint64_t doublings = cfg->tso_rtt_log < 32 ? (uint64_t)t->rtt.min_us >> cfg->tso_rtt_log : 32;
     uint64_t bytes = tcp_pacing_rate(t) >> RATE_MAX_SHIFT;
     bytes = bytes < TCP_SUPER_MAX ? bytes : TCP_SUPER_MAX;

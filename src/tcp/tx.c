@@ -101,8 +101,7 @@ static bool tx_idle(const struct tcb *t) {
     return tx_of(t)->recs.count == 0 && time_since(t->env->now, t->last_sent) > tx_rto(t);
 }
 
-/* cwnd, or the restart window unless the embedder does without it. */
-static uint32_t tx_window(const struct tcb *t) {
+uint32_t tx_window(const struct tcb *t) {
     uint32_t restart = tx_initial_window(t);
     return t->env->cfg.slow_start_after_idle && tx_idle(t) && restart < t->cc.cwnd ? restart : t->cc.cwnd;
 }

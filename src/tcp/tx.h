@@ -92,6 +92,8 @@ struct tx {
 const struct tx *tx_of(const struct tcb *t);
 /* FlightSize: sent and not cumulatively acknowledged. */
 uint32_t tx_outstanding(const struct tcb *t);
+/* cwnd, or after an idle time the restart window unless the embedder does without it. */
+uint32_t tx_window(const struct tcb *t);
 /* Pipe (RFC 6675): what is thought to be in the network. */
 uint32_t tx_pipe(const struct tcb *t);
 /*

@@ -73,7 +73,7 @@ static void test_pieces_follow_the_rate(void **state) {
     t->rtt.min_us = 100000;
     assert_int_equal(tcp_pacing_rate(t), 20000000);
     assert_int_equal(tcp_super_max(t), 19000); /* 19531 */
-    t->cc.ssthresh = 2000001;
+    t->cc.ssthresh = 2000002;
     assert_int_equal(tcp_pacing_rate(t), 20000000);
     t->cc.ssthresh = 2000000; /* the last doubling already takes care */
     assert_int_equal(tcp_pacing_rate(t), 12000000);
