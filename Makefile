@@ -43,10 +43,15 @@ src_wire = \
 	src/wire/segment.c
 
 src_cc = \
+	src/cc/balia.c \
 	src/cc/cc.c \
+	src/cc/coupled.c \
 	src/cc/cubic.c \
 	src/cc/hystart.c \
-	src/cc/newreno.c
+	src/cc/lia.c \
+	src/cc/newreno.c \
+	src/cc/olia.c \
+	src/cc/wvegas.c
 
 src_tcp = \
 	src/tcp/ack.c \

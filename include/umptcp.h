@@ -100,7 +100,8 @@ struct umptcp_config {
     size_t mem_limit; /* memory budget of the whole stack; 0: no limit */
 
     /* net.ipv4.tcp_* */
-    const char *congestion_control;  /* "cubic" or "newreno" */
+    const char *congestion_control;  /* "cubic" or "newreno", for each subflow by itself; or one that couples them:
+                                        "lia", "olia", "balia", "wvegas" */
     uint32_t rmem_default, rmem_max; /* receive buffer: first size, and bound of the auto-tuning */
     uint32_t wmem_default, wmem_max; /* send buffer: the same */
     uint8_t syn_retries;             /* SYNs sent again before connect() fails with -ETIMEDOUT */
@@ -404,9 +405,16 @@ enum umptcp_opt {
 UMPTCP_API int umptcp_setopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t value,
                              struct umptcp_time now);
 UMPTCP_API int umptcp_getopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t *value);
-/* Another congestion control for this connection and its present subflows. Returns 0, -ENOENT (no such name),
- * -ENOTCONN (a listener), -EBADF. */
+/* Another congestion control for this connection: its present subflows, with their windows as they are, and those to
+ * come; or for the connections that a listener will take. Returns 0, -ENOENT (no such name), -ENOMEM (some subflows
+ * have the old one), -EBADF. */
 UMPTCP_API int umptcp_set_congestion(struct umptcp *s, umptcp_sock sock, const char *name, struct umptcp_time now);
+/* The same for one subflow. One that couples looks at those of the connection's subflows that have it, too. Returns 0,
+ * -ENOENT (no such name, or no such subflow), -ENOMEM, -ENOTCONN (a listener), -EBADF. */
+UMPTCP_API int umptcp_set_subflow_congestion(struct umptcp *s, umptcp_sock sock, uint32_t subflow, const char *name,
+                                             struct umptcp_time now);
+/* The name of what a subflow has; 0: of what those to come begin with. NULL: no such socket or subflow. */
+UMPTCP_API const char *umptcp_congestion(const struct umptcp *s, umptcp_sock sock, uint32_t subflow);
 /* Another path manager than the configured one, for this connection while its handshake lasts, or for those that a
  * listener will take. Returns 0, -ENOENT (no such name), -EISCONN (too late), -EBADF. */
 UMPTCP_API int umptcp_set_path_manager(struct umptcp *s, umptcp_sock sock, const char *name);

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct cc_ops *const cc_all[] = {&cc_cubic, &cc_newreno};
+static const struct cc_ops *const cc_all[] = {&cc_cubic, &cc_newreno, &cc_lia, &cc_olia, &cc_balia, &cc_wvegas};
 
 enum { CC_COUNT = sizeof(cc_all) / sizeof(cc_all[0]) };
 
@@ -35,6 +35,12 @@ void cc_release(struct cc *cc, struct mem *mem) {
         cc->ops->release(cc);
     if (cc->ops->state_size)
         mem_free(mem, cc->block, cc->ops->state_size);
+}
+
+void cc_couple(struct cc *cc, struct cc *other) {
+    assert(!other || other->ops == cc->ops);
+    if (cc->ops->couple)
+        cc->ops->couple(cc, other);
 }
 
 void cc_restart(struct cc *cc, uint32_t mss, uint32_t cwnd) {

@@ -55,10 +55,11 @@ struct cc_ops {
     const char *name;
     size_t state_size; /* of the block, in bytes; 0: the state is in struct cc */
     void (*init)(struct cc *cc);
-    /* Grow cwnd (never shrink it). Called for every acknowledgment of new data outside of recovery. */
+    /* Grow cwnd; those that look at delay or at other paths may also let it fall, not below a segment. Called for every
+     * acknowledgment of new data outside of recovery. */
     void (*on_ack)(struct cc *cc, const struct cc_ack *ack);
-    /* A congestion event begins: set ssthresh (at least 2 MSS). cwnd is left to the caller, who sets it to one segment
-     * after a timeout, and so is undo. */
+    /* A congestion event begins: set ssthresh (at least 2 MSS, one where other paths go on). cwnd is left to the
+     * caller, who sets it to one segment after a timeout, and so is undo. */
     void (*on_congestion)(struct cc *cc, const struct cc_event *ev);
     /* The last event was spurious. cwnd and ssthresh are those of before already; an algorithm with a block restores
      * that. Optional. */
@@ -67,6 +68,9 @@ struct cc_ops {
     void (*on_idle)(struct cc *cc, utime now, dur idle);
     /* It is to be replaced, or its subflow ends. Optional; the block is freed by cc_release(). */
     void (*release)(struct cc *cc);
+    /* From now on with `other`, a subflow of the same connection with the same algorithm, and those that it goes with;
+     * NULL: alone. Optional: algorithms that look at each subflow by itself have none. */
+    void (*couple)(struct cc *cc, struct cc *other);
 };
 
 struct cc_setup {
@@ -82,6 +86,8 @@ const char *cc_name(unsigned index);
 /* Returns 0, or -ENOMEM when the algorithm needs a block. */
 int cc_init(struct cc *cc, const struct cc_setup *setup);
 void cc_release(struct cc *cc, struct mem *mem);
+/* Does nothing for an algorithm that does not couple. */
+void cc_couple(struct cc *cc, struct cc *other);
 /* As at the start, when nothing was sent yet: the handshake tells more of the path. */
 void cc_restart(struct cc *cc, uint32_t mss, uint32_t cwnd);
 /*
@@ -95,6 +101,6 @@ void cc_set_mss(struct cc *cc, uint32_t mss);
 void cc_grow(struct cc *cc, uint32_t bytes);
 static inline bool cc_in_slow_start(const struct cc *cc) { return cc->cwnd < cc->ssthresh; }
 
-extern const struct cc_ops cc_newreno, cc_cubic;
+extern const struct cc_ops cc_newreno, cc_cubic, cc_lia, cc_olia, cc_balia, cc_wvegas;
 
 #endif

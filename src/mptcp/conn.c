@@ -39,6 +39,7 @@ struct conn *conn_new(struct mp *mp) {
     }
     c->mp = mp;
     c->pm = mp->pm;
+    c->cc = mp->cc;
     c->state = UMPTCP_CLOSED;
     c->ttl = CONN_TTL;
     c->sndbuf_size = env->cfg.wmem_default;
@@ -56,6 +57,15 @@ struct conn *conn_new(struct mp *mp) {
     list_push_back(&mp->conns, &c->node);
     mp->nconns++;
     return c;
+}
+
+int conn_set_congestion(struct conn *c, const struct cc_ops *ops) {
+    int err = 0;
+    c->cc = ops;
+    list_for_each (n, &c->subflows)
+        if (subflow_set_congestion(subflow_of(n), ops))
+            err = -ENOMEM;
+    return err;
 }
 
 void conn_free(struct conn *c) {

@@ -257,6 +257,7 @@ struct conn {
     uint64_t handle;   /* of the application; 0: none (orphan, or not yet accepted) */
     void *listener;    /* of the stack: not yet accepted */
     const struct pm_ops *pm;
+    const struct cc_ops *cc; /* of subflows to come */
 
     uint8_t state; /* enum umptcp_tcp_state, of the connection; changed by conn_set_state() only */
     uint8_t mode;  /* enum mp_mode */
@@ -360,10 +361,10 @@ struct mp {
     uint32_t half_open; /* joins, see subflow.half_open */
     const struct sched_ops *sched;
     const struct pm_ops *pm; /* of connections to come */
-    const struct cc_ops *cc;
-    bool pm_listening;     /* umptcp_pm_listen() */
-    struct deque pm_told;  /* struct umptcp_pm_event: for who listens */
-    utime blackhole_until; /* RFC 8684 3.9.3: MPTCP is not tried before */
+    const struct cc_ops *cc; /* as well */
+    bool pm_listening;       /* umptcp_pm_listen() */
+    struct deque pm_told;    /* struct umptcp_pm_event: for who listens */
+    utime blackhole_until;   /* RFC 8684 3.9.3: MPTCP is not tried before */
     uint8_t blackholes;
     struct fastopen fastopen;
 };
@@ -573,6 +574,13 @@ void reinject_subflow(struct subflow *sf, bool acked);
 /* DATA_ACK and window (RFC 8684 3.3.2, 3.3.5). */
 void conn_data_ack(struct conn *c, struct dsn ack, uint64_t wnd);
 void subflow_set_stale(struct subflow *sf, bool stale);
+/* Its congestion control goes with those of the others that carry data, or alone when it does not: after each change of
+ * that, for the algorithms that look at all paths. */
+void subflow_couple(struct subflow *sf);
+/* 0 or -ENOMEM: it stays as it was. */
+int subflow_set_congestion(struct subflow *sf, const struct cc_ops *ops);
+/* All its subflows, those to come, too. 0, or -ENOMEM: some have the old one. */
+int conn_set_congestion(struct conn *c, const struct cc_ops *ops);
 /* A subflow that may be given new data. */
 bool subflow_usable(const struct subflow *sf);
 /* The data sequence number of the first byte that TCP has not acknowledged. */

@@ -26,6 +26,7 @@ void subflow_set_stale(struct subflow *sf, bool stale) {
     if (sf->stale == stale)
         return;
     sf->stale = stale;
+    subflow_couple(sf);
     mib_inc(&c->mp->env->mib, stale ? MIB_SUBFLOW_STALE : MIB_SUBFLOW_RECOVER);
     conn_path_event(c, &(struct conn_path_event){.type = stale ? UMPTCP_EV_SUBFLOW_STALE : UMPTCP_EV_SUBFLOW_ALIVE,
                                                  .subflow = sf->number});

@@ -23,7 +23,7 @@ struct subflow *subflow_new(struct conn *c, const struct path *path) {
         return NULL;
     const struct tcp_setup setup = {
         .env = env,
-        .cc = mp->cc,
+        .cc = c->cc,
         .v6 = !addr_is_v4(&path->flow.remote.addr),
         .mss_local = path->mss,
         .rcv_wscale = env->cfg.window_scaling ? conn_window_scale(c) : 0,
@@ -100,6 +100,25 @@ struct subflow *subflow_find(const struct mp *mp, const struct flow *flow) {
     return NULL;
 }
 
+/* A path that may carry data has a part in what its connection takes from the network; a dead or unproven one has not.
+ */
+static bool takes_part(const struct subflow *sf) { return sf->state == SF_ACTIVE && !sf->stale; }
+
+void subflow_couple(struct subflow *sf) {
+    struct subflow *with = NULL;
+    list_for_each (n, &sf->conn->subflows)
+        if (subflow_of(n) != sf && takes_part(subflow_of(n)) && subflow_of(n)->tcb.cc.ops == sf->tcb.cc.ops)
+            with = subflow_of(n);
+    cc_couple(&sf->tcb.cc, with && takes_part(sf) ? &with->tcb.cc : NULL);
+}
+
+int subflow_set_congestion(struct subflow *sf, const struct cc_ops *ops) {
+    if (tcp_set_congestion(&sf->tcb, ops))
+        return -ENOMEM;
+    subflow_couple(sf);
+    return 0;
+}
+
 bool subflow_usable(const struct subflow *sf) { return sf->state == SF_ACTIVE && !sf->stale && tcp_can_send(&sf->tcb); }
 
 void subflow_up(struct subflow *sf) {
@@ -110,6 +129,7 @@ void subflow_up(struct subflow *sf) {
     conn_set_due(c, DUE_ALONE, UMPTCP_NEVER);
     if (sf->join)
         c->joined = c->join_up = true;
+    subflow_couple(sf);
     conn_path_event(c, &(struct conn_path_event){.type = UMPTCP_EV_SUBFLOW_UP, .subflow = sf->number});
     conn_pm_event(c, &(struct pm_event){.type = PM_SUBFLOW_UP,
                                         .subflow = sf->number,
@@ -176,6 +196,7 @@ void subflow_gone(struct subflow *sf, int error) {
     hold_free(sf);
     sf->join_at = UMPTCP_NEVER;
     sf->state = SF_DEAD;
+    subflow_couple(sf);
     subflow_half_open(sf, false);
     if (!sf->tcb.rst_pending) /* else segments are still ours, lest a RST without our reason answers them first */
         subflow_unregister(sf);

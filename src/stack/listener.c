@@ -148,6 +148,8 @@ static void adopt(struct listener *l, struct conn *c) {
     l->pending++;
     if (l->pm)
         c->pm = l->pm;
+    if (l->cc)
+        (void)conn_set_congestion(c, l->cc); /* without memory its first subflow has the configured one */
     sockopt_inherit(c, l);
 }
 

@@ -233,18 +233,53 @@ int umptcp_set_path_manager(struct umptcp *s, umptcp_sock sock, const char *name
 }
 
 int umptcp_set_congestion(struct umptcp *s, umptcp_sock sock, const char *name, struct umptcp_time now) {
-    int err;
+    struct conn *c = handle_get(&s->handles, sock, HANDLE_CONN);
+    struct listener *l = handle_get(&s->handles, sock, HANDLE_LISTENER);
+    const struct cc_ops *ops = name ? cc_find(name) : NULL;
+    int err = 0;
+    if (!c && !l)
+        return -EBADF;
+    if (!ops)
+        return -ENOENT;
     stack_enter(s, now);
-    struct conn *c = stack_conn(s, sock, &err);
+    if (c)
+        err = conn_set_congestion(c, ops);
+    else
+        l->cc = ops;
+    stack_finish(s);
+    return err;
+}
+
+static struct subflow *subflow_by_number(const struct conn *c, uint32_t number) {
+    list_for_each (n, &c->subflows)
+        if (subflow_of(n)->number == number && subflow_of(n)->state != SF_DEAD)
+            return subflow_of(n);
+    return NULL;
+}
+
+int umptcp_set_subflow_congestion(struct umptcp *s, umptcp_sock sock, uint32_t subflow, const char *name,
+                                  struct umptcp_time now) {
+    int err;
+    const struct conn *c = stack_conn(s, sock, &err);
     const struct cc_ops *ops = name ? cc_find(name) : NULL;
     if (!c)
         return err;
-    if (!ops)
+    struct subflow *sf = subflow_by_number(c, subflow);
+    if (!ops || !sf)
         return -ENOENT;
-    err = 0;
-    list_for_each (n, &c->subflows)
-        if (tcp_set_congestion(&subflow_of(n)->tcb, ops))
-            err = -ENOMEM;
+    stack_enter(s, now);
+    err = subflow_set_congestion(sf, ops);
     stack_finish(s);
     return err;
+}
+
+const char *umptcp_congestion(const struct umptcp *s, umptcp_sock sock, uint32_t subflow) {
+    const struct conn *c = handle_get(&s->handles, sock, HANDLE_CONN);
+    const struct listener *l = handle_get(&s->handles, sock, HANDLE_LISTENER);
+    const struct subflow *sf = c && subflow ? subflow_by_number(c, subflow) : NULL;
+    if (subflow)
+        return sf ? sf->tcb.cc.ops->name : NULL;
+    if (c)
+        return c->cc->name;
+    return l ? (l->cc ? l->cc : s->mp.cc)->name : NULL;
 }

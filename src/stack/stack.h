@@ -46,6 +46,7 @@ struct listener {
     struct conn **queue; /* a ring of those that can be accepted */
     uint32_t head, count;
     const struct pm_ops *pm;   /* of its connections; NULL: as configured */
+    const struct cc_ops *cc;   /* the same */
     uint32_t fast;             /* connections that Fast Open began, in handshake */
     struct deque fast_resets;  /* utime: when such a one stops to count that a RST ended */
     struct fastopen_keys keys; /* none: the stack's */

@@ -363,13 +363,14 @@ int tcp_set_user_timeout(struct tcb *t, dur timeout) {
 int tcp_set_congestion(struct tcb *t, const struct cc_ops *ops) {
     if (ops == t->cc.ops)
         return 0;
-    struct cc next;
-    const struct cc_setup setup = {.ops = ops, .mem = &t->env->mem, .mss = t->cc.mss, .cwnd = t->cc.cwnd};
-    if (cc_init(&next, &setup))
+    struct cc old = t->cc;
+    const struct cc_setup setup = {.ops = ops, .mem = &t->env->mem, .mss = old.mss, .cwnd = old.cwnd};
+    if (cc_init(&t->cc, &setup)) { /* in its place, which other subflows' may know */
+        t->cc = old;
         return -ENOMEM;
-    next.ssthresh = t->cc.ssthresh;
-    cc_release(&t->cc, &t->env->mem);
-    t->cc = next;
+    }
+    t->cc.ssthresh = old.ssthresh;
+    cc_release(&old, &t->env->mem);
     tx_no_undo(t); /* it would bring back the other one's state */
     return 0;
 }
