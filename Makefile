@@ -232,13 +232,19 @@ src_tools = \
 	src/tools/pkt_report.c \
 	src/tools/pkt_run.c \
 	src/tools/pkt_trace.c \
-	src/tools/umptcp-pkt.c
+	src/tools/sim_link.c \
+	src/tools/sim_run.c \
+	src/tools/sim_table.c \
+	src/tools/sim_words.c \
+	src/tools/umptcp-pkt.c \
+	src/tools/umptcp-sim.c
 
 ENGINE = $(foreach l,base wire cc tcp sched pm mptcp stack,$(src_$l))
 SRC = $(ENGINE) $(src_io) $(src_script) $(src_sim)
 # The engine under the original packetdrill.
 ADAPTER = src/tools/packetdrill_so.c
-PKT = $(filter-out $(ADAPTER),$(src_tools))
+PKT = $(filter src/tools/pkt_% src/tools/umptcp-pkt.c,$(src_tools))
+SIMULATOR = $(filter src/tools/sim_% src/tools/umptcp-sim.c,$(src_tools))
 
 # A program is NAME.c with NAME_*.c, which hold its parts.
 PARTS = $(wildcard examples/*_*.c bench/*_*.c)
@@ -281,7 +287,7 @@ build = +@$(MAKE) $(if $Q,-s) --no-print-directory $(if $(findstring -j,$(MAKEFL
 
 # ---- What is installed -----------------------------------------------------------------------------------------------
 
-programs = $(EXAMPLES:examples/%.c=$B/%) $(BENCH:%.c=$B/%) $B/demo/demo $B/umptcp-pkt
+programs = $(EXAMPLES:examples/%.c=$B/%) $(BENCH:%.c=$B/%) $B/demo/demo $B/umptcp-pkt $B/umptcp-sim
 libs = $B/libumptcp.a $B/libumptcp.so.0 $B/libumptcpio.a
 adapter = $B/umptcp-packetdrill.so
 
@@ -322,6 +328,7 @@ $(foreach p,$(EXAMPLES),$(eval $(p:examples/%.c=$B/san/%): $(call san,$p $(wildc
 $(foreach p,$(BENCH),$(eval $(p:%.c=$B/%): $(call lib,$p $(wildcard $(p:.c=_*.c)))))
 $B/demo/demo: $(call lib,$(DEMO))
 $B/umptcp-pkt: $(call lib,$(PKT) $(src_script))
+$B/umptcp-sim: $(call lib,$(SIMULATOR))
 $(programs): $(libs)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -340,7 +347,7 @@ $(adapter): $(call lib,$(ADAPTER) $(src_script)) $(libs)
 unit = $(UNIT:%.c=$B/san/%)
 sim = $(SIM:%.c=$B/san/%)
 interop = $(INTEROP:%.c=$B/san/%) $(INTEROP_ENGINE:%.c=$B/san/%) $(EXAMPLES:examples/%.c=$B/san/%)
-tools = $B/san/umptcp-pkt
+tools = $B/san/umptcp-pkt $B/san/umptcp-sim
 fuzzers = $(FUZZ:%.c=$B/fuzz/%)
 
 $B/san/all.a: $(call san,$(SRC))
@@ -356,6 +363,7 @@ $(sim): $(call san,$(sim_help))
 $(INTEROP:%.c=$B/san/%): $(call san,$(interop_help))
 $(unit) $(sim) $(patsubst %.c,$B/san/%,$(INTEROP) $(INTEROP_ENGINE)): $B/san/%: $B/san/%.o
 $B/san/umptcp-pkt: $(call san,$(PKT))
+$B/san/umptcp-sim: $(call san,$(SIMULATOR))
 $(unit) $(sim) $(interop) $(tools): $B/san/all.a
 	$(call say,LD,$@)
 	$Q$(CC) $(SAN) -o $@ $(filter %.o,$^) $(filter %_help.a,$^) $B/san/all.a -lcmocka $(LIBS)
@@ -371,7 +379,7 @@ check: deps ## everything: build with sanitizers, tests, fuzzing, lint, interop 
 	+@$(run) --title check unit sim script tools fuzz layers lint interop matrix
 
 check-core: ## the tests that need neither root nor network nor lint tools
-	$(call build,check-core,$(unit) $(sim) $(tools) $(adapter) $(fuzzers))
+	$(call build,check-core,$(unit) $(sim) $(tools) $(adapter) $(fuzzers) $B/umptcp-sim)
 	+@$(run) --title check-core unit sim script tools replay
 
 fuzz: ## each fuzz target for T=60 seconds; what it learns stays in $B/corpus
@@ -402,6 +410,15 @@ demo: deps-build ## builds and shows the stack at work
 bench: deps-build ## measures against the kernel on this machine
 	$(call build,bench,all)
 	@B=$B bench/run
+
+throughput: deps-build ## measures throughput under loss in virtual time anew: bench/throughput.tsv and docs/THROUGHPUT.md (minutes)
+	$(call build,throughput,$B/umptcp-sim)
+	@$B/umptcp-sim -j $(JOBS) -f bench/throughput.scn -o bench/throughput.tsv
+	@bench/throughput
+
+throughput-linux: deps-build ## the same scenarios between two Linux kernels, in real time: bench/throughput-linux.tsv (root, an hour)
+	$(call build,throughput-linux,all)
+	@B=$B bench/throughput --linux
 
 # ---- Lint ------------------------------------------------------------------------------------------------------------
 
@@ -496,14 +513,14 @@ install: all ## headers, libraries, pkg-config file, commands, man pages and Vim
 	ln -sf libumptcp.so.0 $D/lib/libumptcp.so
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' umptcp.pc.in >$D/lib/pkgconfig/umptcp.pc
 	install -m 755 $B/nc $D/bin/umptcp-nc
-	install -m 755 $B/umptcp-pkt $D/bin/
+	install -m 755 $B/umptcp-pkt $B/umptcp-sim $D/bin/
 	install -D -m 755 $(adapter) $D/lib/umptcp/umptcp-packetdrill.so
 	for f in $(manuals:docs/man/%=%); do install -D -m 644 docs/man/$$f $D/share/man/man$${f##*.}/$$f || exit 1; done
 	for f in $(vim_files:docs/vim/%=%); do install -D -m 644 docs/vim/$$f $D/share/vim/vimfiles/$$f || exit 1; done
 
 uninstall: ## removes what install put there
 	rm -f $D/include/umptcp.h $D/lib/libumptcp.a $D/lib/libumptcp.so $D/lib/libumptcp.so.0 $D/lib/pkgconfig/umptcp.pc \
-		$D/bin/umptcp-nc $D/bin/umptcp-pkt $D/lib/umptcp/umptcp-packetdrill.so $(foreach f,$(manuals:docs/man/%=%),$D/share/man/man$(subst .,,$(suffix $f))/$f) \
+		$D/bin/umptcp-nc $D/bin/umptcp-pkt $D/bin/umptcp-sim $D/lib/umptcp/umptcp-packetdrill.so $(foreach f,$(manuals:docs/man/%=%),$D/share/man/man$(subst .,,$(suffix $f))/$f) \
 		$(vim_files:docs/vim/%=$D/share/vim/vimfiles/%)
 
 clean: ## removes the build folder
@@ -536,6 +553,6 @@ $(eval $(call variant,fuzz,$$(CLANG)))
 FORCE:
 .PRECIOUS: $B/san/%.o
 .DELETE_ON_ERROR:
-.PHONY: all check check-core check-linux mutants fuzz deps deps-build demo bench lint matrix format install uninstall clean help FORCE lint-sources lint-layers \
+.PHONY: all check check-core check-linux mutants fuzz deps deps-build demo bench throughput throughput-linux lint matrix format install uninstall clean help FORCE lint-sources lint-layers \
 	lint-headers lint-symbols lint-selftest lint-style lint-docs lint-matrix lint-format lint-man lint-shell lint-install \
 	lint-cppcheck lint-tidy

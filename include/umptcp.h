@@ -654,6 +654,8 @@ UMPTCP_API const char *umptcp_counter(const struct umptcp *s, unsigned index, ui
 /* One counter by name; 0 when there is no such name. */
 UMPTCP_API uint64_t umptcp_counter_get(const struct umptcp *s, const char *name);
 UMPTCP_API const char *umptcp_drop_name(umptcp_drop reason);
+/* Names of the congestion controls, the default first: call with index 0, 1, ... until NULL. */
+UMPTCP_API const char *umptcp_congestion_control(unsigned index);
 
 /* Bytes of memory the stack holds now, and connections and listeners that exist (also without a handle). */
 UMPTCP_API size_t umptcp_mem_used(const struct umptcp *s);

@@ -170,6 +170,8 @@ uint64_t umptcp_counter_get(const struct umptcp *s, const char *name) {
     return 0;
 }
 
+const char *umptcp_congestion_control(unsigned index) { return cc_name(index); }
+
 const char *umptcp_drop_name(umptcp_drop reason) { return drop_name((enum drop)reason); }
 
 size_t umptcp_mem_used(const struct umptcp *s) { return s->env.mem.used; }
