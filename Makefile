@@ -97,7 +97,8 @@ src_mptcp = \
 	src/mptcp/subflow.c \
 	src/mptcp/timers.c \
 	src/mptcp/token.c \
-	src/mptcp/told.c
+	src/mptcp/told.c \
+	src/mptcp/urgent.c
 
 src_stack = \
 	src/stack/check.c \

@@ -122,6 +122,8 @@ struct umptcp_config {
     uint32_t pacing_ss_ratio, pacing_ca_ratio; /* rate in percent of a window per round trip: in slow start, after it */
     uint8_t min_tso_segs; /* a super-segment is what the rate brings in a millisecond, but at least so many segments, */
     uint8_t tso_rtt_log;  /* and 64 KB >> (shortest round trip in microseconds >> this) more; 255: no more */
+    bool stdurg;                 /* a peer's urgent pointer names the last octet of urgent data (RFC 1122), not the one
+                                    behind it (RFC 9293) */
     uint16_t port_min, port_max;                                         /* ephemeral ports */
     uint32_t fastopen;                                                   /* enum umptcp_fastopen */
     uint8_t fastopen_key[UMPTCP_FASTOPEN_KEYS][UMPTCP_FASTOPEN_KEY_LEN]; /* of cookies: the first one makes them, */
@@ -276,6 +278,7 @@ enum umptcp_event_type {
     UMPTCP_EV_ADDR_ANNOUNCED, /* the peer announced `addr` with `addr_id` */
     UMPTCP_EV_ADDR_REMOVED,   /* the peer withdrew `addr_id` */
     UMPTCP_EV_FALLBACK,       /* the connection goes on as plain TCP */
+    UMPTCP_EV_URGENT,         /* plain TCP: urgent data was announced, or the octet at its mark came */
 };
 
 struct umptcp_event {
@@ -372,6 +375,33 @@ UMPTCP_API ptrdiff_t umptcp_recv(struct umptcp *s, umptcp_sock sock, void *buf, 
 UMPTCP_API int umptcp_recv_peek(struct umptcp *s, umptcp_sock sock, struct umptcp_slice *slices, int max_slices);
 UMPTCP_API int umptcp_recv_consume(struct umptcp *s, umptcp_sock sock, size_t len, struct umptcp_time now);
 
+/*
+ * Urgent data (RFC 9293 3.8.5), of plain TCP only: for old protocols that have it. New ones should not use it (RFC 6093):
+ * devices on the path and stacks do not agree about it, and a second urgent octet may put the first one back in line.
+ *
+ * Sends as umptcp_send(), and points the peer at the end of what was taken, at once: Nagle's rule and a cork do not hold
+ * it back. Returns also -EOPNOTSUPP (a connection of MPTCP, or that may become one).
+ */
+UMPTCP_API ptrdiff_t umptcp_send_urgent(struct umptcp *s, umptcp_sock sock, const void *buf, size_t len,
+                                        struct umptcp_time now);
+
+struct umptcp_urgent {
+    bool marked;    /* the peer announced urgent data, and it was not all read */
+    bool at_mark;   /* the next octet to read is the last of it */
+    bool octet;     /* that octet waits for umptcp_recv_urgent() */
+    uint64_t ahead; /* bytes of the stream before it, whether they came or not */
+    uint64_t unread; /* bytes that came in order, before and behind it, it among them */
+};
+
+/* What is known of the peer's urgent data. A read ends at its mark. 0, -ENOTCONN (a listener), -EBADF. */
+UMPTCP_API int umptcp_urgent(struct umptcp *s, umptcp_sock sock, struct umptcp_urgent *urgent);
+/*
+ * Without UMPTCP_OPT_OOBINLINE: the octet at the mark, which is not in the stream then; with `peek` it can be read once
+ * more. Reading over the mark loses it. Returns 1, or -EAGAIN (announced, but not here), 0 (nor will it come), -EINVAL
+ * (none, or taken, or in line), -ENOTCONN, -EBADF.
+ */
+UMPTCP_API int umptcp_recv_urgent(struct umptcp *s, umptcp_sock sock, uint8_t *octet, bool peek, struct umptcp_time now);
+
 /* Ends our direction after what was sent (DATA_FIN; FIN in plain TCP). Receiving goes on. 0, -ENOTCONN, -EBADF. */
 UMPTCP_API int umptcp_shutdown(struct umptcp *s, umptcp_sock sock, struct umptcp_time now);
 /*
@@ -399,6 +429,8 @@ enum umptcp_opt {
     UMPTCP_OPT_TOS,          /* TOS or traffic class; the ECN bits are not the user's */
     UMPTCP_OPT_FASTOPEN,     /* of a listener: as umptcp_listen.fastopen */
     UMPTCP_OPT_FASTOPEN_NO_COOKIE, /* 0 or 1; of a listener: data of every SYN is taken */
+    UMPTCP_OPT_OOBINLINE, /* 0 or 1: the last octet of urgent data stays in the stream (RFC 6093 6); it does by default
+                           */
 };
 
 /* Returns 0, or -ENOPROTOOPT, -EINVAL (value out of range), -EBADF. */

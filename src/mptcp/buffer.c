@@ -116,9 +116,10 @@ static void tune_rcvbuf(struct conn *c) {
  */
 
 int conn_peek(struct conn *c, struct umptcp_slice *slices, int max) {
-    uint64_t len = dsn_sub(c->rcv_nxt, c->read_seq);
+    uint32_t skip;
+    uint64_t len = conn_urgent_readable(c, &skip);
     if (len)
-        return bytebuf_slices(&c->rcvbuf, c->read_seq.v, len, slices, max);
+        return bytebuf_slices(&c->rcvbuf, c->read_seq.v + skip, len, slices, max);
     if (c->eof)
         return 0;
     if (c->state == UMPTCP_CLOSED)
@@ -128,9 +129,11 @@ int conn_peek(struct conn *c, struct umptcp_slice *slices, int max) {
 
 int conn_consume(struct conn *c, size_t len) {
     struct env *env = c->mp->env;
-    if (len > dsn_sub(c->rcv_nxt, c->read_seq))
+    uint32_t skip;
+    if (len > conn_urgent_readable(c, &skip))
         return -EINVAL;
-    c->read_seq = dsn_add(c->read_seq, len);
+    c->read_seq = dsn_add(c->read_seq, len + skip);
+    conn_urgent_read(c);
     uint64_t end = c->rcv_ofo.count ? c->rcv_ofo.items[c->rcv_ofo.count - 1].end : c->rcv_nxt.v;
     bytebuf_advance(&c->rcvbuf, &env->chunks, c->read_seq.v, end);
     c->drs_copied += len;

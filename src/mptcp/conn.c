@@ -78,6 +78,7 @@ void conn_free(struct conn *c) {
     timers_reserve(&env->timers, -CONN_TIMERS);
     token_release(&c->mp->tokens, &c->token);
     conn_fast_free(c);
+    conn_urgent_free(c);
     bytebuf_free(&c->sndbuf, &env->chunks);
     bytebuf_free(&c->rcvbuf, &env->chunks);
     ranges_free(&c->reinject, mem);

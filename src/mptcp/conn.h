@@ -209,7 +209,8 @@ enum conn_notify {
     NOTIFY_READABLE = 2,
     NOTIFY_WRITABLE = 4,
     NOTIFY_CLOSED = 8,
-    NOTIFY_ACCEPT = 16
+    NOTIFY_ACCEPT = 16,
+    NOTIFY_URGENT = 32,
 };
 
 /* Rarely needed parts, made when MPTCP is negotiated. */
@@ -247,6 +248,16 @@ struct conn_fastopen {
     uint64_t listener;             /* server: that counts it */
 };
 
+enum urgent_state { URGENT_NONE, URGENT_AWAITED, URGENT_HERE, URGENT_TAKEN };
+
+/* Urgent data (RFC 9293 3.8.5) of plain TCP, in either direction; positions are those of the stream. */
+struct conn_urgent {
+    struct dsn up;   /* ours goes up to here, the byte behind it; below snd_una: there is none */
+    struct dsn mark; /* the last octet of the peer's, when there is a state */
+    uint8_t state;   /* enum urgent_state: of that octet, apart from the stream */
+    uint8_t octet;   /* HERE: it */
+};
+
 struct mp;
 
 struct conn {
@@ -273,6 +284,7 @@ struct conn {
     bool reinjected : 1;        /* sent data a second time: no fall-back either */
     bool counted : 1;           /* in MPTcpExtMPCurrEstab */
     bool nodelay : 1;
+    bool oob_apart : 1; /* the octet of the urgent mark is not in the stream that is read */
     bool cork : 1;
     bool rcvbuf_fixed : 1;
     bool sndbuf_fixed : 1;
@@ -307,6 +319,7 @@ struct conn {
     uint64_t local_key, remote_key;
     struct token_node token; /* ours */
     uint32_t remote_token;
+    uint32_t drs_space; /* what the application read in the best round (auto-tuning) */
 
     /* Send */
     struct dsn local_idsn;
@@ -332,7 +345,7 @@ struct conn {
     uint32_t rcvbuf_size;
     uint32_t drs_copied; /* read by the application in this round (auto-tuning) */
     utime drs_at;
-    uint32_t drs_space;
+    struct conn_urgent *urgent; /* NULL: there is no urgent data. Plain TCP only */
 
     struct list subflows;
     struct conn_paths *paths;
@@ -615,6 +628,30 @@ int conn_commit(struct conn *c, size_t len);
 int conn_peek(struct conn *c, struct umptcp_slice *slices, int max);
 /* `len` bytes of them were read. 0 or -EINVAL. */
 int conn_consume(struct conn *c, size_t len);
+
+/* ---- Urgent data of plain TCP (urgent.c) ---------------------------------------------------------------------------
+ */
+
+/* What was committed up to now is urgent. 0, -EOPNOTSUPP (MPTCP has none), -ENOMEM. */
+int conn_urgent_send(struct conn *c);
+/* There is such a connection, and it may be called; else as above, with nothing changed. */
+int conn_urgent_open(struct conn *c);
+/* Urgent data of ours was not acknowledged yet: it waits for nothing but the peer. */
+bool conn_urgent_sends(const struct conn *c);
+/* Where it ends on the one subflow; 0: there is none. */
+struct ssn conn_urgent_end(const struct conn *c);
+/* An acceptable segment came, whose payload is not stored yet. */
+void conn_urgent_input(struct conn *c, const struct seg *seg, const struct tcp_rx *rx);
+/* Bytes that can be read before the mark, or behind it when that is next: `*skip` is 1 when its octet is left out. */
+uint64_t conn_urgent_readable(const struct conn *c, uint32_t *skip);
+/* The next byte is the mark's, whose octet came or not. */
+bool conn_urgent_at_mark(const struct conn *c);
+/* read_seq moved. */
+void conn_urgent_read(struct conn *c);
+/* The octet apart from the stream: 1, or -EINVAL (none was announced, it was taken, or it is in line), -EAGAIN (it did
+ * not come yet), 0 (and never will). */
+int conn_urgent_take(struct conn *c, bool peek, uint8_t *octet);
+void conn_urgent_free(struct conn *c);
 
 /* ---- Windows (buffer.c) --------------------------------------------------------------------------------------------
  */

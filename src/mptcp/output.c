@@ -76,7 +76,7 @@ static uint32_t snapshot(const struct conn *c, const struct share *s, struct sch
  * unacknowledged, or, when corked, until more comes or 200 ms are over.
  */
 static bool hold_back(struct conn *c, uint64_t waiting, uint32_t mss) {
-    if (waiting >= mss || c->write_shut)
+    if (waiting >= mss || c->write_shut || conn_urgent_sends(c))
         return false;
     if (!c->cork)
         return !c->nodelay && !dsn_eq(c->snd_una, c->snd_nxt);
@@ -296,7 +296,9 @@ bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn ca
     memset(&seg, 0, sizeof seg);
     seg.flow = sf->flow;
     options_fill(sf, &plan, &seg.mp);
-    if (plan.kind == TCP_PLAN_DATA && !(sf->tcb.v6 ? caps.tso6 : caps.tso4)) {
+    plan.urgent = conn_urgent_end(c);
+    if (plan.kind == TCP_PLAN_DATA && (plan.urgent.v || !(sf->tcb.v6 ? caps.tso6 : caps.tso4))) {
+        /* Also while there is an urgent pointer: it is another one in each segment */
         uint32_t max = tcp_payload_max(&sf->tcb, options_bytes(&seg.mp));
         if (plan.len > max) {
             plan.len = max;
@@ -309,8 +311,8 @@ bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn ca
     plan.want_zero = conn_window_shuts(c);
     const uint32_t lag = options_ack_lag(sf, &plan);
     tcp_emit(&sf->tcb, &plan, conn_window(c) + lag, &seg);
-    if ((plan.tlp || c->cork) && !plan.gso_size && !dsn_eq(c->snd_nxt, c->write_seq))
-        seg.flags &= (uint8_t)~TCP_PSH; /* a probe beyond cwnd, or corked: more follows, but not now */
+    if ((plan.tlp || c->cork || plan.urgent.v) && !plan.gso_size && !dsn_eq(c->snd_nxt, c->write_seq))
+        seg.flags &= (uint8_t)~TCP_PSH; /* a probe beyond cwnd, corked, or urgent: more follows, but not now */
     out->gso_size = plan.gso_size;
     write_headers(sf, &seg, plan.len, out);
     attach_payload(sf, &plan, out);

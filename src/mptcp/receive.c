@@ -362,6 +362,7 @@ enum drop receive_input(struct subflow *sf, const struct seg *seg, const struct 
         if (options_stripped(sf, seg, rx) && !fallback_now(sf, MIB_MPC_DATA_FALLBACK, MPRST_MIDDLEBOX))
             return drop;
     }
+    conn_urgent_input(c, seg, rx);
     if (rx->len || rx->fin) {
         conn_arm_path(c);
         enum drop payload = payload_input(sf, seg, rx);

@@ -153,6 +153,8 @@ static void data_timeout(struct conn *c) {
             tcp_ack_now(&sf->tcb);
         } else if (!sf->stale) {
             mib_inc(&c->mp->env->mib, conn_is_mptcp(c) ? MIB_WIN_PROBE : MIB_TCP_ZERO_WINDOW_PROBES);
+            if (conn_urgent_sends(c)) /* which the peer does not hear from a probe below its window */
+                tcp_ack_now(&sf->tcb);
             tcp_probe(&sf->tcb);
         }
     }

@@ -40,6 +40,7 @@ static const struct row {
     {"net.ipv4.tcp_syncookies", COUNT, AT(syncookies), 0, NULL},
     {"net.ipv4.tcp_max_syn_backlog", NUMBER, AT(max_syn_backlog), 0, NULL},
     {"net.ipv4.tcp_abort_on_overflow", SWITCH, AT(abort_on_overflow), 0, NULL},
+    {"net.ipv4.tcp_stdurg", SWITCH, AT(stdurg), 0, NULL},
     {"net.ipv4.tcp_retries2", COUNT, AT(retries2), 0, NULL},
     {"net.ipv4.tcp_slow_start_after_idle", SWITCH, AT(slow_start_after_idle), 0, NULL},
     {"net.ipv4.tcp_pacing_ss_ratio", NUMBER, AT(pacing_ss_ratio), 0, NULL},

@@ -155,17 +155,30 @@ int host_fcntl(void *ctx, int fd, int cmd, long arg) {
     }
 }
 
+/* Up to the urgent mark, when its octet is apart. */
+static size_t sock_inq(struct host *h, const struct sock *s, const struct umptcp_urgent *urgent) {
+    if (!urgent->marked)
+        return sock_readable(h, s);
+    const bool stops = !sock_option(s, SOL_SOCKET, SO_OOBINLINE) && urgent->ahead < urgent->unread;
+    return stops ? urgent->ahead : urgent->unread;
+}
+
 static int socket_ioctl(struct host *h, struct sock *s, unsigned long request, int *arg) {
     struct umptcp_info info;
+    struct umptcp_urgent urgent = {0};
     bool known = sock_info(h, s, &info);
-    if (request != SIOCINQ && request != SIOCOUTQ && request != SIOCOUTQNSD)
+    if (request != SIOCINQ && request != SIOCOUTQ && request != SIOCOUTQNSD && (request != SIOCATMARK || s->mptcp))
         return fail(ENOTTY);
     if (s->listening)
         return fail(EINVAL);
     if (!arg)
         return fail(EFAULT);
-    if (request == SIOCINQ)
-        *arg = (int)sock_readable(h, s);
+    if (known)
+        umptcp_urgent(h->stack, s->sock, &urgent);
+    if (request == SIOCATMARK)
+        *arg = urgent.at_mark;
+    else if (request == SIOCINQ)
+        *arg = (int)sock_inq(h, s, &urgent);
     else if (!known || info.state == UMPTCP_SYN_SENT || info.state == UMPTCP_CLOSED)
         *arg = 0;
     else

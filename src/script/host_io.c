@@ -75,18 +75,21 @@ static size_t admitted(struct host *h, struct sock *s, size_t want) {
 }
 
 /* Moves what fits of one buffer. */
-static ptrdiff_t move_buffer(struct host *h, struct sock *s, const uint8_t *from, size_t len) {
+static ptrdiff_t move_buffer(struct host *h, struct sock *s, const uint8_t *from, size_t len, int flags) {
+    const bool urgent = flags & MSG_OOB && !s->mptcp; /* MPTCP does not look at it */
     size_t done = 0;
     while (done < len) {
         size_t part = admitted(h, s, len - done);
         s->nospace = s->nospace || !part;
-        ptrdiff_t put = part ? umptcp_send(h->stack, s->sock, from + done, part, h->now) : -EAGAIN;
+        ptrdiff_t put = !part    ? -EAGAIN
+                        : urgent ? umptcp_send_urgent(h->stack, s->sock, from + done, part, h->now)
+                                 : umptcp_send(h->stack, s->sock, from + done, part, h->now);
         if (put < 0)
             return done ? (ptrdiff_t)done : put;
         done += (size_t)put;
         if (put < (ptrdiff_t)part)
             break;
-        if (done < len) /* each segment leaves by itself when it can */
+        if (done < len && !urgent) /* each segment leaves by itself when it can; a pointer is to the end of all */
             host_settle(h);
     }
     return (ptrdiff_t)done;
@@ -101,7 +104,7 @@ void sock_offer_room(struct host *h, struct sock *s) {
 }
 
 /* Moves what fits, from byte `skip` on; how many bytes, or the first one's errno. */
-static ptrdiff_t move_out(struct host *h, struct sock *s, const struct iovec *iov, int n, size_t skip) {
+static ptrdiff_t move_out(struct host *h, struct sock *s, const struct iovec *iov, int n, size_t skip, int flags) {
     ptrdiff_t done = 0;
     for (int i = 0; i < n; i++) {
         if (skip >= iov[i].iov_len) {
@@ -111,7 +114,7 @@ static ptrdiff_t move_out(struct host *h, struct sock *s, const struct iovec *io
         const uint8_t *from = (const uint8_t *)iov[i].iov_base + skip;
         size_t len = iov[i].iov_len - skip;
         skip = 0;
-        ptrdiff_t put = move_buffer(h, s, from, len);
+        ptrdiff_t put = move_buffer(h, s, from, len, flags);
         if (put < 0)
             return done ? done : put;
         done += put;
@@ -156,8 +159,6 @@ ssize_t sock_send(struct host *h, struct sock *s, const struct sending *send) {
     const bool wait = send->wait;
     size_t total, done = h->job && wait ? h->job->done : 0;
     int n = send->n, flags = send->flags;
-    if (flags & MSG_OOB && !s->mptcp) /* MPTCP does not look at it */
-        return fail(EOPNOTSUPP);
     if ((flags & MSG_FASTOPEN || s->defer || (h->job && h->job->connecting)) && sock_fastopen_send(h, s, send, &done))
         return errno == EINPROGRESS && done ? (ssize_t)done : -1;
     int err = send_obstacle(h, s);
@@ -169,7 +170,7 @@ ssize_t sock_send(struct host *h, struct sock *s, const struct sending *send) {
     if (wait && h->job && h->job->sending && s->nospace)
         return send_short(h, s, done, wait, EAGAIN);
     set_more(h, s, flags & MSG_MORE);
-    ptrdiff_t put = move_out(h, s, iov, n, done);
+    ptrdiff_t put = move_out(h, s, iov, n, done, flags);
     host_settle(h);
     if (put < 0)
         return send_short(h, s, done, wait, (int)-put);
@@ -270,6 +271,22 @@ static size_t take_in(struct host *h, const struct sock *s, const struct iovec *
     return got;
 }
 
+/* The octet of the urgent mark. */
+static ssize_t receive_urgent(struct host *h, const struct sock *s, const struct iovec *iov, int n, int flags) {
+    uint8_t octet;
+    int got = s->sock.v ? umptcp_recv_urgent(h->stack, s->sock, &octet, flags & MSG_PEEK, h->now) : -EINVAL;
+    if (got < 0)
+        return fail(-got);
+    if (got && !(flags & MSG_TRUNC))
+        scatter(iov, n, 0, &octet, 1);
+    return got && iov_total(iov, n) ? 1 : 0;
+}
+
+static bool at_mark(struct host *h, const struct sock *s) {
+    struct umptcp_urgent urgent;
+    return umptcp_urgent(h->stack, s->sock, &urgent) == 0 && urgent.at_mark;
+}
+
 static size_t low_water(const struct sock *s, size_t want) {
     return (size_t)s->rcvlowat < want ? (size_t)s->rcvlowat : want;
 }
@@ -295,7 +312,7 @@ ssize_t sock_receive(struct host *h, struct sock *s, const struct iovec *iov, in
     if (flags & MSG_ERRQUEUE)
         return fail(EAGAIN); /* there is never anything in it */
     if (flags & MSG_OOB && !s->mptcp)
-        return fail(EINVAL);
+        return receive_urgent(h, s, iov, n, flags);
     have = sock_readable(h, s);
     if (have && !(flags & MSG_TRUNC) && !iov_usable(iov, &n))
         return -1;
@@ -304,8 +321,10 @@ ssize_t sock_receive(struct host *h, struct sock *s, const struct iovec *iov, in
         return 0;
     size_t done = h->job && wait ? h->job->done : 0;
     size_t target = flags & MSG_WAITALL ? want : low_water(s, want), enough = target > done ? target - done : 0;
-    if (have)
-        done += take_in(h, s, iov, n, done, flags);
+    if (have || (s->sock.v && !(flags & MSG_PEEK) && at_mark(h, s)))
+        done += take_in(h, s, iov, n, done, flags); /* who reads on at the mark does not want its octet */
+    if (done && at_mark(h, s))
+        return (ssize_t)done; /* a read ends there, whatever it waits for */
     int err = have < enough ? receive_obstacle(h, s) : 0;
     if (have < enough && err == EAGAIN && wait && host_wait(h, s->rcvtimeo)) {
         h->job->done = flags & MSG_PEEK ? 0 : done;

@@ -173,6 +173,7 @@ static const struct option_row table[] = {
     {SOL_SOCKET, SO_REUSEADDR, .class = SWITCH},
     {SOL_SOCKET, SO_REUSEPORT, .class = SWITCH},
     {SOL_SOCKET, SO_KEEPALIVE, .class = ON_STACK, .opt = UMPTCP_OPT_KEEPALIVE},
+    {SOL_SOCKET, SO_OOBINLINE, .class = ON_STACK, .opt = UMPTCP_OPT_OOBINLINE},
     {SOL_SOCKET, SO_RCVBUF, .class = NUMBER, .min = INT_MIN, .max = INT_MAX, .get = get_rcvbuf, .set = set_rcvbuf},
     {SOL_SOCKET, SO_SNDBUF, .class = NUMBER, .min = INT_MIN, .max = INT_MAX, .get = get_sndbuf, .set = set_sndbuf},
     {SOL_SOCKET, SO_RCVLOWAT, .class = NUMBER, .min = INT_MIN, .max = INT_MAX, .get = get_rcvlowat,
@@ -181,7 +182,6 @@ static const struct option_row table[] = {
     {SOL_SOCKET, SO_DEBUG, .class = SWITCH},
     {SOL_SOCKET, SO_DONTROUTE, .class = SWITCH},
     {SOL_SOCKET, SO_BROADCAST, .class = SWITCH},
-    {SOL_SOCKET, SO_OOBINLINE, .class = SWITCH},
     {SOL_SOCKET, SO_NO_CHECK, .class = SWITCH},
     {SOL_SOCKET, SO_PRIORITY, .class = NUMBER, .min = 0, .max = INT_MAX},
     {SOL_SOCKET, SO_MARK, .class = NUMBER, .min = INT_MIN, .max = INT_MAX},
@@ -263,6 +263,8 @@ void options_init(struct host *h, struct sock *s) {
     set_initial(s, TCP_KEEPINTVL, (int64_t)(h->config.keepalive_intvl / SEC(1)));
     set_initial(s, TCP_KEEPCNT, h->config.keepalive_probes);
     set_initial(s, TCP_SYNCNT, h->config.syn_retries);
+    if (!s->mptcp) /* the stack keeps urgent data in line when nothing is said, Linux does not */
+        s->option_set |= (uint64_t)1 << (row_of(s, SOL_SOCKET, SO_OOBINLINE) - table);
 }
 
 /* To set TCP_NODELAY pushes what a cork holds back, though the cork stays. */

@@ -37,6 +37,7 @@ static uint32_t listener_mask(struct host *h, const struct sock *s) {
 
 static uint32_t sock_mask(struct host *h, const struct sock *s) {
     struct umptcp_info info = {0};
+    struct umptcp_urgent urgent = {0};
     if (s->listening)
         return listener_mask(h, s);
     if (s->defer) /* a send is what it waits for */
@@ -50,11 +51,15 @@ static uint32_t sock_mask(struct host *h, const struct sock *s) {
         mask |= READABLE | EPOLLRDHUP;
     const bool early = state == UMPTCP_SYN_RCVD && s->phase == SOCK_CONNECTED; /* accepted by Fast Open */
     if (early || (state != UMPTCP_SYN_SENT && state != UMPTCP_SYN_RCVD)) {
-        if (sock_readable(h, s) >= (size_t)s->rcvlowat)
+        (void)umptcp_urgent(h->stack, s->sock, &urgent);
+        const bool apart = urgent.at_mark && urgent.unread && !sock_option(s, SOL_SOCKET, SO_OOBINLINE);
+        if (urgent.unread >= (size_t)s->rcvlowat + apart)
             mask |= READABLE;
         if (shut & SHUT_SEND || state == UMPTCP_CLOSED || sock_writable(s, &info))
             mask |= WRITABLE;
     }
+    if (urgent.octet)
+        mask |= EPOLLPRI;
     if (s->error)
         mask |= EPOLLERR;
     return mask;

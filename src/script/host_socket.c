@@ -108,6 +108,9 @@ void sock_event(struct host *h, const struct umptcp_event *ev) {
     case UMPTCP_EV_ACCEPT:
         sock_wake(h, s, EPOLLIN | EPOLLRDNORM);
         break;
+    case UMPTCP_EV_URGENT:
+        sock_wake(h, s, EPOLLPRI);
+        break;
     case UMPTCP_EV_WRITABLE:
         sock_wake(h, s, EPOLLOUT | EPOLLWRNORM);
         break;
@@ -325,6 +328,8 @@ static void inherit(struct host *h, struct sock *s, const struct sock *listener)
     s->mptcp = sock_info(h, s, &info) && (info.is_mptcp || info.fallback);
     s->protocol = s->mptcp ? IPPROTO_MPTCP : IPPROTO_TCP;
     umptcp_set_congestion(h->stack, sock, s->congestion, h->now);
+    if (!s->mptcp) /* a listener of MPTCP did not have it */
+        umptcp_setopt(h->stack, sock, UMPTCP_OPT_OOBINLINE, sock_option(s, SOL_SOCKET, SO_OOBINLINE), h->now);
 }
 
 int host_accept(void *ctx, int fd, struct sockaddr *addr, socklen_t *len) {

@@ -59,16 +59,10 @@ static const uint8_t *fill(const struct umptcp_slice *slices, int n, const uint8
     return from;
 }
 
-ptrdiff_t umptcp_send(struct umptcp *s, umptcp_sock sock, const void *buf, size_t len, struct umptcp_time now) {
+static ptrdiff_t send_bytes(struct conn *c, const void *buf, size_t len) {
     struct umptcp_slice slices[UMPTCP_SLICES_MAX];
     const uint8_t *from = buf, *start = buf, *end = from + len;
-    int err;
-    stack_enter(s, now);
-    struct conn *c = stack_conn(s, sock, &err);
-    if (!c)
-        return err;
-    if (!len)
-        return 0;
+    int err = 0;
     paths_resume(c);
     while (from < end) {
         int n = conn_reserve(c, (size_t)(end - from), slices, UMPTCP_SLICES_MAX);
@@ -80,8 +74,37 @@ ptrdiff_t umptcp_send(struct umptcp *s, umptcp_sock sock, const void *buf, size_
         conn_commit(c, (size_t)(next - from));
         from = next;
     }
-    stack_finish(s);
     return from > start ? from - start : err;
+}
+
+ptrdiff_t umptcp_send(struct umptcp *s, umptcp_sock sock, const void *buf, size_t len, struct umptcp_time now) {
+    int err;
+    stack_enter(s, now);
+    struct conn *c = stack_conn(s, sock, &err);
+    if (!c)
+        return err;
+    if (!len)
+        return 0;
+    const ptrdiff_t n = send_bytes(c, buf, len);
+    stack_finish(s);
+    return n;
+}
+
+ptrdiff_t umptcp_send_urgent(struct umptcp *s, umptcp_sock sock, const void *buf, size_t len, struct umptcp_time now) {
+    int err;
+    stack_enter(s, now);
+    struct conn *c = stack_conn(s, sock, &err);
+    if (!err)
+        err = conn_urgent_open(c);
+    if (err)
+        return err;
+    if (!len)
+        return 0;
+    const ptrdiff_t n = send_bytes(c, buf, len);
+    if (n > 0)
+        (void)conn_urgent_send(c); /* it is open */
+    stack_finish(s);
+    return n;
 }
 
 int umptcp_send_reserve(struct umptcp *s, umptcp_sock sock, size_t len, struct umptcp_slice *slices, int max_slices) {
@@ -112,10 +135,12 @@ ptrdiff_t umptcp_recv(struct umptcp *s, umptcp_sock sock, void *buf, size_t len,
     struct conn *c = stack_conn(s, sock, &err);
     if (!c)
         return err;
-    while (to < end) {
+    while (to < end && !(to > start && conn_urgent_at_mark(c))) {
         int n = conn_peek(c, slices, UMPTCP_SLICES_MAX);
         if (n <= 0) {
             err = n;
+            if (to == start && conn_urgent_at_mark(c)) /* who reads on there does not want its octet */
+                conn_consume(c, 0);
             break;
         }
         uint8_t *before = to;
@@ -145,6 +170,31 @@ int umptcp_recv_consume(struct umptcp *s, umptcp_sock sock, size_t len, struct u
     err = conn_consume(c, len);
     stack_finish(s);
     return err;
+}
+
+/* ---- Urgent data ------------------------------------------------------------------------------------------------- */
+
+int umptcp_urgent(struct umptcp *s, umptcp_sock sock, struct umptcp_urgent *urgent) {
+    int err;
+    const struct conn *c = stack_conn(s, sock, &err);
+    if (!c)
+        return err;
+    const struct conn_urgent *u = c->urgent;
+    *urgent = (struct umptcp_urgent){.marked = u && u->state != URGENT_NONE,
+                                     .unread = dsn_sub(c->rcv_nxt, c->read_seq)};
+    if (urgent->marked) {
+        urgent->at_mark = conn_urgent_at_mark(c);
+        urgent->octet = u->state == URGENT_HERE && c->oob_apart;
+        urgent->ahead = dsn_sub(u->mark, c->read_seq);
+    }
+    return 0;
+}
+
+int umptcp_recv_urgent(struct umptcp *s, umptcp_sock sock, uint8_t *octet, bool peek, struct umptcp_time now) {
+    int err;
+    stack_enter(s, now);
+    struct conn *c = stack_conn(s, sock, &err);
+    return c ? conn_urgent_take(c, peek, octet) : err;
 }
 
 /* ---- Ending ------------------------------------------------------------------------------------------------------ */

@@ -115,6 +115,9 @@ static int tos_set(struct conn *c, int64_t v) {
     return 0;
 }
 
+static int64_t oobinline_get(const struct conn *c) { return !c->oob_apart; }
+static void oobinline_set(struct conn *c, int64_t v) { c->oob_apart = !v; }
+
 /* ---- The table --------------------------------------------------------------------------------------------------- */
 
 static const struct sockopt {
@@ -135,6 +138,7 @@ static const struct sockopt {
     [UMPTCP_OPT_SYNCNT] = {1, KEEPCNT_MAX, syncnt_get, syncnt_set},
     [UMPTCP_OPT_TTL] = {1, UINT8_MAX, ttl_get, ttl_set},
     [UMPTCP_OPT_TOS] = {0, UINT8_MAX, tos_get, tos_set},
+    [UMPTCP_OPT_OOBINLINE] = {0, 1, oobinline_get, oobinline_set},
     /* A listener's own */
     [UMPTCP_OPT_FASTOPEN] = {0, UINT32_MAX, NULL, NULL},
     [UMPTCP_OPT_FASTOPEN_NO_COOKIE] = {0, 1, NULL, NULL},
@@ -166,6 +170,8 @@ static int64_t initial_value(const struct umptcp *s, enum umptcp_opt opt) {
         return cfg->syn_retries;
     case UMPTCP_OPT_TTL:
         return CONN_TTL;
+    case UMPTCP_OPT_OOBINLINE:
+        return 1;
     default:
         return 0;
     }
@@ -197,7 +203,7 @@ int umptcp_setopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64
         err = o->set(c, value);
     } else {
         l->opts[opt] = value;
-        l->opts_set |= (uint16_t)(1u << opt);
+        l->opts_set |= 1u << opt;
     }
     stack_finish(s);
     return err;

@@ -32,7 +32,7 @@ enum stack_limit {
 /* Kinds of timers that belong to the stack itself. */
 enum stack_timer_kind { TIMER_FRAGS = TIMER_MPTCP_COUNT, TIMER_KINDS };
 
-enum { OPT_COUNT = UMPTCP_OPT_FASTOPEN_NO_COOKIE + 1 };
+enum { OPT_COUNT = UMPTCP_OPT_OOBINLINE + 1 };
 
 struct listener {
     struct hash_node node; /* umptcp.listeners, by port */
@@ -50,7 +50,7 @@ struct listener {
     uint32_t fast;             /* connections that Fast Open began, in handshake */
     struct deque fast_resets;  /* utime: when such a one stops to count that a RST ended */
     struct fastopen_keys keys; /* none: the stack's */
-    uint16_t opts_set;         /* bit per option that was set: */
+    uint32_t opts_set;         /* bit per option that was set: */
     int64_t opts[OPT_COUNT];   /* its connections begin with these */
 };
 

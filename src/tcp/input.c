@@ -383,6 +383,7 @@ static void note_alive(struct tcb *t, struct arrival *a) {
     utime now = t->env->now;
 
     a->rx->acceptable = true;
+    a->rx->start = ssn_add(a->seq, flagged(a->seg, TCP_SYN));
     a->rx->alive = t->stalled;
     a->rx->in_order = ssn_le(a->seq, t->rcv_nxt);
     t->stalled = false;
@@ -469,6 +470,18 @@ static void hurry(struct tcb *t) {
     tcb_set_due(t, &t->due.rtx, soon);
 }
 
+/*
+ * Step six (3.8.5), whatever the window (MUST-66). The pointer names the octet behind the urgent data (MUST-62), or, by
+ * the switch, as RFC 1122 had it, the last one of it. An offset of 0 can only mean the first octet.
+ */
+static void read_urgent(const struct tcb *t, const struct arrival *a) {
+    const uint16_t offset = a->seg->urgent;
+    if (!flagged(a->seg, TCP_URG))
+        return;
+    a->rx->urgent = true;
+    a->rx->urgent_at = ssn_add(a->rx->start, offset && !t->env->cfg.stdurg ? offset - 1u : offset);
+}
+
 static void input_synchronized(struct tcb *t, struct arrival *a) {
     if (!check_timestamp(t, a) || !check_sequence(t, a) || !check_reset(t, a) || !check_syn(t, a) || !check_ack(t, a))
         return;
@@ -478,6 +491,7 @@ static void input_synchronized(struct tcb *t, struct arrival *a) {
         return;
     if (a->rx->alive)
         hurry(t);
+    read_urgent(t, a);
     measure_payload(t, a);
 }
 

@@ -294,6 +294,19 @@ static void emit_pieces(const struct tcb *t, struct tcp_plan *plan, const struct
     plan->fin = plan->fin && ssn_eq(ssn_add(plan->ssn, plan->len), t->snd_end);
 }
 
+/*
+ * RFC 9293 3.8.5: the pointer is an offset from the segment's number to the octet behind the urgent data, which may be
+ * far beyond the segment, and beyond the window. Where it is further than the field reaches the end of that is said,
+ * and the rest by segments to come.
+ */
+static void emit_urgent(const struct tcp_plan *plan, struct seg *seg) {
+    seg->urgent = 0;
+    if (plan->kind == TCP_PLAN_RST || plan->kind == TCP_PLAN_SYN || !ssn_lt(plan->ssn, plan->urgent))
+        return;
+    seg->urgent = (uint16_t)min64(ssn_sub(plan->urgent, plan->ssn), UINT16_MAX);
+    seg->flags |= TCP_URG;
+}
+
 void tcp_emit(const struct tcb *t, struct tcp_plan *plan, uint64_t window, struct seg *seg) {
     plan->nsack = 0;
     emit_options(t, plan, seg);
@@ -308,7 +321,7 @@ void tcp_emit(const struct tcb *t, struct tcp_plan *plan, uint64_t window, struc
     if (plan->kind == TCP_PLAN_DATA && (plan->gso_size || ssn_eq(ssn_add(plan->ssn, plan->len), t->snd_end)))
         seg->flags |= TCP_PSH;
     seg->window = plan->kind == TCP_PLAN_RST ? 0 : emit_window(t, plan, window);
-    seg->urgent = 0;
+    emit_urgent(plan, seg);
     seg->ecn = IP_ECN_NOT_ECT;
     seg->len = plan->len;
     seg->gso_size = plan->gso_size;

@@ -283,6 +283,9 @@ struct tcp_rx {
     bool fin_acked;   /* our FIN was acknowledged just now */
     bool alive;       /* the path works: first segment after a timeout or an unanswered probe */
     bool in_order;    /* the segment starts at rcv_nxt (or before, with something new) */
+    bool urgent;      /* acceptable, with an urgent pointer: `urgent_at` */
+    struct ssn start; /* acceptable: position of its first byte of payload, or of where that would be */
+    struct ssn urgent_at; /* the last octet of urgent data (RFC 9293 3.8.5), which need not have come */
     struct ssn una;   /* SND.UNA before; the payload [una, una + acked) was acknowledged just now */
     uint32_t acked;   /* payload bytes only */
     uint64_t wnd;     /* the segment's window in bytes, scaled (also when not used for SND.WND) */
@@ -335,6 +338,7 @@ struct tcp_plan {
     bool carrier;        /* set by the owner: it made this ACK for what it has to say in options */
     bool ack_later;      /* set by the owner: its own acknowledgment is not in it, so one that is delayed stays due */
     bool no_ts;          /* leave the timestamps out: the owner's options need the room (a bare ACK only) */
+    struct ssn urgent;   /* set by the owner: urgent data goes up to here, the byte behind its last octet; 0: none */
     uint64_t window_max; /* set by the owner: no window is rounded up beyond it; 0: any may be */
     bool want_zero;      /* set by the owner: the window would be none if it could be taken back */
     uint64_t window;     /* set by tcp_emit(): bytes that the window field really says */

@@ -200,7 +200,9 @@ static void test_write(void **state) {
     peer_want_none(l);
     assert_int_equal(l->p.sendmsg(l->p.ctx, fd, &msg, MSG_DONTWAIT), 1500);
     peer_want(l, TCP_ACK, 6001, 1510, 1); /* both of them */
-    assert_errno(l->p.send(l->p.ctx, fd, buf, 10, MSG_OOB), EOPNOTSUPP);
+    peer_in(l, TCP_ACK, 1, 0, 7511);
+    assert_int_equal(l->p.send(l->p.ctx, fd, buf, 10, MSG_OOB), 10);
+    peer_want(l, TCP_ACK | TCP_URG, 7511, 10, 1);
     assert_errno(l->p.ioctl(l->p.ctx, fd, 0x1234, &n), ENOTTY);
     peer_free(l);
 }
