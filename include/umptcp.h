@@ -122,8 +122,8 @@ struct umptcp_config {
     uint32_t pacing_ss_ratio, pacing_ca_ratio; /* rate in percent of a window per round trip: in slow start, after it */
     uint8_t min_tso_segs; /* a super-segment is what the rate brings in a millisecond, but at least so many segments, */
     uint8_t tso_rtt_log;  /* and 64 KB >> (shortest round trip in microseconds >> this) more; 255: no more */
-    bool stdurg;                 /* a peer's urgent pointer names the last octet of urgent data (RFC 1122), not the one
-                                    behind it (RFC 9293) */
+    bool stdurg;          /* a peer's urgent pointer names the last octet of urgent data (RFC 1122), not the one
+                             behind it (RFC 9293) */
     uint16_t port_min, port_max;                                         /* ephemeral ports */
     uint32_t fastopen;                                                   /* enum umptcp_fastopen */
     uint8_t fastopen_key[UMPTCP_FASTOPEN_KEYS][UMPTCP_FASTOPEN_KEY_LEN]; /* of cookies: the first one makes them, */
@@ -376,20 +376,21 @@ UMPTCP_API int umptcp_recv_peek(struct umptcp *s, umptcp_sock sock, struct umptc
 UMPTCP_API int umptcp_recv_consume(struct umptcp *s, umptcp_sock sock, size_t len, struct umptcp_time now);
 
 /*
- * Urgent data (RFC 9293 3.8.5), of plain TCP only: for old protocols that have it. New ones should not use it (RFC 6093):
- * devices on the path and stacks do not agree about it, and a second urgent octet may put the first one back in line.
+ * Urgent data (RFC 9293 3.8.5), of plain TCP only: for old protocols that have it. New ones should not use it (RFC
+ * 6093): devices on the path and stacks do not agree about it, and a second urgent octet may put the first one back in
+ * line.
  *
- * Sends as umptcp_send(), and points the peer at the end of what was taken, at once: Nagle's rule and a cork do not hold
- * it back. Returns also -EOPNOTSUPP (a connection of MPTCP, or that may become one).
+ * Sends as umptcp_send(), and points the peer at the end of what was taken, at once: Nagle's rule and a cork do not
+ * hold it back. Returns also -EOPNOTSUPP (a connection of MPTCP, or that may become one).
  */
 UMPTCP_API ptrdiff_t umptcp_send_urgent(struct umptcp *s, umptcp_sock sock, const void *buf, size_t len,
                                         struct umptcp_time now);
 
 struct umptcp_urgent {
-    bool marked;    /* the peer announced urgent data, and it was not all read */
-    bool at_mark;   /* the next octet to read is the last of it */
-    bool octet;     /* that octet waits for umptcp_recv_urgent() */
-    uint64_t ahead; /* bytes of the stream before it, whether they came or not */
+    bool marked;     /* the peer announced urgent data, and it was not all read */
+    bool at_mark;    /* the next octet to read is the last of it */
+    bool octet;      /* that octet waits for umptcp_recv_urgent() */
+    uint64_t ahead;  /* bytes of the stream before it, whether they came or not */
     uint64_t unread; /* bytes that came in order, before and behind it, it among them */
 };
 
@@ -400,7 +401,8 @@ UMPTCP_API int umptcp_urgent(struct umptcp *s, umptcp_sock sock, struct umptcp_u
  * more. Reading over the mark loses it. Returns 1, or -EAGAIN (announced, but not here), 0 (nor will it come), -EINVAL
  * (none, or taken, or in line), -ENOTCONN, -EBADF.
  */
-UMPTCP_API int umptcp_recv_urgent(struct umptcp *s, umptcp_sock sock, uint8_t *octet, bool peek, struct umptcp_time now);
+UMPTCP_API int umptcp_recv_urgent(struct umptcp *s, umptcp_sock sock, uint8_t *octet, bool peek,
+                                  struct umptcp_time now);
 
 /* Ends our direction after what was sent (DATA_FIN; FIN in plain TCP). Receiving goes on. 0, -ENOTCONN, -EBADF. */
 UMPTCP_API int umptcp_shutdown(struct umptcp *s, umptcp_sock sock, struct umptcp_time now);

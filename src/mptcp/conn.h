@@ -21,7 +21,7 @@
  * Files: conn.c life; token.c; handshake.c MP_CAPABLE and MP_JOIN; subflow.c a subflow's life and input; mapping.c both
  * kinds of mappings; receive.c and hold.c payload into the stream; output.c scheduling and segments; options.c which
  * MPTCP options a segment carries; reinject.c DATA_ACK, stale and dead paths; timers.c what the connection waits for;
- * close.c DATA_FIN, MP_FASTCLOSE, end; fallback.c; fastopen.c data on the SYN; address.c ADD_ADDR and the other path
+ * close.c DATA_FIN, MP_FASTCLOSE, end; fallback.c; fastopen.c data on the SYN; urgent.c; address.c ADD_ADDR and the other path
  * signals; buffer.c windows and auto-tuning.
  *
  * "The peer spoke" is noted where something waits for it: tcb.keep_sent for TCP's own probes, subflow.probes for a path
@@ -36,6 +36,7 @@
 #include "base/list.h"
 #include "mptcp/join_table.h"
 #include "mptcp/token.h"
+#include "mptcp/urgent.h"
 #include "pm/pm.h"
 #include "sched/sched.h"
 #include "tcp/cookie.h"
@@ -246,16 +247,6 @@ struct conn_fastopen {
     bool reset;                    /* server: a RST came instead of that */
     uint32_t room;                 /* client: bytes that the first SYN may take along */
     uint64_t listener;             /* server: that counts it */
-};
-
-enum urgent_state { URGENT_NONE, URGENT_AWAITED, URGENT_HERE, URGENT_TAKEN };
-
-/* Urgent data (RFC 9293 3.8.5) of plain TCP, in either direction; positions are those of the stream. */
-struct conn_urgent {
-    struct dsn up;   /* ours goes up to here, the byte behind it; below snd_una: there is none */
-    struct dsn mark; /* the last octet of the peer's, when there is a state */
-    uint8_t state;   /* enum urgent_state: of that octet, apart from the stream */
-    uint8_t octet;   /* HERE: it */
 };
 
 struct mp;
@@ -628,30 +619,6 @@ int conn_commit(struct conn *c, size_t len);
 int conn_peek(struct conn *c, struct umptcp_slice *slices, int max);
 /* `len` bytes of them were read. 0 or -EINVAL. */
 int conn_consume(struct conn *c, size_t len);
-
-/* ---- Urgent data of plain TCP (urgent.c) ---------------------------------------------------------------------------
- */
-
-/* What was committed up to now is urgent. 0, -EOPNOTSUPP (MPTCP has none), -ENOMEM. */
-int conn_urgent_send(struct conn *c);
-/* There is such a connection, and it may be called; else as above, with nothing changed. */
-int conn_urgent_open(struct conn *c);
-/* Urgent data of ours was not acknowledged yet: it waits for nothing but the peer. */
-bool conn_urgent_sends(const struct conn *c);
-/* Where it ends on the one subflow; 0: there is none. */
-struct ssn conn_urgent_end(const struct conn *c);
-/* An acceptable segment came, whose payload is not stored yet. */
-void conn_urgent_input(struct conn *c, const struct seg *seg, const struct tcp_rx *rx);
-/* Bytes that can be read before the mark, or behind it when that is next: `*skip` is 1 when its octet is left out. */
-uint64_t conn_urgent_readable(const struct conn *c, uint32_t *skip);
-/* The next byte is the mark's, whose octet came or not. */
-bool conn_urgent_at_mark(const struct conn *c);
-/* read_seq moved. */
-void conn_urgent_read(struct conn *c);
-/* The octet apart from the stream: 1, or -EINVAL (none was announced, it was taken, or it is in line), -EAGAIN (it did
- * not come yet), 0 (and never will). */
-int conn_urgent_take(struct conn *c, bool peek, uint8_t *octet);
-void conn_urgent_free(struct conn *c);
 
 /* ---- Windows (buffer.c) --------------------------------------------------------------------------------------------
  */

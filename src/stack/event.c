@@ -39,7 +39,8 @@ static bool take_path_event(struct conn *c, struct umptcp_event *ev) {
 /* The next thing that a connection has to tell, in the order in which things come to pass. */
 static bool take_conn_event(struct conn *c, struct umptcp_event *ev) {
     if (take(c, NOTIFY_CONNECTED, UMPTCP_EV_CONNECTED, ev) || take_path_event(c, ev) ||
-        take(c, NOTIFY_URGENT, UMPTCP_EV_URGENT, ev) || take(c, NOTIFY_READABLE, UMPTCP_EV_READABLE, ev) || take(c, NOTIFY_WRITABLE, UMPTCP_EV_WRITABLE, ev))
+        take(c, NOTIFY_URGENT, UMPTCP_EV_URGENT, ev) || take(c, NOTIFY_READABLE, UMPTCP_EV_READABLE, ev) ||
+        take(c, NOTIFY_WRITABLE, UMPTCP_EV_WRITABLE, ev))
         return true;
     if (!take(c, NOTIFY_CLOSED, UMPTCP_EV_CLOSED, ev))
         return false;

@@ -116,7 +116,10 @@ static int tos_set(struct conn *c, int64_t v) {
 }
 
 static int64_t oobinline_get(const struct conn *c) { return !c->oob_apart; }
-static void oobinline_set(struct conn *c, int64_t v) { c->oob_apart = !v; }
+static int oobinline_set(struct conn *c, int64_t v) {
+    c->oob_apart = !v;
+    return 0;
+}
 
 /* ---- The table --------------------------------------------------------------------------------------------------- */
 

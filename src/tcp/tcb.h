@@ -286,9 +286,9 @@ struct tcp_rx {
     bool urgent;      /* acceptable, with an urgent pointer: `urgent_at` */
     struct ssn start; /* acceptable: position of its first byte of payload, or of where that would be */
     struct ssn urgent_at; /* the last octet of urgent data (RFC 9293 3.8.5), which need not have come */
-    struct ssn una;   /* SND.UNA before; the payload [una, una + acked) was acknowledged just now */
-    uint32_t acked;   /* payload bytes only */
-    uint64_t wnd;     /* the segment's window in bytes, scaled (also when not used for SND.WND) */
+    struct ssn una;       /* SND.UNA before; the payload [una, una + acked) was acknowledged just now */
+    uint32_t acked;       /* payload bytes only */
+    uint64_t wnd;         /* the segment's window in bytes, scaled (also when not used for SND.WND) */
     /* Payload that may be stored: seg->data + skip, len bytes from position ssn on, nothing of it before rcv_nxt or
      * beyond rcv_edge; parts in the middle may have come before. */
     struct ssn ssn;
