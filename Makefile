@@ -60,6 +60,7 @@ src_tcp = \
 	src/tcp/input.c \
 	src/tcp/output.c \
 	src/tcp/pacing.c \
+	src/tcp/pmtu.c \
 	src/tcp/rack.c \
 	src/tcp/receive.c \
 	src/tcp/recovery.c \
@@ -92,6 +93,7 @@ src_mptcp = \
 	src/mptcp/mapping.c \
 	src/mptcp/options.c \
 	src/mptcp/output.c \
+	src/mptcp/path.c \
 	src/mptcp/receive.c \
 	src/mptcp/reinject.c \
 	src/mptcp/subflow.c \

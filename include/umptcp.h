@@ -108,12 +108,21 @@ struct umptcp_config {
     uint8_t synack_retries;
     uint8_t syncookies; /* SYN/ACKs without state (RFC 4987 3.6): 0 never, 1 when a listener's handshakes are as many
                            as its backlog, 2 always */
-    uint32_t max_syn_backlog;  /* handshakes of a listener may be three quarters of this, when there are no cookies */
-    bool abort_on_overflow;    /* a third ACK for which the backlog has no room is answered by a RST, not passed over */
-    uint8_t retries2;          /* retransmissions before a connection without another path is given up */
-    uint64_t rto_min, rto_max; /* RFC 6298 2.4 says 1 s for the minimum; Linux and we use 200 ms */
-    uint64_t delack;           /* longest delay of an acknowledgment */
-    uint64_t time_wait;        /* duration of TIME-WAIT, also of an orphan's FIN-WAIT-2 */
+    uint32_t max_syn_backlog; /* handshakes of a listener may be three quarters of this, when there are no cookies */
+    bool abort_on_overflow;   /* a third ACK for which the backlog has no room is answered by a RST, not passed over */
+    uint8_t retries1;    /* retransmissions before the path is doubted (R1 of RFC 9293 3.8.3): what was known of it is
+                            forgotten, and full segments may be what it swallows */
+    uint8_t retries2;    /* retransmissions before a connection without another path is given up */
+    uint8_t mtu_probing; /* packetization layer path MTU discovery (RFC 4821): 0 never, 1 when a path seems to
+                            swallow full segments, 2 always */
+    uint16_t base_mss;   /* payload that it begins with */
+    uint16_t mtu_probe_floor;     /* and the least that it goes back to */
+    uint16_t min_snd_mss;         /* no path or peer makes segments smaller than that; 48 at least */
+    uint64_t mtu_probe_interval;  /* how long what was found counts before more is tried; so does what ICMP said */
+    uint32_t mtu_probe_threshold; /* the search ends when it would find less than that */
+    uint64_t rto_min, rto_max;    /* RFC 6298 2.4 says 1 s for the minimum; Linux and we use 200 ms */
+    uint64_t delack;              /* longest delay of an acknowledgment */
+    uint64_t time_wait;           /* duration of TIME-WAIT, also of an orphan's FIN-WAIT-2 */
     uint64_t keepalive_time, keepalive_intvl;
     uint8_t keepalive_probes;
     uint8_t initial_cwnd;       /* segments, RFC 6928 */

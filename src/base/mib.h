@@ -178,6 +178,8 @@
     X(TCP_ACK_SKIPPED_FIN_WAIT_2, TcpExtTCPACKSkippedFinWait2)                                                         \
     X(TCP_ACK_SKIPPED_TIME_WAIT, TcpExtTCPACKSkippedTimeWait)                                                          \
     X(TCP_ACK_SKIPPED_CHALLENGE, TcpExtTCPACKSkippedChallenge)                                                         \
+    X(TCP_MTUP_FAIL, TcpExtTCPMTUPFail)                                                                                \
+    X(TCP_MTUP_SUCCESS, TcpExtTCPMTUPSuccess)                                                                          \
     X(TCP_DELIVERED, TcpExtTCPDelivered)                                                                               \
     X(TFO_ACTIVE, TcpExtTCPFastOpenActive)                                                                             \
     X(TFO_ACTIVE_FAIL, TcpExtTCPFastOpenActiveFail)                                                                    \

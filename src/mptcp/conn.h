@@ -549,6 +549,17 @@ bool hold_unmapped(const struct subflow *sf, struct ssn *ssn);
 bool hold_acks_unmapped(const struct subflow *sf);
 void hold_free(struct subflow *sf);
 
+/* ---- Paths (path.c) ---------------------------------------------------------------------------------------------- */
+
+/* A router said what its path takes: that counts for all subflows of the path, also those to come. */
+void subflow_path_mss(struct subflow *sf, uint16_t mss);
+/* What is known of the path counts for a new subflow. */
+void subflow_path_begin(struct subflow *sf);
+/* Retransmissions stay without an answer: what was known of the path may be wrong (RFC 9293 3.8.3, R1). */
+void subflow_path_doubted(const struct subflow *sf);
+/* The flow label of a packet, of IPv6. */
+uint32_t subflow_flow_label(const struct subflow *sf, bool syn);
+
 /* ---- Data out (output.c, options.c, reinject.c) --------------------------------------------------------------------
  */
 
@@ -556,6 +567,7 @@ void hold_free(struct subflow *sf);
  * `caps` says what an interface takes. */
 struct netif_caps {
     bool csum, tso4, tso6;
+    uint32_t mtu; /* 0: no bound for probes of the path's MTU */
 };
 /* NULL in the place of one: interfaces that can do nothing for us. */
 typedef struct netif_caps (*netif_caps_fn)(const void *ctx, int netif);

@@ -235,7 +235,7 @@ static void write_headers(const struct subflow *sf, const struct seg *seg, uint3
                               .dscp = sf->conn->dscp,
                               .src = sf->flow.local.addr,
                               .dst = sf->flow.remote.addr,
-                              .flow_label = (uint32_t)sf->flow_node.hash & 0xfffff,
+                              .flow_label = subflow_flow_label(sf, seg->flags & TCP_SYN),
                               .dont_fragment = true};
     struct writer w = writer_of(out->hdr, sizeof out->hdr);
     ip_build(&w, &ip, tcp_len + payload);
@@ -284,20 +284,26 @@ static bool plan_segment(const struct subflow *sf, struct tcp_plan *plan) {
     return tcp_plan(&sf->tcb, plan);
 }
 
+static uint16_t net_segment(const struct subflow *sf, uint32_t mtu) {
+    return (uint16_t)(mtu - ip_hdr_len(sf->tcb.v6) - TCP_HDR_LEN);
+}
+
 bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn caps_of, const void *ctx) {
     struct conn *c = sf->conn;
     struct tcp_plan plan = {0};
     struct seg seg;
     if (tcp_synchronized(&sf->tcb))
         tcp_set_owner_options(&sf->tcb, map_option_bytes(c));
+    const struct netif_caps caps = caps_of ? caps_of(ctx, sf->netif) : (struct netif_caps){0};
     if (!plan_segment(sf, &plan))
         return false;
-    const struct netif_caps caps = caps_of ? caps_of(ctx, sf->netif) : (struct netif_caps){0};
+    if (plan.mtu_probe && caps.mtu && tcp_limit_probes(&sf->tcb, net_segment(sf, caps.mtu)) && !plan_segment(sf, &plan))
+        return false;
     memset(&seg, 0, sizeof seg);
     seg.flow = sf->flow;
     options_fill(sf, &plan, &seg.mp);
     plan.urgent = conn_urgent_end(c);
-    if (plan.kind == TCP_PLAN_DATA && (plan.urgent.v || !(sf->tcb.v6 ? caps.tso6 : caps.tso4))) {
+    if (plan.kind == TCP_PLAN_DATA && !plan.mtu_probe && (plan.urgent.v || !(sf->tcb.v6 ? caps.tso6 : caps.tso4))) {
         /* Also while there is an urgent pointer: it is another one in each segment */
         uint32_t max = tcp_payload_max(&sf->tcb, options_bytes(&seg.mp));
         if (plan.len > max) {

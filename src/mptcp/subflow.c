@@ -52,6 +52,7 @@ struct subflow *subflow_new(struct conn *c, const struct path *path) {
     c->nsubflows++;
     if (sf->number == 1)
         c->name = path->flow;
+    subflow_path_begin(sf);
     conn_ready(c);
     return sf;
 }
@@ -365,6 +366,8 @@ static void retransmission_timeout(struct subflow *sf) {
     if (sf->timeouts < UINT8_MAX)
         sf->timeouts++;
     fastopen_timeout(sf);
+    if (sf->tcb.rto_series == c->mp->env->cfg.retries1 + 1)
+        subflow_path_doubted(sf);
     if (!conn_is_mptcp(c) || !has_other_path(sf))
         return;
     reinject_subflow(sf, false);

@@ -206,7 +206,10 @@ static int link(struct command *c, int at) {
 /* Of a route only what TCP reads from it matters: everything goes out of the one device. */
 static int route(struct command *c, int at) {
     static const char *const read[] = {"initcwnd", "rto_min", "congctl"};
-    for (int i = at; i + 1 < c->n; i++)
+    for (int i = at; i + 1 < c->n; i++) {
+        unsigned long n;
+        if (!strcmp(c->word[i], "mtu") && command_number(c->word[i + 1 + !strcmp(c->word[i + 1], "lock")], MTU_MAX, &n))
+            (void)c->sink->link_mtu(c->sink->ctx, (uint32_t)n);
         for (size_t k = 0; k < sizeof read / sizeof *read; k++)
             if (!strcmp(c->word[i], read[k])) {
                 const char *value = c->word[i + 1 + (!strcmp(c->word[i + 1], "lock") && c->n > i + 2)];
@@ -214,6 +217,7 @@ static int route(struct command *c, int at) {
                 if (err)
                     return command_fail(c, "ip route: %s %s: %s", read[k], value, strerror(-err));
             }
+    }
     return 0;
 }
 

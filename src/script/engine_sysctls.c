@@ -10,6 +10,7 @@
 enum sysctl_class {
     SWITCH,  /* bool */
     COUNT,   /* uint8_t */
+    SIZE,    /* uint16_t */
     NUMBER,  /* uint32_t */
     TIME,    /* uint64_t nanoseconds, given in `unit` */
     RMEM,    /* "min default max" */
@@ -41,6 +42,13 @@ static const struct row {
     {"net.ipv4.tcp_max_syn_backlog", NUMBER, AT(max_syn_backlog), 0, NULL},
     {"net.ipv4.tcp_abort_on_overflow", SWITCH, AT(abort_on_overflow), 0, NULL},
     {"net.ipv4.tcp_stdurg", SWITCH, AT(stdurg), 0, NULL},
+    {"net.ipv4.tcp_mtu_probing", COUNT, AT(mtu_probing), 0, NULL},
+    {"net.ipv4.tcp_base_mss", SIZE, AT(base_mss), 0, NULL},
+    {"net.ipv4.tcp_mtu_probe_floor", SIZE, AT(mtu_probe_floor), 0, NULL},
+    {"net.ipv4.tcp_min_snd_mss", SIZE, AT(min_snd_mss), 0, NULL},
+    {"net.ipv4.tcp_probe_interval", TIME, AT(mtu_probe_interval), SEC(1), NULL},
+    {"net.ipv4.tcp_probe_threshold", NUMBER, AT(mtu_probe_threshold), 0, NULL},
+    {"net.ipv4.tcp_retries1", COUNT, AT(retries1), 0, NULL},
     {"net.ipv4.tcp_retries2", COUNT, AT(retries2), 0, NULL},
     {"net.ipv4.tcp_slow_start_after_idle", SWITCH, AT(slow_start_after_idle), 0, NULL},
     {"net.ipv4.tcp_pacing_ss_ratio", NUMBER, AT(pacing_ss_ratio), 0, NULL},
@@ -92,11 +100,6 @@ static const struct row {
     {"net.ipv4.tcp_limit_output_bytes", REMARK, 0, 0, "there is no queue below"},
     {"net.ipv4.tcp_autocorking", REMARK, 0, 0, "there is no queue below"},
     {"net.ipv4.tcp_ecn*", REMARK, 0, 0, "no ECN"},
-    {"net.ipv4.tcp_base_mss", REMARK, 0, 0, "no probing for the path MTU"},
-    {"net.ipv4.tcp_mtu_probe_floor", REMARK, 0, 0, "no probing for the path MTU"},
-    {"net.ipv4.tcp_mtu_probing", REMARK, 0, 0, "no probing for the path MTU"},
-    {"net.ipv4.tcp_probe_*", REMARK, 0, 0, "no probing for the path MTU"},
-    {"net.ipv4.tcp_min_snd_mss", REMARK, 0, 0, "the smallest MSS is fixed"},
     {"net.ipv4.tcp_moderate_rcvbuf", REMARK, 0, 0, "buffers grow unless they are set"},
     {"net.ipv4.tcp_rcvbuf_low_rtt", REMARK, 0, 0, "buffers grow unless they are set"},
     {"net.ipv4.tcp_adv_win_scale", REMARK, 0, 0, "the window is counted in bytes of payload"},
@@ -111,7 +114,6 @@ static const struct row {
     {"net.ipv4.tcp_max_tw_buckets", REMARK, 0, 0, "no bound"},
     {"net.ipv4.tcp_tw_reuse*", REMARK, 0, 0, "ports in TIME-WAIT are passed over"},
     {"net.ipv4.tcp_rfc1337", REMARK, 0, 0, "TIME-WAIT ignores a RST"},
-    {"net.ipv4.tcp_retries1", REMARK, 0, 0, "there is one route"},
     {"net.ipv4.tcp_syn_linear_timeouts", REMARK, 0, 0, "the time between SYNs doubles"},
     {"net.ipv4.tcp_thin_linear_timeouts", REMARK, 0, 0, "timeouts always double"},
     {"net.ipv4.tcp_stdurg", REMARK, 0, 0, "no urgent data"},
@@ -223,6 +225,11 @@ static int set_value(const struct row *row, struct umptcp_config *config, const 
         if (!one || n[0] > UINT8_MAX)
             return -EINVAL;
         *(uint8_t *)at = (uint8_t)n[0];
+        return 0;
+    case SIZE:
+        if (!one || n[0] > UINT16_MAX)
+            return -EINVAL;
+        *(uint16_t *)at = (uint16_t)n[0];
         return 0;
     case NUMBER:
         if (!one || n[0] > INT_MAX)

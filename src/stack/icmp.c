@@ -28,9 +28,8 @@ static enum drop too_big(struct subflow *sf, bool v6, uint32_t mtu) {
         mtu = plateau_below(present);
     if (!v6 && mtu < MTU_FLOOR_V4)
         mtu = MTU_FLOOR_V4;
-    if (mtu < present)
-        tcp_set_path_mss(&sf->tcb, (uint16_t)(mtu - headers));
-    conn_ready(sf->conn);
+    if (mtu <= NETIF_MTU_MAX)
+        subflow_path_mss(sf, (uint16_t)(mtu - headers));
     return DROP_NONE;
 }
 

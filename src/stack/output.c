@@ -5,7 +5,10 @@
 
 static struct netif_caps caps_of(const void *ctx, int netif) {
     const struct umptcp *s = ctx;
-    return net_find(&s->net, netif)->caps;
+    const struct netif *n = net_find(&s->net, netif);
+    struct netif_caps caps = n->caps;
+    caps.mtu = n->mtu;
+    return caps;
 }
 
 /* A connection that has nothing more to send leaves the list. What it sends through an interface that is down is lost.

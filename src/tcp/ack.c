@@ -261,6 +261,8 @@ void tx_ack(struct tcb *t, const struct seg *seg, struct ssn ack, struct tcp_rx 
     mib_add(&t->env->mib, MIB_TCP_DELIVERED, (uint64_t)((int64_t)t->delivered - delivered));
     mib_add(&t->env->mib, MIB_TCP_SACK_REORDER, n.reordered);
     ack_rtt(t, &n);
+    if (n.acked)
+        pmtu_acked(t);
     recovery_ack(t, &n);
     tx_release(t);
     tx_arm(t);

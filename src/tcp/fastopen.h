@@ -43,6 +43,8 @@ struct fastopen_peer {
     bool no_exp;                   /* the older form was tried, and is not understood either */
     uint8_t losses;                /* connections in a row whose SYN with data was lost */
     utime hold;                    /* no data on a SYN before this */
+    uint16_t path_mss;             /* what the path between these addresses takes, in payload and options; 0: unknown */
+    utime path_until;              /* and how long that counts */
     utime used;
 };
 

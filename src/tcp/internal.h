@@ -37,6 +37,28 @@ void tcb_drop(struct tcb *t, int error);
 /* True when sent or queued bytes (or the FIN) wait for the peer. */
 bool tcb_waits_for_peer(const struct tcb *t);
 
+/* ---- pmtu.c */
+
+/* No segment is made smaller than this, in payload and options. */
+uint16_t tcp_mss_floor(const struct tcb *t);
+/* The peer's SYN came, which takes `mss`: where probing is always on the search begins. */
+void pmtu_start(struct tcb *t, uint16_t mss);
+/* Size of a probe that may go now, in payload and options; 0: none. */
+uint16_t pmtu_probe_size(const struct tcb *t);
+/* New bytes that a probe wants at once; 0: none is due, or so much is never to be had. */
+uint32_t pmtu_wants(const struct tcb *t, uint64_t have);
+void pmtu_probe_sent(struct tcb *t, const struct tcp_plan *plan);
+/* SND.UNA moved: a probe that it passed got through. */
+void pmtu_acked(struct tcb *t);
+/* The probe is all that was lost: that says something about its size, and nothing about congestion. */
+bool pmtu_probe_lost(struct tcb *t, uint32_t lost);
+/* [start, end) goes again, as other segments were lost, too: of a probe in it nothing will be known. */
+void pmtu_sent_again(struct tcb *t, struct ssn start, struct ssn end);
+/* A retransmission timeout: what became of a probe will not be known; a path that swallows full segments is found. */
+void pmtu_timeout(struct tcb *t);
+/* Bytes are queued: what made segments smaller may be too long ago. */
+void pmtu_look(struct tcb *t);
+
 /* ---- receive.c */
 
 /* Ranges beyond rcv_nxt; an empty set when there are none. */

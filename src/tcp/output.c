@@ -79,6 +79,9 @@ uint32_t tcp_room(const struct tcb *t, uint64_t want) {
     uint64_t budget = tx_budget(t);
     budget = budget > waiting ? budget - waiting : 0;
     uint64_t room = min64(budget, distance(t->snd_end, tcp_snd_edge(t)));
+    const uint32_t probe = pmtu_wants(t, waiting + want);
+    if (probe && room < probe + full && !nothing_in_flight(t))
+        return 0; /* a probe of the path's MTU waits until it, and what shows its loss, may go at once */
     if (room < full && room < want)
         return nothing_in_flight(t) && waiting == 0 ? full : 0;
     return (uint32_t)room;
@@ -126,6 +129,17 @@ static bool plan_new(const struct tcb *t, struct tcp_plan *plan, uint64_t budget
     if (n == 0 || (n < waiting && n < tcp_full_segment(t) && !sliver_may_go(t, n)))
         return false;
     plan_payload(t, plan, t->snd_nxt, n, t->fin_queued);
+    return true;
+}
+
+/* RFC 4821 7.2: a segment that is larger than others, with enough behind it to show its loss. */
+static bool plan_mtu_probe(const struct tcb *t, struct tcp_plan *plan) {
+    const uint64_t waiting = queued(t), window = distance(t->snd_nxt, tcp_snd_edge(t));
+    const uint32_t wants = pmtu_wants(t, waiting);
+    if (!wants || min64(window, tx_budget(t)) < wants)
+        return false;
+    plan->mtu_probe = pmtu_probe_size(t);
+    plan_payload(t, plan, t->snd_nxt, plan->mtu_probe, false);
     return true;
 }
 
@@ -185,7 +199,8 @@ bool tcp_plan(const struct tcb *t, struct tcp_plan *plan) {
     if (plan_handshake(t, plan))
         return true;
     if ((tcp_synchronized(t) || tcp_is_fast(t)) && tcb_waits_for_peer(t) &&
-        (plan_again(t, plan) || plan_loss_probe(t, plan) || plan_new(t, plan, tx_budget(t)) || plan_fin(t, plan)))
+        (plan_again(t, plan) || plan_loss_probe(t, plan) || plan_mtu_probe(t, plan) ||
+         plan_new(t, plan, tx_budget(t)) || plan_fin(t, plan)))
         return true;
     return plan_bare(t, plan);
 }
@@ -252,7 +267,7 @@ static void emit_options(const struct tcb *t, struct tcp_plan *plan, struct seg 
         opt->tsval = tcp_ts_now(t);
         opt->tsecr = plan->flags & TCP_ACK ? t->ts_recent : 0;
     }
-    if (plan->kind != TCP_PLAN_SYN && plan->kind != TCP_PLAN_RST && sack_have(t))
+    if (plan->kind != TCP_PLAN_SYN && plan->kind != TCP_PLAN_RST && !plan->mtu_probe && sack_have(t))
         plan->nsack = sack_count(t, tcp_options_len(seg));
     if (plan->nsack)
         emit_sack(t, plan->nsack, opt);
@@ -284,8 +299,11 @@ static void emit_pieces(const struct tcb *t, struct tcp_plan *plan, const struct
     plan->gso_size = 0;
     if (plan->kind != TCP_PLAN_DATA)
         return;
-    const uint32_t piece = t->mss - tcp_options_len(seg);
-    if (plan->len > piece) {
+    const uint32_t options = tcp_options_len(seg), piece = t->mss - options;
+    if (plan->mtu_probe) {
+        plan->len = (uint32_t)min64(plan->len, plan->mtu_probe - options);
+        plan->mtu_probe = plan->len > piece ? (uint16_t)(plan->len + options) : 0;
+    } else if (plan->len > piece) {
         const bool more = ssn_lt(ssn_add(plan->ssn, plan->len), t->snd_end);
         if (more && !plan->tlp)
             plan->len -= plan->len % piece;
@@ -335,6 +353,7 @@ void tcp_queue(struct tcb *t, uint32_t len) {
     t->snd_end = ssn_add(t->snd_end, len);
     if (!tcp_synchronized(t))
         return;
+    pmtu_look(t);
     if (idle) {
         t->progress = t->env->now;
         if (tcb_extra(t)->user_timeout_ms)
@@ -371,6 +390,8 @@ static int sent_payload(struct tcb *t, const struct tcp_plan *plan) {
         mib_add(&t->env->mib, MIB_TCP_RETRANS_FAIL, plan->again);
         return -ENOMEM;
     }
+    if (plan->mtu_probe)
+        pmtu_probe_sent(t, plan);
     t->override = false;
     t->fin_sent = t->fin_sent || plan->fin;
     t->data_segs_out += plan->len ? pieces(plan) : 0;

@@ -366,7 +366,9 @@ void recovery_ack(struct tcb *t, const struct tx_news *n) {
     uint32_t lost = detect(t, n);
     if (x->state < TX_RECOVERY) {
         x->state = x->sacked ? TX_DISORDER : TX_OPEN;
-        if (lost || (ended && x->lost))
+        if (lost && pmtu_probe_lost(t, lost))
+            ; /* it goes again, in pieces */
+        else if (lost || (ended && x->lost))
             recovery_enter(t, n->outstanding, n->sacked);
         else if (repaired)
             reduce_for_probe(t, n->outstanding);
@@ -432,7 +434,10 @@ static void reordering_timeout(struct tcb *t) {
     struct tx *x = t->tx;
     uint32_t pipe = tx_pipe(t);
 
-    if (rack_detect(t) == 0)
+    const uint32_t lost = rack_detect(t);
+    if (lost == 0)
+        return;
+    if (x->state < TX_RECOVERY && pmtu_probe_lost(t, lost))
         return;
     if (x->state < TX_RECOVERY) {
         recovery_enter(t, tx_outstanding(t), x->sacked);

@@ -181,7 +181,8 @@ static uint16_t peer_mss(const struct tcb *t, const struct tcp_options *opt) {
     uint16_t claimed = t->v6 ? TCP_MSS_DEFAULT_V6 : TCP_MSS_DEFAULT_V4;
     if (opt->has_mss)
         claimed = opt->mss;
-    return claimed > TCP_MSS_MIN ? claimed : TCP_MSS_MIN;
+    const uint16_t least = tcp_mss_floor(t);
+    return claimed > least ? claimed : least;
 }
 
 void tcb_take_syn(struct tcb *t, const struct seg *seg) {
@@ -192,6 +193,7 @@ void tcb_take_syn(struct tcb *t, const struct seg *seg) {
     t->irs = seg->seq;
     t->rcv_nxt = t->rcv_edge = t->last_ack_sent = (struct ssn){1};
     t->mss = mss < t->mss ? mss : t->mss;
+    pmtu_start(t, mss);
     t->sack_ok = cfg->sack && opt->sack_permitted;
     t->wscale_ok = cfg->window_scaling && opt->has_wscale;
     t->snd_wscale = t->wscale_ok ? opt->wscale : 0;
@@ -383,20 +385,6 @@ void tcp_set_max_segment(struct tcb *t, uint16_t mss) {
         t->mss = t->mss_local;
     if (t->mss_local < t->rcv_mss)
         t->rcv_mss = t->mss_local;
-}
-
-void tcp_set_path_mss(struct tcb *t, uint16_t mss) {
-    if (mss < TCP_MSS_MIN)
-        mss = TCP_MSS_MIN;
-    if (mss >= t->mss)
-        return; /* news of a larger path prove nothing (RFC 8201 4) */
-    t->mss = mss;
-    if (!tcp_synchronized(t))
-        return;
-    uint16_t payload = tcp_smss(t);
-    cc_set_mss(&t->cc, payload);
-    tx_mark_too_big(t, payload);
-    tx_arm(t);
 }
 
 bool tcp_seq_in_flight(const struct tcb *t, struct seq seq) {

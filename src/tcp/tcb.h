@@ -21,7 +21,7 @@
  *
  * Files: tcb.c life and death; input.c segment arrival in RFC 9293 3.10.7's order; output.c plan, emit, sent; timers.c;
  * pacing.c rates and sizes; and for what is in flight: tx.c scoreboard, ack.c what an acknowledgment means, rack.c loss
- * detection (RFC 8985), recovery.c PRR, timeouts and undo, rtt.c (RFC 6298).
+ * detection (RFC 8985), recovery.c PRR, timeouts and undo, rtt.c (RFC 6298), pmtu.c (RFC 4821).
  */
 #ifndef UMPTCP_TCP_TCB_H
 #define UMPTCP_TCP_TCB_H
@@ -73,6 +73,30 @@ struct tcp_ofo {
     struct range dsack;                /* came twice, and is to be reported once; empty: none */
 };
 
+/* States of the search for the path's MTU (RFC 8899 5.2). */
+enum mtu_state {
+    MTU_DISABLED,
+    MTU_BASE,      /* a black hole was found: it is not known yet whether the base size gets through */
+    MTU_SEARCHING, /* between what gets through and what may */
+    MTU_COMPLETE,  /* nothing worth while is left in between, until the raise timer */
+    MTU_ERROR,     /* the base size did not get through: less is tried */
+};
+
+/*
+ * What was learnt of the path's MTU (pmtu.c). Sizes are payload and options of a segment, like tcb.mss, which is
+ * eff_pmtu of RFC 4821.
+ */
+struct tcp_pmtu {
+    uint8_t state;         /* enum mtu_state */
+    uint8_t tries;         /* probes of this size that were sent */
+    uint16_t low;          /* search_low: gets through */
+    uint16_t high;         /* search_high: may get through */
+    uint16_t ceiling;      /* of the peer and our interface, whatever the path says; 0: none of this is in use */
+    uint16_t probe;        /* size of the probe in flight; 0: there is none */
+    struct ssn start, end; /* of the probe */
+    utime raise_at;        /* what made the size smaller is too long ago to count; UMPTCP_NEVER: nothing did */
+};
+
 /*
  * What few subflows have, once they have it. A subflow that never needed it does without: all of it reads as zero then.
  */
@@ -80,6 +104,7 @@ struct tcp_extra {
     uint32_t user_timeout_ms;             /* 0: by retries */
     uint32_t keep_idle_ms, keep_intvl_ms; /* 0: no keepalive */
     uint8_t keep_probes;                  /* unanswered keepalive probes that are one too many */
+    struct tcp_pmtu pmtu;
 };
 
 /*
@@ -235,9 +260,16 @@ int tcp_set_user_timeout(struct tcb *t, dur timeout);
 int tcp_set_congestion(struct tcb *t, const struct cc_ops *ops);
 /* Segments carry at most `mss` bytes of payload and options, in both directions; for an end that is still opening. */
 void tcp_set_max_segment(struct tcb *t, uint16_t mss);
-/* Path MTU news, as payload + options per segment. Lost nothing: what is in flight and larger is sent again in pieces.
+/*
+ * Path MTU news, as payload + options per segment. Lost nothing: what is in flight and larger is sent again in pieces.
+ * Only smaller ones count, until `until`. True when they made segments smaller.
  */
-void tcp_set_path_mss(struct tcb *t, uint16_t mss);
+bool tcp_set_path_mss(struct tcb *t, uint16_t mss, utime until);
+/* No probe of the path's MTU is to be larger than this, which is what the interface takes. True: one would have been,
+ * and another plan is needed. */
+bool tcp_limit_probes(struct tcb *t, uint16_t mss);
+/* How the search for the path's MTU stands. */
+enum mtu_state tcp_mtu_state(const struct tcb *t);
 
 static inline bool tcp_synchronized(const struct tcb *t) {
     return t->state != UMPTCP_CLOSED && t->state != UMPTCP_LISTEN && t->state != UMPTCP_SYN_SENT &&
@@ -334,6 +366,7 @@ struct tcp_plan {
     const struct fastopen_cookie *cookie; /* of a SYN or SYN/ACK, set by the owner; NULL: no such option */
     bool again;                           /* retransmission: stays within one record of the scoreboard */
     bool tlp;                             /* loss probe */
+    uint16_t mtu_probe;                   /* probe of the path's MTU: payload and options are so much; 0: no probe */
     bool fin;
     bool carrier;        /* set by the owner: it made this ACK for what it has to say in options */
     bool ack_later;      /* set by the owner: its own acknowledgment is not in it, so one that is delayed stays due */

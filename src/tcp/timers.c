@@ -126,6 +126,7 @@ static enum tcp_timeout_event retransmission_timeout(struct tcb *t) {
     t->rto_count++;
     if (t->rto_series < UINT8_MAX)
         t->rto_series++;
+    pmtu_timeout(t);
     if (t->rto_series > retries && !tcb_extra(t)->user_timeout_ms && peer_is_silent(t))
         return give_up(t);
     return TCP_TIMEOUT_RTO;

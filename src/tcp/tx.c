@@ -8,6 +8,7 @@
  * binary search: nothing that happens for every segment of a bulk transfer walks the scoreboard.
  */
 #include "tcp/flight.h"
+#include "tcp/internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -309,6 +310,7 @@ static int send_again(struct tcb *t, struct ssn start, struct ssn end) {
         return -ENOMEM;
     struct tx_rec *r = tx_at(x, i);
     assert(!(r->flags & TX_SACKED));
+    pmtu_sent_again(t, start, end);
     if (r->flags & TX_LOST) {
         r->flags = (uint8_t)((r->flags & ~TX_LOST) | TX_REPAIR);
         x->lost -= r->len;

@@ -224,7 +224,8 @@ static void owner_output(struct lab *l, int which) {
         if (plan.len)
             seg.data = e->out + (plan.ssn.v - 1);
         assert_true(plan.ssn.v - 1 + plan.len <= e->size || plan.len == 0);
-        assert_true(tcp_options_len(&seg) + (plan.gso_size ? plan.gso_size : plan.len) <= e->tcb.mss ||
+        assert_true(tcp_options_len(&seg) + (plan.gso_size ? plan.gso_size : plan.len) <=
+                        (plan.mtu_probe ? plan.mtu_probe : e->tcb.mss) ||
                     plan.kind == TCP_PLAN_SYN);
         if (tcp_sent(&e->tcb, &plan) < 0)
             return;

@@ -343,22 +343,22 @@ static void test_path_mss(void **state) { /* T-MTU-05, T-MTU-08, T-MTU-16, T-MTU
     lab_write(l, LAB_A, 5840);
     lab_want(l, "P. 1(5840) ack 1 gso 1460");
     uint32_t cwnd = t->cc.cwnd, ssthresh = t->cc.ssthresh;
-    tcp_set_path_mss(t, 1960); /* larger: no news */
+    tcp_set_path_mss(t, 1960, UMPTCP_NEVER); /* larger: no news */
     assert_int_equal(t->mss, 1460);
-    tcp_set_path_mss(t, 960);
+    tcp_set_path_mss(t, 960, UMPTCP_NEVER);
     lab_flush(l);
     lab_want(l, "P. 1(5840) ack 1 gso 960"); /* again, in pieces that fit */
     lab_want_none(l);
     assert_int_equal(t->cc.cwnd, cwnd);
     assert_int_equal(t->cc.ssthresh, ssthresh);
     lab_in(l, ". 1(0) ack 5841");
-    tcp_set_path_mss(t, 10);
+    tcp_set_path_mss(t, 10, UMPTCP_NEVER);
     assert_int_equal(t->mss, TCP_MSS_MIN);
     assert_int_equal(t->mss_local, 1460);
     lab_free(l);
 
     l = lab_new(NULL); /* before the handshake is over */
-    tcp_set_path_mss(lab_tcb(l), 960);
+    tcp_set_path_mss(lab_tcb(l), 960, UMPTCP_NEVER);
     lab_connect(l);
     lab_want(l, "S 0(0) mss 1460");
     lab_in(l, "S. 0(0) ack 1 mss 1460");
