@@ -91,6 +91,7 @@ src_mptcp = \
 	src/mptcp/hold.c \
 	src/mptcp/join_table.c \
 	src/mptcp/mapping.c \
+	src/mptcp/marks.c \
 	src/mptcp/options.c \
 	src/mptcp/output.c \
 	src/mptcp/path.c \
@@ -160,6 +161,7 @@ src_script = \
 	src/script/engine_sysctls.c \
 	src/script/flow.c \
 	src/script/host.c \
+	src/script/host_errqueue.c \
 	src/script/host_fastopen.c \
 	src/script/host_file.c \
 	src/script/host_info.c \

@@ -288,6 +288,7 @@ enum umptcp_event_type {
     UMPTCP_EV_ADDR_REMOVED,   /* the peer withdrew `addr_id` */
     UMPTCP_EV_FALLBACK,       /* the connection goes on as plain TCP */
     UMPTCP_EV_URGENT,         /* plain TCP: urgent data was announced, or the octet at its mark came */
+    UMPTCP_EV_NOTICE,         /* umptcp_notice() has something */
 };
 
 struct umptcp_event {
@@ -373,6 +374,28 @@ UMPTCP_API int umptcp_send_reserve(struct umptcp *s, umptcp_sock sock, size_t le
 /* Hands over the first `len` bytes of the last reservation. Returns 0, -EINVAL (more than reserved), -EPIPE (after
  * shutdown or end), -EBADF. */
 UMPTCP_API int umptcp_send_commit(struct umptcp *s, umptcp_sock sock, size_t len, struct umptcp_time now);
+
+enum umptcp_mark_kind {
+    UMPTCP_MARK_RECORD = 1, /* a record ends here: no segment has bytes of both sides (Linux: MSG_EOR) */
+    UMPTCP_MARK_SENT = 2,   /* a notice when the byte before it leaves for the first time */
+    UMPTCP_MARK_ACKED = 4,  /* a notice when the peer has all before it */
+};
+
+/*
+ * Marks the place behind the last byte that was sent so far, with what is to happen there (enum umptcp_mark_kind) and a
+ * number of the caller's that its notices tell. Returns 0, or -EINVAL (no kind, or nothing was sent yet), -ENOTCONN,
+ * -EPIPE (it is over), -ENOMEM, -EBADF.
+ */
+UMPTCP_API int umptcp_mark(struct umptcp *s, umptcp_sock sock, unsigned kinds, uint32_t id, struct umptcp_time now);
+
+struct umptcp_notice {
+    enum umptcp_mark_kind kind; /* SENT or ACKED */
+    uint32_t id;
+    struct umptcp_time at;
+};
+
+/* Takes the oldest notice; UMPTCP_EV_NOTICE tells that there is one. Returns false when there is none. */
+UMPTCP_API bool umptcp_notice(struct umptcp *s, umptcp_sock sock, struct umptcp_notice *notice);
 
 /*
  * Receives up to `len` bytes in order. Returns their number, 0 at the end of the stream, or -EAGAIN, -ENOTCONN, -EBADF,

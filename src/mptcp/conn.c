@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A connection's life: made, marked for work, told about, ended, freed. */
 #include "mptcp/conn.h"
+#include "mptcp/marks.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -84,6 +85,7 @@ void conn_free(struct conn *c) {
     ranges_free(&c->reinject, mem);
     ranges_free(&c->rcv_ofo, mem);
     deque_free(&c->path_events, mem);
+    conn_marks_free(c);
     if (c->paths) {
         if (c->pm->external)
             pm_userspace_free(c->paths->pm_state, mem);

@@ -21,8 +21,8 @@
  * Files: conn.c life; token.c; handshake.c MP_CAPABLE and MP_JOIN; subflow.c a subflow's life and input; mapping.c both
  * kinds of mappings; receive.c and hold.c payload into the stream; output.c scheduling and segments; options.c which
  * MPTCP options a segment carries; reinject.c DATA_ACK, stale and dead paths; timers.c what the connection waits for;
- * close.c DATA_FIN, MP_FASTCLOSE, end; fallback.c; fastopen.c data on the SYN; urgent.c; address.c ADD_ADDR and the other path
- * signals; buffer.c windows and auto-tuning.
+ * close.c DATA_FIN, MP_FASTCLOSE, end; fallback.c; fastopen.c data on the SYN; urgent.c; address.c ADD_ADDR and the
+ * other path signals; buffer.c windows and auto-tuning; marks.c places in the stream that the application asked for.
  *
  * "The peer spoke" is noted where something waits for it: tcb.keep_sent for TCP's own probes, subflow.probes for a path
  * that is asked whether it lives, conn.rtx_rounds for the connection's timer, subflow.signal_acks for the limit of
@@ -212,6 +212,7 @@ enum conn_notify {
     NOTIFY_CLOSED = 8,
     NOTIFY_ACCEPT = 16,
     NOTIFY_URGENT = 32,
+    NOTIFY_NOTICE = 64,
 };
 
 /* Rarely needed parts, made when MPTCP is negotiated. */
@@ -341,6 +342,7 @@ struct conn {
     struct list subflows;
     struct conn_paths *paths;
     struct conn_fastopen *fast;  /* NULL: not asked for, or over */
+    struct deque *marks;         /* struct conn_mark by position; NULL: none */
     uint16_t syn_sent, syn_rcvd; /* bytes of SYNs, outside of the DSN space; 0 in plain TCP */
     uint8_t sched_state[SCHED_STATE_SIZE];
     struct deque path_events; /* struct conn_path_event */

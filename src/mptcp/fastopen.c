@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "mptcp/conn.h"
+#include "mptcp/marks.h"
 
 enum { BLACKHOLE_TIMEOUTS = 2 }; /* the third SYN, or the third transmission, is one too many */
 
@@ -137,7 +138,9 @@ void fastopen_synack(struct subflow *sf, const struct seg *seg) {
     tcp_unqueue(&sf->tcb);
     c->snd_una = c->snd_nxt = dsn_add(c->snd_una, taken);
     bytebuf_advance(&c->sndbuf, &env->chunks, c->snd_una.v, dsn_add(c->write_seq, c->reserved).v);
+    conn_marks_acked(c);
     if (taken && conn_is_mptcp(c)) {
+        conn_marks_renumber(c, taken);
         bytebuf_renumber(&c->sndbuf, -taken);
         c->snd_una.v -= taken;
         c->snd_nxt.v -= taken;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mptcp/conn.h"
+#include "mptcp/marks.h"
 #include "wire/checksum.h"
 #include "wire/ip.h"
 
@@ -112,10 +113,12 @@ static bool new_share(struct conn *c, struct share *s) {
     if (!waiting || !sf)
         return false;
     uint32_t mss = tcp_payload_max(&sf->tcb, map_option_bytes(c));
-    if (hold_back(c, waiting, mss))
+    uint64_t record = conn_record(c, waiting); /* nothing will be added to it when something stands behind it */
+    if (record == waiting && hold_back(c, waiting, mss))
         return false;
     uint64_t window = dsn_lt(c->snd_nxt, c->wnd_edge) ? dsn_sub(c->wnd_edge, c->snd_nxt) : 0;
     c->window_limited = window < waiting;
+    waiting = record;
     if (!window || silly(c, sf, window, waiting, mss)) {
         conn_arm_rtx(c); /* probes the window */
         return false;
@@ -156,6 +159,7 @@ static void account(struct conn *c, const struct share *s, uint32_t n) {
     } else {
         c->snd_nxt = dsn_add(c->snd_nxt, n);
         c->cork_out = false;
+        conn_marks_given(c);
     }
     conn_arm_rtx(c);
 }
@@ -213,14 +217,18 @@ static uint32_t options_bytes(const struct mpopts *mp) {
     return n;
 }
 
+/* Where its payload stands in the stream. */
+static struct dsn payload_dsn(const struct subflow *sf, const struct tcp_plan *plan) {
+    if (plan->kind == TCP_PLAN_SYN)
+        return sf->conn->snd_una; /* the first bytes, not mapped */
+    const struct tx_map *m = tx_map_find(sf, plan->ssn);
+    return dsn_add(m->dsn, ssn_sub(plan->ssn, m->ssn));
+}
+
 static void attach_payload(const struct subflow *sf, const struct tcp_plan *plan, struct umptcp_out *out) {
     if (!plan->len)
         return;
-    struct dsn at = sf->conn->snd_una; /* of a SYN: the first bytes, not mapped */
-    if (plan->kind != TCP_PLAN_SYN) {
-        const struct tx_map *m = tx_map_find(sf, plan->ssn);
-        at = dsn_add(m->dsn, ssn_sub(plan->ssn, m->ssn));
-    }
+    struct dsn at = payload_dsn(sf, plan);
     out->nslices +=
         (uint32_t)bytebuf_slices(&sf->conn->sndbuf, at.v, plan->len, out->slices + 1, UMPTCP_SLICES_MAX - 1);
     out->len += plan->len;
@@ -330,6 +338,8 @@ bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn ca
         conn_try_again(c);
         return false;
     }
+    if (c->marks && plan.len)
+        conn_marks_sent(c, payload_dsn(sf, &plan), plan.len);
     options_sent(sf, &plan, &seg.mp);
     if (plan.kind != TCP_PLAN_RST) {
         if (!unheard)

@@ -4,6 +4,7 @@
  * another. The timer over all of it is in timers.c.
  */
 #include "mptcp/conn.h"
+#include "mptcp/marks.h"
 
 void reinject_subflow(struct subflow *sf, bool acked) {
     struct conn *c = sf->conn;
@@ -44,6 +45,7 @@ static void data_acked(struct conn *c, struct dsn ack) {
     c->rtx_backoff = c->rtx_rounds = c->futile = 0;
     c->rtx_since = env->now;
     c->last_progress = env->now;
+    conn_marks_acked(c);
     conn_tune_sndbuf(c);
     conn_offer_room(c);
 }

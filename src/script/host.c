@@ -116,6 +116,7 @@ struct posix host_posix(struct host *h) {
         .epoll_ctl = host_epoll_ctl,
         .epoll_wait = host_epoll_wait,
         .pipe = host_pipe,
+        .clock_gettime = host_clock_gettime,
         .splice = host_splice,
         .open = host_open_file,
         .sendfile = host_sendfile,

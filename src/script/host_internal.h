@@ -9,6 +9,7 @@
  *   host_fastopen.c  TCP Fast Open
  *   host_poll.c    readiness: poll and epoll
  *   host_option.c  socket options
+ *   host_errqueue.c  the error queue
  *   host_info.c    TCP_INFO, MPTCP_INFO and their like
  */
 #ifndef UMPTCP_SCRIPT_HOST_INTERNAL_H
@@ -24,12 +25,31 @@
 #define IPPROTO_MPTCP 262
 #endif
 
-enum { HOST_FDS_MAX = 4096, PIPE_SIZE = 65536, HOST_OPTIONS_MAX = 64, CONGESTION_MAX = 16 };
+enum { HOST_FDS_MAX = 4096, PIPE_SIZE = 65536, HOST_OPTIONS_MAX = 128, CONGESTION_MAX = 16 };
 
 /* ---- Sockets ----------------------------------------------------------------------------------------------------- */
 
 /* Where connect() stands, as Linux's struct socket has it beside the state of TCP. */
 enum sock_phase { SOCK_UNCONNECTED, SOCK_CONNECTING, SOCK_CONNECTED };
+/* A send whose bytes' fate the error queue is to tell. */
+struct sent_note {
+    struct sent_note *next;
+    uint32_t id;     /* of its mark in the stream */
+    uint32_t stamps; /* SOF_TIMESTAMPING_* of the moment */
+    uint32_t key, zerocopy_id;
+    bool zerocopy;
+};
+
+/* In the error queue. */
+struct err_note {
+    struct err_note *next;
+    uint8_t origin, code;
+    uint32_t info, data;
+    utime at;
+    bool timed; /* `at` is told */
+    bool cut;   /* Linux gives the packet along, and there was no room for it */
+};
+
 enum sock_shut { SHUT_RECEIVE = 1, SHUT_SEND = 2, SHUT_BOTH = 3 };
 
 struct sock {
@@ -57,7 +77,11 @@ struct sock {
     int fastopen_keys;
     bool nospace; /* a send found no room, by our own count; nobody was told yet that there is some again */
     int64_t option[HOST_OPTIONS_MAX];
-    uint64_t option_set;
+    bool option_set[HOST_OPTIONS_MAX];
+    struct sent_note *sent;
+    struct err_note *errors;
+    uint32_t sent_next, zerocopy_next;
+    uint32_t stamps_base; /* bytes are counted from here on (SOF_TIMESTAMPING_OPT_ID) */
     char congestion[CONGESTION_MAX];
 };
 
@@ -198,6 +222,20 @@ void epoll_free(struct host *h, struct epoll *e);
 /* A descriptor is gone. */
 void epolls_forget(struct host *h, int fd);
 
+/* ---- The error queue (host_errqueue.c) --------------------------------------------------------------------------- */
+
+/* Bytes went in by a send with these flags; before they leave. */
+void sock_note_sent(struct host *h, struct sock *s, int flags);
+/* UMPTCP_EV_NOTICE. */
+void sock_notices(struct host *h, struct sock *s);
+/* Nothing more will become of what was sent. */
+void sock_sent_end(struct host *h, struct sock *s);
+void sock_errors_free(struct sock *s);
+/* MSG_ERRQUEUE; `msg` NULL: nobody looks. 0, or -1 with EAGAIN. */
+ssize_t sock_read_error(struct sock *s, struct msghdr *msg);
+/* Where SOF_TIMESTAMPING_OPT_ID counts from when it is set now, or -EINVAL. */
+int64_t sock_stamps_base(struct host *h, const struct sock *s, int64_t flags);
+
 /* ---- Options (host_option.c, host_info.c) ------------------------------------------------------------------------ */
 
 void options_init(struct host *h, struct sock *s);
@@ -260,6 +298,7 @@ int host_poll(void *ctx, struct pollfd *fds, nfds_t n, int timeout_ms);
 int host_epoll_create(void *ctx, int size);
 int host_epoll_ctl(void *ctx, int epfd, int op, int fd, struct epoll_event *event);
 int host_epoll_wait(void *ctx, int epfd, struct epoll_event *events, int max, int timeout_ms);
+int host_clock_gettime(void *ctx, int clock, struct timespec *now);
 int host_pipe(void *ctx, int fds[2]);
 ssize_t host_splice(void *ctx, int in, int64_t *off_in, int out, int64_t *off_out, size_t len, unsigned flags);
 int host_open_file(void *ctx, const char *path, int flags);
@@ -268,6 +307,7 @@ ssize_t host_sendfile(void *ctx, int out, int in, off_t *offset, size_t len);
 /* Bytes of a socket, for splice and sendfile too. */
 ssize_t sock_send(struct host *h, struct sock *s, const struct sending *send);
 ssize_t sock_receive(struct host *h, struct sock *s, const struct iovec *iov, int n, int flags, bool wait);
+size_t iov_total(const struct iovec *iov, int n);
 /* Gives the stack what there is to send, at most `room` bytes, and says how many. */
 size_t sock_fill(struct host *h, struct sock *s, const struct sending *send, size_t room);
 /* Tells those who wait for room that there is some again. */

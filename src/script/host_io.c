@@ -12,12 +12,13 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "script/host_internal.h"
 
-enum { PEEK_SLICES = 1024, SEGMENT_MAX = 65535 };
+enum { PEEK_SLICES = 1024, SEGMENT_MAX = 65535, FRAGS_MAX = 17 /* of Linux's buffers */ };
 
-static size_t iov_total(const struct iovec *iov, int n) {
+size_t iov_total(const struct iovec *iov, int n) {
     size_t total = 0;
     for (int i = 0; i < n; i++)
         total += iov[i].iov_len;
@@ -103,9 +104,12 @@ void sock_offer_room(struct host *h, struct sock *s) {
     sock_wake(h, s, EPOLLOUT | EPOLLWRNORM);
 }
 
-/* Moves what fits, from byte `skip` on; how many bytes, or the first one's errno. */
+/* Moves what fits, from byte `skip` on; how many bytes, or the first one's errno. With zero-copy each part is a
+ * fragment of its own, of which a segment has FRAGS_MAX. */
 static ptrdiff_t move_out(struct host *h, struct sock *s, const struct iovec *iov, int n, size_t skip, int flags) {
+    const bool zerocopy = flags & MSG_ZEROCOPY && sock_option(s, SOL_SOCKET, SO_ZEROCOPY);
     ptrdiff_t done = 0;
+    int frags = 0;
     for (int i = 0; i < n; i++) {
         if (skip >= iov[i].iov_len) {
             skip -= iov[i].iov_len;
@@ -120,6 +124,8 @@ static ptrdiff_t move_out(struct host *h, struct sock *s, const struct iovec *io
         done += put;
         if ((size_t)put < len)
             break;
+        if (zerocopy && len && ++frags % FRAGS_MAX == 0)
+            umptcp_mark(h->stack, s->sock, UMPTCP_MARK_RECORD, 0, h->now);
     }
     return done;
 }
@@ -159,7 +165,10 @@ ssize_t sock_send(struct host *h, struct sock *s, const struct sending *send) {
     const bool wait = send->wait;
     size_t total, done = h->job && wait ? h->job->done : 0;
     int n = send->n, flags = send->flags;
-    if ((flags & MSG_FASTOPEN || s->defer || (h->job && h->job->connecting)) && sock_fastopen_send(h, s, send, &done))
+    const bool opens = flags & MSG_FASTOPEN || s->defer || (h->job && h->job->connecting);
+    if (opens && !iov_usable(iov, &n))
+        return -1;
+    if (opens && sock_fastopen_send(h, s, send, &done))
         return errno == EINPROGRESS && done ? (ssize_t)done : -1;
     int err = send_obstacle(h, s);
     if (err)
@@ -171,6 +180,8 @@ ssize_t sock_send(struct host *h, struct sock *s, const struct sending *send) {
         return send_short(h, s, done, wait, EAGAIN);
     set_more(h, s, flags & MSG_MORE);
     ptrdiff_t put = move_out(h, s, iov, n, done, flags);
+    if (put > 0 && (!wait || done + (size_t)put == total))
+        sock_note_sent(h, s, flags);
     host_settle(h);
     if (put < 0)
         return send_short(h, s, done, wait, (int)-put);
@@ -307,10 +318,10 @@ static int receive_obstacle(struct host *h, struct sock *s) {
 
 ssize_t sock_receive(struct host *h, struct sock *s, const struct iovec *iov, int n, int flags, bool wait) {
     size_t have;
+    if (flags & MSG_ERRQUEUE)
+        return sock_read_error(s, NULL);
     if (s->listening)
         return fail(ENOTCONN);
-    if (flags & MSG_ERRQUEUE)
-        return fail(EAGAIN); /* there is never anything in it */
     if (flags & MSG_OOB && !s->mptcp)
         return receive_urgent(h, s, iov, n, flags);
     have = sock_readable(h, s);
@@ -398,11 +409,13 @@ ssize_t host_recvmsg(void *ctx, int fd, struct msghdr *msg, int flags) {
         return fail(EFAULT);
     if (msg->msg_iovlen > IOV_MAX)
         return fail(EMSGSIZE);
+    struct sock *s = sock_of(h, fd, &f);
+    if (s && flags & MSG_ERRQUEUE)
+        return sock_read_error(s, msg);
     ssize_t n = file_receive(h, fd, msg->msg_iov, (int)msg->msg_iovlen, flags, true);
     if (n < 0)
         return n;
     size_t room = msg->msg_controllen;
-    struct sock *s = sock_of(h, fd, &f);
     msg->msg_flags = 0;
     msg->msg_namelen = 0;
     msg->msg_controllen = 0;

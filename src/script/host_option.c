@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/net_tstamp.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ enum {
     KEEP_MAX = 32767,
     PMTUDISC_MAX = 5,
     ECN_BITS = 3,
+    STAMPS_MAX = (1 << 19) - 1, /* SOF_TIMESTAMPING_* */
 };
 
 enum option_class {
@@ -161,6 +163,25 @@ static int64_t get_mtu(struct host *h, const struct sock *s) {
     return sock_state(h, s) == UMPTCP_CLOSED || s->listening ? -ENOTCONN : h->mtu;
 }
 
+static int allow_zerocopy(struct host *h, struct sock *s, int name, int64_t v) {
+    (void)h;
+    (void)name;
+    (void)v;
+    return s->mptcp ? EOPNOTSUPP : 0;
+}
+
+/* Bytes are numbered from the moment when that is asked for. */
+static int allow_stamps(struct host *h, struct sock *s, int name, int64_t v) {
+    const int64_t had = sock_option_value(s, SOL_SOCKET, name);
+    const int64_t base = v & SOF_TIMESTAMPING_OPT_ID ? sock_stamps_base(h, s, v) : 0;
+    if (v & SOF_TIMESTAMPING_OPT_ID && !(had & SOF_TIMESTAMPING_OPT_ID)) {
+        if (base < 0)
+            return (int)-base;
+        s->stamps_base = (uint32_t)base;
+    }
+    return 0;
+}
+
 /* ---- The table --------------------------------------------------------------------------------------------------- */
 
 #define STACK(what) .class = OF_STACK, .opt = UMPTCP_OPT_##what
@@ -185,6 +206,8 @@ static const struct option_row table[] = {
     {SOL_SOCKET, SO_NO_CHECK, .class = SWITCH},
     {SOL_SOCKET, SO_PRIORITY, .class = NUMBER, .min = 0, .max = INT_MAX},
     {SOL_SOCKET, SO_MARK, .class = NUMBER, .min = INT_MIN, .max = INT_MAX},
+    {SOL_SOCKET, SO_ZEROCOPY, .class = NUMBER, .min = 0, .max = 1, .allow = allow_zerocopy},
+    {SOL_SOCKET, SO_TIMESTAMPING, .class = NUMBER, .min = 0, .max = STAMPS_MAX, .allow = allow_stamps},
     {SOL_SOCKET, SO_BUSY_POLL, .class = NUMBER, .min = 0, .max = INT_MAX},
 
     {IPPROTO_TCP, TCP_NODELAY, .class = ON_STACK, .opt = UMPTCP_OPT_NODELAY},
@@ -264,7 +287,7 @@ void options_init(struct host *h, struct sock *s) {
     set_initial(s, TCP_KEEPCNT, h->config.keepalive_probes);
     set_initial(s, TCP_SYNCNT, h->config.syn_retries);
     if (!s->mptcp) /* the stack keeps urgent data in line when nothing is said, Linux does not */
-        s->option_set |= (uint64_t)1 << (row_of(s, SOL_SOCKET, SO_OOBINLINE) - table);
+        s->option_set[row_of(s, SOL_SOCKET, SO_OOBINLINE) - table] = true;
 }
 
 /* To set TCP_NODELAY pushes what a cork holds back, though the cork stays. */
@@ -291,7 +314,7 @@ static void to_stack(struct host *h, struct sock *s, const struct option_row *ro
 
 void options_apply(struct host *h, struct sock *s) {
     for (int i = 0; i < ROWS; i++)
-        if (s->option_set >> i & 1)
+        if (s->option_set[i])
             to_stack(h, s, &table[i]);
     if (!s->listening)
         umptcp_set_congestion(h->stack, s->sock, s->congestion, h->now);
@@ -451,7 +474,7 @@ int host_setsockopt(void *ctx, int fd, int level, int name, const void *value, s
     if (forbidden)
         return fail(forbidden);
     s->option[row - table] = bounded(row, v);
-    s->option_set |= (uint64_t)1 << (row - table);
+    s->option_set[row - table] = true;
     if (s->sock.v || row->set)
         to_stack(h, s, row);
     host_settle(h);

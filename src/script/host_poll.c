@@ -60,7 +60,7 @@ static uint32_t sock_mask(struct host *h, const struct sock *s) {
     }
     if (urgent.octet)
         mask |= EPOLLPRI;
-    if (s->error)
+    if (s->error || s->errors)
         mask |= EPOLLERR;
     return mask;
 }
@@ -185,7 +185,7 @@ void epolls_forget(struct host *h, int fd) {
 void file_wake(struct host *h, const struct file *f, uint32_t key) {
     for (struct epoll *e = h->epolls; e; e = e->next)
         for (struct watch *w = e->watches; w; w = w->next)
-            if (&h->files[w->fd] == f && (!key || key & w->events))
+            if (&h->files[w->fd] == f && (!key || key & (w->events | EPOLLERR | EPOLLHUP)))
                 w->pending = true;
 }
 

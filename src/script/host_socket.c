@@ -118,8 +118,12 @@ void sock_event(struct host *h, const struct umptcp_event *ev) {
         s->up = h->now;
         sock_wake(h, s, 0);
         break;
+    case UMPTCP_EV_NOTICE:
+        sock_notices(h, s);
+        break;
     case UMPTCP_EV_CLOSED:
         s->closed = true;
+        sock_sent_end(h, s);
         if (ev->error)
             s->error = ev->error;
         sock_wake(h, s, 0);
@@ -149,6 +153,7 @@ static void sock_free(struct host *h, struct sock *s) {
     while (*at != s)
         at = &(*at)->next;
     *at = s->next;
+    sock_errors_free(s);
     free(s);
 }
 
@@ -197,6 +202,7 @@ static void let_go(struct host *h, struct sock *s, bool at_once) {
         s->bound = false;
         s->local = (struct umptcp_sockaddr){0};
     }
+    sock_sent_end(h, s);
     if (sock.v)
         (void)(at_once ? umptcp_abort : umptcp_close)(h->stack, sock, h->now);
     host_settle(h);
@@ -320,6 +326,8 @@ static void inherit(struct host *h, struct sock *s, const struct sock *listener)
     s->next = next;
     s->sock = sock;
     s->listening = s->closed = s->more = s->nospace = false;
+    s->sent = NULL;
+    s->errors = NULL;
     s->error = 0;
     s->shut = 0;
     s->phase = SOCK_CONNECTED;
@@ -389,6 +397,8 @@ int sock_connect(struct host *h, struct sock *s, const struct umptcp_sockaddr *r
     options_apply(h, s);
     if (with)
         *done = sock_fill(h, s, with, with->wait ? SIZE_MAX : room); /* who waits can give more than the SYN takes */
+    if (with && *done && (!with->wait || *done == iov_total(with->iov, with->n)))
+        sock_note_sent(h, s, with->flags);
     host_settle(h);
     return 0;
 }

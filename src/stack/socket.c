@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "mptcp/marks.h"
 #include "stack/stack.h"
 
 struct conn *stack_conn(const struct umptcp *s, umptcp_sock sock, int *err) {
@@ -123,6 +124,23 @@ int umptcp_send_commit(struct umptcp *s, umptcp_sock sock, size_t len, struct um
     err = conn_commit(c, len);
     stack_finish(s);
     return err;
+}
+
+int umptcp_mark(struct umptcp *s, umptcp_sock sock, unsigned kinds, uint32_t id, struct umptcp_time now) {
+    int err;
+    stack_enter(s, now);
+    struct conn *c = stack_conn(s, sock, &err);
+    if (!c)
+        return err;
+    err = conn_mark(c, kinds, id);
+    stack_finish(s);
+    return err;
+}
+
+bool umptcp_notice(struct umptcp *s, umptcp_sock sock, struct umptcp_notice *notice) {
+    int err;
+    struct conn *c = stack_conn(s, sock, &err);
+    return c && conn_notice(c, notice);
 }
 
 /* ---- Receiving --------------------------------------------------------------------------------------------------- */

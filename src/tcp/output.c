@@ -336,7 +336,9 @@ void tcp_emit(const struct tcb *t, struct tcp_plan *plan, uint64_t window, struc
         seg->flags |= TCP_FIN;
     /* Nothing more is queued: the peer should not wait (RFC 9293 3.9.1.2). Nor should a device of the peer that merges
      * segments wait behind a super-segment for more. */
-    if (plan->kind == TCP_PLAN_DATA && (plan->gso_size || ssn_eq(ssn_add(plan->ssn, plan->len), t->snd_end)))
+    const struct ssn end = ssn_add(plan->ssn, plan->len);
+    const bool last = ssn_eq(end, t->snd_end) || (plan->again && tx_pushes(t, plan->ssn, end));
+    if (plan->kind == TCP_PLAN_DATA && (plan->gso_size || last))
         seg->flags |= TCP_PSH;
     seg->window = plan->kind == TCP_PLAN_RST ? 0 : emit_window(t, plan, window);
     emit_urgent(plan, seg);

@@ -218,6 +218,13 @@ struct tx_counts tx_count(const struct tcb *t) {
     return n;
 }
 
+bool tx_pushes(const struct tcb *t, struct ssn start, struct ssn end) {
+    const struct tx *x = tx_of(t);
+    uint32_t i = tx_find(x, start);
+    return i < x->recs.count && tx_at(x, i)->flags & TX_PUSH &&
+           ssn_le(tx_rec_end(tx_at(x, i)), ssn_add(end, tx_at(x, i)->flags & TX_FIN ? 1 : 0));
+}
+
 /* ---- Writing ---------------------------------------------------------------------------------------------------- */
 
 bool tx_split(struct tcb *t, uint32_t i, struct ssn at) {
@@ -230,7 +237,7 @@ bool tx_split(struct tcb *t, uint32_t i, struct ssn at) {
     struct tx_rec *head = tx_at(x, i);
     *tail = *head;
     head->len = (uint32_t)ssn_sub(at, head->start);
-    head->flags &= (uint8_t)~TX_FIN;
+    head->flags &= (uint8_t) ~(TX_FIN | TX_PUSH);
     tail->start = at;
     tail->len -= head->len;
     return true;
@@ -274,6 +281,8 @@ static int send_new(struct tcb *t, struct ssn start, struct ssn end, bool fin) {
         return -ENOMEM;
     }
     *r = (struct tx_rec){start, t->env->now, (uint32_t)ssn_sub(end, start), fin ? TX_FIN : 0};
+    if (ssn_le(t->snd_end, end))
+        r->flags |= TX_PUSH;
     if (first)
         x->rto_from = t->env->now;
     t->cc.cwnd = window;

@@ -27,6 +27,7 @@ enum tx_flag {
     TX_RETRANS = 4, /* was sent again at least once */
     TX_FIN = 8,     /* the last number is the FIN */
     TX_REPAIR = 16, /* was sent again because it was judged lost; a loss probe is not */
+    TX_PUSH = 32,   /* nothing was queued behind it when it was sent first */
 };
 
 struct tx_rec {
@@ -113,6 +114,8 @@ void tx_ack(struct tcb *t, const struct seg *seg, struct ssn ack, struct tcp_rx 
  * peer's window; of one record. May be sent in part.
  */
 bool tx_next_lost(const struct tcb *t, struct ssn *start, struct ssn *end);
+/* What is sent again up to `end` was the last that there was when it was sent first: it has its PSH again. */
+bool tx_pushes(const struct tcb *t, struct ssn start, struct ssn end);
 /* A loss probe or F-RTO would rather send new payload than something again. */
 bool tx_wants_new(const struct tcb *t);
 /* What a loss probe would send again: the end of the highest record, `most` bytes of payload. False: nothing. */

@@ -343,10 +343,93 @@ static void test_no_silly_windows(void **state) { /* RFC 9293 3.8.6.2.2: the edg
     mlab_free(l);
 }
 
+/* ---- Marks ------------------------------------------------------------------------------------------------------- */
+
+static void expect_notice(struct mlab *l, enum umptcp_mark_kind kind, uint32_t id, utime at) {
+    struct umptcp_notice n;
+    assert_true(umptcp_notice(l->s, l->sock, &n));
+    assert_int_equal(n.kind, kind);
+    assert_int_equal(n.id, id);
+    assert_int_equal(n.at.ns, at.ns);
+}
+
+static void test_records(void **state) { /* no mapping, and so no segment, has bytes of two records */
+    struct mlab *l = talked(NULL);
+    (void)state;
+    mlab_send(l, 10);
+    mlab_want(l, 1, "P. 6(10) ack 6 dss ack 6 map 6:6+10");
+    mlab_send(l, 20);
+    assert_int_equal(umptcp_mark(l->s, l->sock, UMPTCP_MARK_RECORD, 0, l->now), 0);
+    mlab_want_none(l); /* the last of what waits, as any other */
+    mlab_send(l, 30);
+    mlab_want(l, 1, "P. 16(20) ack 6 dss ack 6 map 16:16+20"); /* nothing can be added to it any more */
+    mlab_want_none(l);
+    mlab_in(l, 1, ". 6(0) ack 36 dss ack 36");
+    mlab_want(l, 1, "P. 36(30) ack 6 dss ack 6 map 36:36+30");
+    mlab_free(l);
+}
+
+static void test_notices(void **state) {
+    struct mlab *l = talked(NULL);
+    struct umptcp_notice n;
+    (void)state;
+    assert_false(umptcp_notice(l->s, l->sock, &n));
+    mlab_send(l, 10);
+    mlab_skip(l);
+    const unsigned both = UMPTCP_MARK_SENT | UMPTCP_MARK_ACKED;
+    assert_int_equal(umptcp_mark(l->s, l->sock, both, 7, l->now), 0); /* late: the bytes left already */
+    const utime first = l->now;
+    expect_notice(l, UMPTCP_MARK_SENT, 7, first);
+    assert_false(umptcp_notice(l->s, l->sock, &n));
+    l->busy = true;
+    mlab_send(l, 10);
+    assert_int_equal(umptcp_mark(l->s, l->sock, both, 8, l->now), 0);
+    l->busy = false;
+    mlab_want_none(l); /* Nagle */
+    assert_false(umptcp_notice(l->s, l->sock, &n));
+    mlab_wait(l, MSEC(10));
+    mlab_in(l, 1, ". 6(0) ack 16"); /* of the subflow: the stream has nothing of that */
+    assert_false(umptcp_notice(l->s, l->sock, &n));
+    const utime acked = l->now;
+    mlab_in(l, 1, ". 6(0) ack 16 dss ack 16");
+    mlab_skip(l);
+    (void)mlab_event(l, UMPTCP_EV_NOTICE);
+    expect_notice(l, UMPTCP_MARK_ACKED, 7, acked);
+    expect_notice(l, UMPTCP_MARK_SENT, 8, acked);
+    assert_false(umptcp_notice(l->s, l->sock, &n));
+    mlab_in(l, 1, ". 6(0) ack 26 dss ack 26");
+    expect_notice(l, UMPTCP_MARK_ACKED, 8, l->now);
+    assert_null(mlab_conn(l)->marks); /* and nothing is held */
+    mlab_free(l);
+}
+
+static void test_mark_refused(void **state) {
+    struct mlab *l = mlab_new_full(&(struct mlab_options){.server = true});
+    (void)state;
+    assert_int_equal(umptcp_mark(l->s, l->sock, UMPTCP_MARK_SENT, 0, l->now), -EINVAL); /* nothing was sent */
+    mlab_send(l, 5);
+    assert_int_equal(umptcp_mark(l->s, l->sock, 0, 0, l->now), -EINVAL);
+    assert_int_equal(umptcp_mark(l->s, l->sock, 8, 0, l->now), -EINVAL);
+    assert_int_equal(umptcp_mark(l->s, l->listener, UMPTCP_MARK_SENT, 0, l->now), -ENOTCONN);
+    assert_int_equal(umptcp_mark(l->s, (umptcp_sock){0}, UMPTCP_MARK_SENT, 0, l->now), -EBADF);
+    l->tm.fail_at = l->tm.requests + 1;
+    assert_int_equal(umptcp_mark(l->s, l->sock, UMPTCP_MARK_ACKED, 0, l->now), -ENOMEM);
+    l->tm.fail_at = l->tm.requests + 2;
+    assert_int_equal(umptcp_mark(l->s, l->sock, UMPTCP_MARK_ACKED, 0, l->now), -ENOMEM);
+    l->tm.fail_at = 0;
+    assert_int_equal(umptcp_mark(l->s, l->sock, UMPTCP_MARK_ACKED, 0, l->now), 0);
+    mlab_shutdown(l);
+    assert_int_equal(umptcp_mark(l->s, l->sock, UMPTCP_MARK_ACKED, 0, l->now), -EPIPE);
+    mlab_free(l); /* with a mark */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_writes_wait),
         cmocka_unit_test(test_small_write_before_the_end),
+        cmocka_unit_test(test_records),
+        cmocka_unit_test(test_notices),
+        cmocka_unit_test(test_mark_refused),
         cmocka_unit_test(test_nodelay),
         cmocka_unit_test(test_cork),
         cmocka_unit_test(test_cork_is_bounded),

@@ -110,7 +110,7 @@ static void test_options(void **state) {
     assert_int_equal(peer_getint(l, fd, SOL_SOCKET, SO_DOMAIN), AF_INET);
     assert_int_equal(peer_getint(l, fd, SOL_SOCKET, SO_PROTOCOL), IPPROTO_TCP);
     assert_errno(peer_setint(l, fd, SOL_SOCKET, SO_TYPE, 1), ENOPROTOOPT);
-    assert_errno(peer_setint(l, fd, SOL_SOCKET, 60 /* SO_ZEROCOPY */, 1), ENOPROTOOPT);
+    assert_errno(peer_setint(l, fd, SOL_SOCKET, 60 /* SO_ZEROCOPY */, 2), EINVAL);
     assert_errno(peer_setint(l, fd, IPPROTO_TCP, 19 /* TCP_REPAIR */, 1), ENOPROTOOPT);
     assert_errno(peer_setint(l, fd, IPPROTO_IPV6, IPV6_TCLASS, 1), ENOPROTOOPT); /* of another family */
     assert_errno(l->p.setsockopt(l->p.ctx, fd, SOL_SOCKET, SO_KEEPALIVE, &v, 3), EINVAL);
