@@ -3,6 +3,9 @@
  * wVegas, Weighted Vegas (draft-xu-mptcp-congestion-control-05): congestion is told by delay. Each path tries to have
  * alpha packets queued at its bottleneck, looked at once per round trip; the alphas of a connection make TOTAL_ALPHA
  * together, and go with the rates, so that traffic moves to where delay is less.
+ *
+ * This needs a queue that has room for them. Where a bottleneck drops before that each path grows as a TCP by itself
+ * does, and the connection takes as much as several.
  */
 #include <assert.h>
 

@@ -17,7 +17,7 @@
 #include "wire/gso.h"
 #include "wire/ip.h"
 
-enum { PPM = 1000000, BITS = 8, IPV4_HDR_MAX = 60 };
+enum { PPM = 1000000, EARLY_MAX = PPM / 10, BITS = 8, IPV4_HDR_MAX = 60 };
 #define REORDER_DEFAULT MSEC(1)
 #define NS_PER_S        1e9
 
@@ -37,7 +37,8 @@ struct link {
     struct list flight;
     utime busy_until;
     uint64_t carry;         /* bits * 1e9 that made no whole ns at this rate */
-    dur queue_max, mark_at; /* cfg.queue and cfg.mark as time at this rate */
+    dur queue_max, mark_at; /* cfg.queue, cfg.mark */
+    dur early_at;           /* and cfg.early as time at this rate */
     bool bad;               /* state of the chain of losses */
     struct parcel *lent;    /* what link_recv() gave out last */
     uint8_t scratch[RAW_MAX];
@@ -70,6 +71,7 @@ void link_set(struct link *l, const struct link_config *cfg) {
     l->cfg = *cfg;
     l->carry = 0;
     l->queue_max = cfg->queue ? time_of(cfg->queue, cfg->rate) : UINT64_MAX;
+    l->early_at = cfg->early ? time_of(cfg->early, cfg->rate) : UINT64_MAX;
     l->mark_at = cfg->mark ? time_of(cfg->mark, cfg->rate) : UINT64_MAX;
 }
 
@@ -100,6 +102,13 @@ void link_stats_get(const struct link *l, struct link_stats *stats) { *stats = l
 /* ---- Chance ------------------------------------------------------------------------------------------------------ */
 
 static bool strikes(struct link *l, uint32_t chance) { return chance && rng_below(&l->rng, PPM) < chance; }
+
+/* Whether a packet that would wait so long is dropped before the queue is full. */
+static bool is_early(struct link *l, dur wait) {
+    if (wait <= l->early_at || l->queue_max <= l->early_at)
+        return false;
+    return strikes(l, (uint32_t)((double)(wait - l->early_at) / (double)(l->queue_max - l->early_at) * EARLY_MAX));
+}
 
 /* Whether the packet that was just sent is lost. In a run of losses each is the last with the chance 1/burst; a run
  * begins as often as makes `loss` in the long run. */
@@ -201,7 +210,7 @@ static bool transmit(struct link *l, uint32_t len, utime now, utime *leaves, dur
         takes = bits / l->cfg.rate;
         carry = bits % l->cfg.rate;
     }
-    if (*wait && *wait + takes > l->queue_max)
+    if (*wait && (*wait + takes > l->queue_max || is_early(l, *wait)))
         return false;
     l->carry = carry;
     l->busy_until = *leaves = time_add(time_max(now, l->busy_until), takes);

@@ -24,6 +24,8 @@ struct link_config {
     dur delay;          /* one way, after the last bit was sent */
     uint64_t queue;     /* bytes that may wait, with those of the packet that is being sent; a free transmitter takes
                            every packet. 0: no bound */
+    uint64_t early;     /* bytes of queue from which on packets are dropped by a chance that grows to 1/10 at `queue`:
+                           else flows get in step, and some find the queue full each time. 0: never */
     uint32_t loss;      /* on the way, after the queue */
     uint32_t burst;     /* packets in a run of losses, on average: a chain of two states, of which the bad one loses all
                            (Gilbert and Elliott), with `loss` in the long run. 0, 1: each packet for itself */

@@ -192,6 +192,8 @@ static void config_random(struct chaos *x, struct umptcp_config *c);
 /* Another configuration in the middle of things, other keys of Fast Open, or none of its memory. */
 static void do_configure(struct chaos *x, const struct target *t) {
     static const uint8_t keys[2][16] = {{1}, {2}};
+    static const char *const controls[] = {"newreno", "cubic", "lia", "olia", "balia", "wvegas"};
+    const char *control = controls[below(x, 6)];
     switch (below(x, 4)) {
     case 0:
         umptcp_fastopen_keys_set(t->s, x->listener, keys + below(x, 2), 1);
@@ -200,7 +202,10 @@ static void do_configure(struct chaos *x, const struct target *t) {
         umptcp_fastopen_forget(t->s);
         break;
     case 2:
-        umptcp_set_congestion(t->s, t->sock, one_in(x, 2) ? "newreno" : "cubic", x->w.now);
+        if (one_in(x, 2))
+            umptcp_set_congestion(t->s, t->sock, control, x->w.now);
+        else
+            umptcp_set_subflow_congestion(t->s, t->sock, 1 + below(x, 6), control, x->w.now);
         break;
     default:
         config_random(x, &x->config);
