@@ -115,7 +115,19 @@ static bool set(struct sim_scenario *s, const char *key, const char *value) {
 
 /* ---- Lines ------------------------------------------------------------------------------------------------------- */
 
+/* The same scenario may be in several lines: the first counts. */
+static bool is_listed(const struct sim_list *list, const char *key) {
+    char other[SIM_KEY_MAX];
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(key, sim_key(&list->all[i], other)) == 0)
+            return true;
+    return false;
+}
+
 static int append(struct sim_list *list, const struct sim_scenario *s) {
+    char key[SIM_KEY_MAX];
+    if (is_listed(list, sim_key(s, key)))
+        return 0;
     if (list->count == list->room) {
         size_t room = list->room ? 2 * list->room : 16;
         struct sim_scenario *all = realloc(list->all, room * sizeof *all);
