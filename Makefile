@@ -56,6 +56,7 @@ src_cc = \
 src_tcp = \
 	src/tcp/ack.c \
 	src/tcp/cookie.c \
+	src/tcp/ecn.c \
 	src/tcp/fastopen.c \
 	src/tcp/input.c \
 	src/tcp/output.c \

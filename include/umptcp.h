@@ -133,6 +133,8 @@ struct umptcp_config {
     uint8_t tso_rtt_log;  /* and 64 KB >> (shortest round trip in microseconds >> this) more; 255: no more */
     bool stdurg;          /* a peer's urgent pointer names the last octet of urgent data (RFC 1122), not the one
                              behind it (RFC 9293) */
+    uint8_t ecn;          /* marks of the network (RFC 3168): 0 off, 1 asked for and agreed to, 2 agreed to only */
+    bool ecn_fallback;    /* a SYN that asked and had no answer is sent again without asking (RFC 3168 6.1.1.1) */
     uint16_t port_min, port_max;                                         /* ephemeral ports */
     uint32_t fastopen;                                                   /* enum umptcp_fastopen */
     uint8_t fastopen_key[UMPTCP_FASTOPEN_KEYS][UMPTCP_FASTOPEN_KEY_LEN]; /* of cookies: the first one makes them, */
@@ -152,6 +154,7 @@ struct umptcp_config {
         *path_manager; /* "kernel", or "userspace": nothing happens but by umptcp_pm_announce() and its company */
 
     /* Beyond Linux */
+    bool abe;           /* a mark of the network lowers the window by less than a loss does (RFC 8511) */
     bool fastclose_ack; /* an abort says MP_FASTCLOSE on an ACK and waits for the RST that answers it (RFC 8684 3.5,
                            option A); false: RSTs say it, as Linux does (option R) */
     bool rejoin;        /* a subflow that died is tried again while data moves and its endpoint stands */
@@ -703,6 +706,8 @@ struct umptcp_subflow_info {
     uint32_t data_segs_out, data_segs_in;        /* segments with payload */
     uint32_t segs_retrans;                       /* all retransmissions, SYNs too */
     uint32_t segs_delivered;                     /* that arrived, the SYN among them */
+    uint32_t segs_delivered_ce;                  /* thereof by acknowledgments that told of marks (ECN) */
+    bool ecn, ecn_seen;                          /* agreed; a packet that could be marked came */
     uint32_t dsack_dups;                         /* that the peer says came twice */
     uint32_t segs_out_of_order;                  /* that came so */
     bool syn_data;                               /* data of the SYN was acknowledged by it (RFC 7413) */

@@ -181,6 +181,7 @@
     X(TCP_MTUP_FAIL, TcpExtTCPMTUPFail)                                                                                \
     X(TCP_MTUP_SUCCESS, TcpExtTCPMTUPSuccess)                                                                          \
     X(TCP_DELIVERED, TcpExtTCPDelivered)                                                                               \
+    X(TCP_DELIVERED_CE, TcpExtTCPDeliveredCE)                                                                          \
     X(TFO_ACTIVE, TcpExtTCPFastOpenActive)                                                                             \
     X(TFO_ACTIVE_FAIL, TcpExtTCPFastOpenActiveFail)                                                                    \
     X(TFO_PASSIVE, TcpExtTCPFastOpenPassive)                                                                           \

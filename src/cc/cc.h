@@ -38,6 +38,7 @@ struct cc_event { /* a congestion event: fast recovery, timeout or ECE */
     enum cc_cause cause;
     utime now;
     uint32_t inflight; /* FlightSize at the event */
+    bool abe;          /* a mark of the network is answered by less than a loss (RFC 8511) */
     dur srtt;
 };
 

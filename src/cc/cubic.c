@@ -18,6 +18,8 @@ enum {
     D_MAX_MS = 1 << 18,
     BETA_NUM = 7, /* multiplicative decrease 0.7 */
     BETA_DEN = 10,
+    ABE_NUM = 17, /* RFC 8511 3: 0.85 for a mark of the network */
+    ABE_DEN = 20,
     FAST_NUM = 17, /* fast convergence: Wmax = cwnd (1 + beta) / 2 */
     FAST_DEN = 20,
     ALPHA_NUM = 9, /* Reno-friendly growth 3 (1 - beta) / (1 + beta) */
@@ -161,9 +163,9 @@ static void cubic_on_ack(struct cc *cc, const struct cc_ack *ack) {
  * path that was just starved - by the application, or by bytes that another subflow holds up - would be taken for a
  * slow one. That the window was really used is seen to where it grows, see cwnd_limited.
  */
-static void reduce(struct cc *cc) {
+static void reduce(struct cc *cc, bool abe) {
     struct cubic *s = state_of(cc);
-    uint32_t less = (uint32_t)((uint64_t)cc->cwnd * BETA_NUM / BETA_DEN);
+    uint32_t less = (uint32_t)((uint64_t)cc->cwnd * (abe ? ABE_NUM : BETA_NUM) / (abe ? ABE_DEN : BETA_DEN));
 
     s->epoch.cwnd_prior = cc->cwnd;
     s->epoch.w_est = 0;
@@ -177,7 +179,7 @@ static void cubic_on_congestion(struct cc *cc, const struct cc_event *ev) {
     end_search(s);
     if (cc->cwnd < s->epoch.w_max) /* RFC 9438 4.7: others want a share: leave them more */
         w_max = (uint32_t)((uint64_t)cc->cwnd * FAST_NUM / FAST_DEN);
-    reduce(cc);
+    reduce(cc, ev->abe && ev->cause == CC_ECN);
     s->epoch.w_max = ev->cause == CC_RTO ? 0 : w_max; /* after a timeout the next epoch starts flat: RFC 9438 4.8 */
 }
 

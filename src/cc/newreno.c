@@ -33,10 +33,11 @@ static void newreno_on_ack(struct cc *cc, const struct cc_ack *ack) {
 
 static void newreno_on_congestion(struct cc *cc, const struct cc_event *ev) {
     struct newreno *s = state_of(cc);
-    uint32_t half = ev->inflight / 2;
+    const bool less = ev->abe && ev->cause == CC_ECN; /* RFC 8511 3: 0.8 */
+    uint32_t part = less ? (uint32_t)((uint64_t)ev->inflight * 4 / 5) : ev->inflight / 2;
 
     s->acked = 0;
-    cc->ssthresh = half > 2 * cc->mss ? half : 2 * cc->mss;
+    cc->ssthresh = part > 2 * cc->mss ? part : 2 * cc->mss;
     hystart_stop(&s->hystart);
 }
 

@@ -241,6 +241,7 @@ static void write_headers(const struct subflow *sf, const struct seg *seg, uint3
                               .proto = IP_PROTO_TCP,
                               .ttl = sf->conn->ttl,
                               .dscp = sf->conn->dscp,
+                              .ecn = seg->ecn,
                               .src = sf->flow.local.addr,
                               .dst = sf->flow.remote.addr,
                               .flow_label = subflow_flow_label(sf, seg->flags & TCP_SYN),

@@ -63,6 +63,8 @@ static const struct row {
     {"net.ipv4.tcp_fastopen", BITS, AT(fastopen), 0, NULL},
     {"net.ipv4.tcp_fastopen_key", KEYS, 0, 0, NULL},
     {"net.ipv4.tcp_fastopen_blackhole_timeout_sec", TIME, AT(fastopen_blackhole_timeout), SEC(1), NULL},
+    {"net.ipv4.tcp_ecn", COUNT, AT(ecn), 0, NULL},
+    {"net.ipv4.tcp_ecn_fallback", SWITCH, AT(ecn_fallback), 0, NULL},
     {"net.ipv4.tcp_congestion_control", NAME, AT(congestion_control), 0, NULL},
     {"net.ipv4.ip_local_port_range", PORTS, 0, 0, NULL},
     {"net.mptcp.enabled", SWITCH, AT(mptcp_enabled), 0, NULL},
@@ -79,6 +81,7 @@ static const struct row {
 
     /* What the engine does beyond Linux. */
     {"net.umptcp.fastclose_ack", SWITCH, AT(fastclose_ack), 0, NULL},
+    {"net.umptcp.abe", SWITCH, AT(abe), 0, NULL},
     {"net.umptcp.rejoin", SWITCH, AT(rejoin), 0, NULL},
     {"net.umptcp.probe_interval", TIME, AT(probe_interval), SEC(1), NULL},
     {"net.umptcp.probe_count", COUNT, AT(probe_count), 0, NULL},
@@ -89,6 +92,7 @@ static const struct row {
     {"net.umptcp.bound_only", SWITCH, AT(bound_only), 0, NULL},
     {"net.umptcp.join_delay", TIME, AT(join_delay), SEC(1), NULL},
 
+    {"net.ipv4.tcp_ecn_option*", REMARK, 0, 0, "no AccECN"},
     {"net.ipv4.tcp_frto", REMARK, 0, 0, "F-RTO is always on"},
     {"net.ipv4.tcp_dsack", REMARK, 0, 0, "duplicates are always reported"},
     {"net.ipv4.tcp_fack", REMARK, 0, 0, "RACK took its place"},
@@ -99,7 +103,6 @@ static const struct row {
     {"net.ipv4.tcp_tso_win_divisor", REMARK, 0, 0, "what the window takes goes at once"},
     {"net.ipv4.tcp_limit_output_bytes", REMARK, 0, 0, "there is no queue below"},
     {"net.ipv4.tcp_autocorking", REMARK, 0, 0, "there is no queue below"},
-    {"net.ipv4.tcp_ecn*", REMARK, 0, 0, "no ECN"},
     {"net.ipv4.tcp_moderate_rcvbuf", REMARK, 0, 0, "buffers grow unless they are set"},
     {"net.ipv4.tcp_rcvbuf_low_rtt", REMARK, 0, 0, "buffers grow unless they are set"},
     {"net.ipv4.tcp_adv_win_scale", REMARK, 0, 0, "the window is counted in bytes of payload"},

@@ -84,6 +84,7 @@ static void tcp_counters(const struct umptcp_subflow_info *sf, struct abi_tcp_in
     t->data_segs_in = sf->data_segs_in;
     t->data_segs_out = sf->data_segs_out;
     t->delivered = sf->segs_delivered;
+    t->delivered_ce = sf->segs_delivered_ce;
     t->bytes_sent = sf->bytes_sent;
     t->bytes_retrans = sf->bytes_retrans;
     t->total_retrans = sf->segs_retrans;
@@ -139,7 +140,8 @@ static int tcp_info(struct host *h, const struct sock *s, struct abi_tcp_info *t
     }
     t->state = (uint8_t)(s->mptcp && info.is_mptcp ? sf.state : info.state);
     t->options = (uint8_t)((sf.timestamps ? TCPI_OPT_TIMESTAMPS : 0) | (sf.sack ? TCPI_OPT_SACK : 0) |
-                           (sf.window_scaling ? TCPI_OPT_WSCALE : 0) | (sf.syn_data ? OPT_SYN_DATA : 0) |
+                           (sf.window_scaling ? TCPI_OPT_WSCALE : 0) | (sf.ecn ? TCPI_OPT_ECN : 0) |
+                           (sf.ecn_seen ? TCPI_OPT_ECN_SEEN : 0) | (sf.syn_data ? OPT_SYN_DATA : 0) |
                            (sf.fastopen_child ? OPT_TFO_CHILD : 0));
     t->fastopen_client_fail = (unsigned)sf.fastopen_fail & 3;
     t->snd_wscale = sf.snd_wscale & 15;

@@ -55,10 +55,8 @@ int umptcp_info(struct umptcp *s, umptcp_sock sock, struct umptcp_info *info) {
 
 static enum umptcp_ca_state ca_state(const struct tcb *t) {
     static const enum umptcp_ca_state names[] = {
-        [TX_OPEN] = UMPTCP_CA_OPEN,
-        [TX_DISORDER] = UMPTCP_CA_DISORDER,
-        [TX_RECOVERY] = UMPTCP_CA_RECOVERY,
-        [TX_LOSS] = UMPTCP_CA_LOSS,
+        [TX_OPEN] = UMPTCP_CA_OPEN,         [TX_DISORDER] = UMPTCP_CA_DISORDER, [TX_CWR] = UMPTCP_CA_CWR,
+        [TX_RECOVERY] = UMPTCP_CA_RECOVERY, [TX_LOSS] = UMPTCP_CA_LOSS,
     };
     return names[tx_of(t)->state];
 }
@@ -96,6 +94,9 @@ static void add_details(const struct subflow *sf, struct umptcp_subflow_info *in
     info->data_segs_in = t->data_segs_in;
     info->segs_retrans = t->retrans_segs;
     info->segs_delivered = t->delivered;
+    info->segs_delivered_ce = t->extra ? t->extra->delivered_ce : 0;
+    info->ecn = t->ecn != TCP_ECN_OFF && t->state != UMPTCP_SYN_SENT;
+    info->ecn_seen = t->ecn_seen;
     info->dsack_dups = t->dsack_dups;
     info->segs_out_of_order = t->ofo_segs;
     info->syn_data = t->syn_data;

@@ -40,6 +40,8 @@ void umptcp_config_init(struct umptcp_config *cfg) {
         .pacing_ca_ratio = 120,
         .min_tso_segs = 2,
         .tso_rtt_log = 9,
+        .ecn = 2,
+        .ecn_fallback = true,
         .sack = true,
         .timestamps = true,
         .window_scaling = true,

@@ -260,6 +260,7 @@ void tx_ack(struct tcb *t, const struct seg *seg, struct ssn ack, struct tcp_rx 
         ack_reno(t, &n);
     mib_add(&t->env->mib, MIB_TCP_DELIVERED, (uint64_t)((int64_t)t->delivered - delivered));
     mib_add(&t->env->mib, MIB_TCP_SACK_REORDER, n.reordered);
+    n.echoed = ecn_echoed(t, seg, t->delivered - delivered);
     ack_rtt(t, &n);
     if (n.acked)
         pmtu_acked(t);

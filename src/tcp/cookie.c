@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * SYN cookies. What does not fit is lost: a finer MSS, and without timestamps window scale and SACK.
+ * SYN cookies. What does not fit is lost: a finer MSS, and without timestamps window scale, SACK and ECN.
  */
 #include "tcp/cookie.h"
 
@@ -14,8 +14,8 @@ static const uint16_t mss_classes[8] = {TCP_MSS_MIN, TCP_MSS_DEFAULT_V4, 1220, 1
 /* What is added to the hash: kind * COOKIE_CLASSES + class of MSS. */
 enum { COOKIE_CLASSES = sizeof mss_classes / sizeof *mss_classes, COOKIE_VALUES = COOKIE_KINDS * COOKIE_CLASSES };
 
-/* The end of the timestamp: the peer's window scale, or that it has none, and SACK. */
-enum { TS_WSCALE = 0xf, TS_NO_WSCALE = 0xf, TS_SACK = 0x10, TS_MASK = 0x1f };
+/* The end of the timestamp: the peer's window scale, or that it has none, SACK, and ECN. */
+enum { TS_WSCALE = 0xf, TS_NO_WSCALE = 0xf, TS_SACK = 0x10, TS_ECN = 0x20, TS_MASK = 0x3f };
 
 /* ---- Secrets ----------------------------------------------------------------------------------------------------- */
 
@@ -114,11 +114,14 @@ void cookie_open(struct tcb *t, const struct seg *syn, const struct cookie *c) {
     t->isn = c->isn;
     if (!t->ts_ok) {
         t->sack_ok = t->wscale_ok = false;
+        t->ecn = TCP_ECN_OFF;
         return;
     }
     uint32_t end = t->wscale_ok ? t->snd_wscale : TS_NO_WSCALE;
     if (t->sack_ok)
         end |= TS_SACK;
+    if (t->ecn == TCP_ECN_CLASSIC)
+        end |= TS_ECN;
     t->ts_offset -= (tcp_ts_now(t) - end) & TS_MASK; /* a little earlier than now, so that time does not go back */
 }
 
@@ -132,6 +135,8 @@ void cookie_reopen(struct tcb *t, const struct seg *ack, const struct cookie *c)
         syn.opt.sack_permitted = ack->opt.tsecr & TS_SACK;
         syn.opt.wscale = ack->opt.tsecr & TS_WSCALE;
         syn.opt.has_wscale = syn.opt.wscale != TS_NO_WSCALE;
+        if (ack->opt.tsecr & TS_ECN)
+            syn.flags |= TCP_ECE | TCP_CWR;
     }
     tcp_open(t, &syn);
     t->isn = c->isn;

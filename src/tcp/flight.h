@@ -23,6 +23,7 @@ struct tx_news {
     bool original;           /* something sent before the timeout, and only once, has arrived */
     bool dupack;             /* RFC 5681 2 */
     bool reordered;          /* something sent once arrived behind what was sent after it */
+    bool echoed;             /* the peer says that the network marked what we sent (ECN) */
 };
 
 /* ---- tx.c */

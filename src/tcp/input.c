@@ -492,6 +492,7 @@ static void input_synchronized(struct tcb *t, struct arrival *a) {
     if (a->rx->alive)
         hurry(t);
     read_urgent(t, a);
+    ecn_receive(t, a->seg);
     measure_payload(t, a);
 }
 

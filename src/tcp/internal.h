@@ -77,6 +77,23 @@ void receive_duplicate(struct tcb *t, struct ssn start, struct ssn end);
 /* Right edge of the peer's window. */
 struct ssn tcp_snd_edge(const struct tcb *t);
 
+/* ---- ecn.c */
+
+/* The peer's SYN or SYN/ACK: what both agree on. */
+void ecn_take_syn(struct tcb *t, const struct seg *seg);
+/* TIME-WAIT: what was agreed is over (RFC 3168 6.1.1). */
+void ecn_forget(struct tcb *t);
+/* An acceptable segment: its mark, and CWR. One with payload that does not fit counts, too: it may be a probe of the
+ * window (6.1.6). */
+void ecn_receive(struct tcb *t, const struct seg *seg);
+/* Does an acknowledgment, by which `delivered` segments arrived, say that the network marked some? */
+bool ecn_echoed(struct tcb *t, const struct seg *seg, uint32_t delivered);
+/* Congestion control has reduced the window: the peer is to know. */
+void ecn_reduced(struct tcb *t);
+/* ECN's flags and the codepoint of a segment. */
+void ecn_emit(const struct tcb *t, const struct tcp_plan *plan, struct seg *seg);
+void ecn_sent(struct tcb *t, const struct tcp_plan *plan);
+
 /* ---- timers.c */
 
 /* Sets one of t->due; UMPTCP_NEVER: nothing to wait for. */

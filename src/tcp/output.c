@@ -342,7 +342,7 @@ void tcp_emit(const struct tcb *t, struct tcp_plan *plan, uint64_t window, struc
         seg->flags |= TCP_PSH;
     seg->window = plan->kind == TCP_PLAN_RST ? 0 : emit_window(t, plan, window);
     emit_urgent(plan, seg);
-    seg->ecn = IP_ECN_NOT_ECT;
+    ecn_emit(t, plan, seg);
     seg->len = plan->len;
     seg->gso_size = plan->gso_size;
 }
@@ -482,6 +482,7 @@ int tcp_sent(struct tcb *t, const struct tcp_plan *plan) {
     }
     if (plan->flags & TCP_ACK && plan->kind != TCP_PLAN_RST)
         sent_ack(t, plan);
+    ecn_sent(t, plan);
     t->segs_out += pieces(plan);
     mib_add(mib, MIB_TCP_OUT_SEGS, counted);
     return 0;

@@ -143,8 +143,8 @@ void rack_mark_timeout(struct tcb *t) {
 
 bool probe_wanted(const struct tcb *t) {
     const struct tx *x = tx_of(t);
-    return t->sack_ok && x->state == TX_OPEN && x->sacked == 0 && x->lost == 0 && t->rack.rtt_since_tlp &&
-           !x->tlp_out && !x->tlp_pending;
+    return t->sack_ok && (x->state == TX_OPEN || x->state == TX_CWR) && x->sacked == 0 && x->lost == 0 &&
+           t->rack.rtt_since_tlp && !x->tlp_out && !x->tlp_pending;
 }
 
 /* RFC 8985 7.2; the peer may hold back the acknowledgment of a single segment. */

@@ -53,8 +53,11 @@ static void settle(struct tcb *t) {
 
 static struct cc_event congestion_event(const struct tcb *t, enum cc_cause cause, uint32_t flight) {
     /* Limited transmit's segments do not count as flight (RFC 5681 3.2). */
-    return (struct cc_event){
-        .cause = cause, .now = t->env->now, .inflight = min_u32(flight, t->cc.cwnd), .srtt = t->rtt.srtt};
+    return (struct cc_event){.cause = cause,
+                             .now = t->env->now,
+                             .inflight = min_u32(flight, t->cc.cwnd),
+                             .srtt = t->rtt.srtt,
+                             .abe = t->env->cfg.abe};
 }
 
 static void episode_end(struct tcb *t) {
@@ -63,6 +66,8 @@ static void episode_end(struct tcb *t) {
     if (x->state == TX_RECOVERY) {
         t->cc.cwnd = max_u32(t->cc.ssthresh, t->cc.mss); /* RFC 9937 6.4 */
         rack_recovered(t);
+    } else if (x->state == TX_CWR) {
+        t->cc.cwnd = x->cwr_cwnd;
     }
     x->undo_until = t->snd_nxt; /* the reports of duplicates may still be under way */
     settle(t);
@@ -70,22 +75,25 @@ static void episode_end(struct tcb *t) {
 
 /* ---- Recovery (PRR) --------------------------------------------------------------------------------------------- */
 
-/* RFC 9937 6.2. `safe`: SND.UNA moved and nothing more was found lost. */
+/*
+ * RFC 9937 6.2. `safe`: SND.UNA moved and nothing more was found lost. The answer to a mark of the network falls in the
+ * same way, but there no hole waits for the faster bound.
+ */
 static void prr_step(struct tcb *t, uint32_t delivered, bool safe) {
     struct tx *x = t->tx;
     struct cc *cc = &t->cc;
-    uint32_t pipe = tx_pipe(t);
+    const uint32_t pipe = tx_pipe(t), target = x->state == TX_CWR ? x->cwr_cwnd : cc->ssthresh;
     uint64_t send;
 
     x->prr_delivered += min_u32(delivered, UINT32_MAX - x->prr_delivered);
-    if (pipe > cc->ssthresh) {
-        send = ((uint64_t)x->prr_delivered * cc->ssthresh + x->recover_flight - 1) / x->recover_flight;
+    if (pipe > target) {
+        send = ((uint64_t)x->prr_delivered * target + x->recover_flight - 1) / x->recover_flight;
         send = send > x->prr_out ? send - x->prr_out : 0;
     } else {
         send = x->prr_delivered > x->prr_out ? x->prr_delivered - x->prr_out : 0;
         send = send > delivered ? send : delivered;
-        send += safe ? cc->mss : 0;
-        send = send < cc->ssthresh - pipe ? send : cc->ssthresh - pipe;
+        send += safe && x->state == TX_RECOVERY ? cc->mss : 0;
+        send = send < target - pipe ? send : target - pipe;
     }
     if (send == 0 && x->prr_out == 0)
         send = cc->mss;
@@ -94,18 +102,57 @@ static void prr_step(struct tcb *t, uint32_t delivered, bool safe) {
 
 /* `flight` was outstanding and `sacked` of it SACKed before what led here. */
 static void recovery_enter(struct tcb *t, uint32_t flight, uint32_t sacked) {
-    struct cc_event ev = congestion_event(t, CC_LOSS, flight);
+    struct tx *x = t->tx;
 
-    episode_begin(t, TX_RECOVERY, flight - min_u32(sacked, flight));
-    t->cc.ops->on_congestion(&t->cc, &ev);
+    if (x->state == TX_CWR) { /* the window was reduced for this flight already: a mark and a loss are one event */
+        x->undo_span = tx_outstanding(t);
+        x->recover = tx_high(t);
+        x->state = TX_RECOVERY;
+        probe_forget(t);
+    } else {
+        struct cc_event ev = congestion_event(t, CC_LOSS, flight);
+        episode_begin(t, TX_RECOVERY, flight - min_u32(sacked, flight));
+        t->cc.ops->on_congestion(&t->cc, &ev);
+        ecn_reduced(t);
+    }
     mib_inc(&t->env->mib, t->sack_ok ? MIB_TCP_SACK_RECOVERY : MIB_TCP_RENO_RECOVERY);
+}
+
+/* Nothing goes for an RTO, and for twice as long each time that this happens again. */
+static void hold(struct tcb *t) {
+    struct tx *x = t->tx;
+
+    x->hold = true;
+    x->holds += x->holds < BACKOFF_MAX;
+    x->rto_from = t->env->now;
+    t->rtx_mode = TX_TIMER_NONE;
+}
+
+/*
+ * The network marked what we sent: as a loss to congestion control (RFC 3168 6.1.2), but nothing is to be repaired, and
+ * nothing can turn out to have been for nothing. One answer for each window of data: until something sent after this
+ * is acknowledged. ssthresh has a floor of two segments, the window has not (RFC 9438 4.6).
+ */
+static void cwr_enter(struct tcb *t, const struct tx_news *n) {
+    struct tx *x = t->tx;
+    struct cc_event ev = congestion_event(t, CC_ECN, n->outstanding);
+    const uint32_t before = t->cc.cwnd;
+
+    episode_begin(t, TX_CWR, n->outstanding - min_u32(n->sacked, n->outstanding));
+    x->undo_possible = false;
+    t->cc.ops->on_congestion(&t->cc, &ev);
+    x->cwr_cwnd = t->cc.ssthresh < before ? t->cc.ssthresh : max_u32(before / 2, t->cc.mss);
+    ecn_reduced(t);
+    if (before <= t->cc.mss)
+        hold(t);
 }
 
 /* RFC 6582 without SACK: the first segment is lost at the third duplicate ACK, and the next at each partial one. */
 static uint32_t reno_detect(struct tcb *t, const struct tx_news *n) {
     struct tx *x = t->tx;
     struct tx_rec *r = deque_front(&x->recs);
-    bool third = x->state < TX_RECOVERY && x->dupacks >= TX_DUPTHRESH && ssn_lt(x->recover, t->snd_una);
+    bool third =
+        x->state < TX_RECOVERY && x->dupacks >= TX_DUPTHRESH && (x->state == TX_CWR || ssn_lt(x->recover, t->snd_una));
     bool partial = x->state == TX_RECOVERY && n->acked > 0;
 
     if (!r || !(third || partial) || (r->flags & (TX_LOST | TX_RETRANS)))
@@ -167,7 +214,8 @@ static void count_failure(const struct tcb *t) {
 static void retransmission_timeout(struct tcb *t) {
     struct tx *x = t->tx;
     uint32_t flight = tx_outstanding(t);
-    bool first = x->state < TX_RECOVERY;
+    bool reduced = x->state == TX_CWR && ssn_lt(t->snd_una, x->recover);
+    bool first = x->state < TX_RECOVERY && !reduced;
     bool progress = x->state == TX_LOSS && ssn_lt(tx_episode_start(x), t->snd_una);
 
     count_failure(t);
@@ -179,6 +227,7 @@ static void retransmission_timeout(struct tcb *t) {
         struct cc_event ev = congestion_event(t, CC_RTO, flight);
         episode_begin(t, TX_LOSS, flight);
         t->cc.ops->on_congestion(&t->cc, &ev);
+        ecn_reduced(t);
     } else { /* the window was reduced for this flight already (RFC 5681 3.1) */
         x->undo_span = (uint32_t)ssn_sub(tx_high(t), tx_episode_start(x));
         x->recover = tx_high(t);
@@ -251,6 +300,7 @@ static void undo(struct tcb *t) {
     struct tx *x = t->tx;
 
     cc_undo(&t->cc, &x->before);
+    t->ecn_cwr = false;
     if (x->state >= TX_RECOVERY) {
         tx_clear_lost(t);
         settle(t);
@@ -298,7 +348,9 @@ static bool try_undo(struct tcb *t, const struct tx_news *n) {
 
     if (x->state < TX_RECOVERY && ssn_le(x->undo_until, t->snd_una) && n->acked)
         x->undo_possible = false;
-    if (!x->undo_possible) /* an ECE flag is no reason against it: ECN is not negotiated (RFC 3168 6.1.1) */
+    if (n->echoed) /* RFC 4015 3: whatever became of the segments, there is congestion */
+        x->undo_possible = false;
+    if (!x->undo_possible)
         return false;
     bool echo = x->state >= TX_RECOVERY && undo_by_echo(t, n);
     bool frto = x->state == TX_LOSS && undo_by_frto(t, n);
@@ -344,8 +396,25 @@ static void reduce_for_probe(struct tcb *t, uint32_t flight) {
     struct cc_event ev = congestion_event(t, CC_LOSS, flight);
 
     t->cc.ops->on_congestion(&t->cc, &ev);
+    ecn_reduced(t);
     t->cc.cwnd = min_u32(t->cc.cwnd, max_u32(t->cc.ssthresh, t->cc.mss));
     t->tx->undo_possible = false;
+}
+
+/* Begins an episode when there is a reason, and none of as much concern yet. */
+static void answer(struct tcb *t, const struct tx_news *n, bool lost, bool repaired) {
+    struct tx *x = t->tx;
+
+    if (!n->echoed)
+        x->holds = 0;
+    if (x->state < TX_RECOVERY && lost) {
+        recovery_enter(t, n->outstanding, n->sacked);
+        x->undo_possible = x->undo_possible && !n->echoed;
+    } else if (x->state < TX_CWR && n->echoed) {
+        cwr_enter(t, n);
+    } else if (x->state < TX_CWR && repaired) {
+        reduce_for_probe(t, n->outstanding);
+    }
 }
 
 void recovery_ack(struct tcb *t, const struct tx_news *n) {
@@ -361,19 +430,14 @@ void recovery_ack(struct tcb *t, const struct tx_news *n) {
         return;
     const bool ended = x->state >= TX_RECOVERY && ssn_le(x->recover, t->snd_una);
     const bool loss = x->state == TX_LOSS;
-    if (ended)
+    if (ended || (x->state == TX_CWR && ssn_lt(x->recover, t->snd_una)))
         episode_end(t);
     uint32_t lost = detect(t, n);
-    if (x->state < TX_RECOVERY) {
+    if (x->state < TX_CWR)
         x->state = x->sacked ? TX_DISORDER : TX_OPEN;
-        if (lost && pmtu_probe_lost(t, lost))
-            ; /* it goes again, in pieces */
-        else if (lost || (ended && x->lost))
-            recovery_enter(t, n->outstanding, n->sacked);
-        else if (repaired)
-            reduce_for_probe(t, n->outstanding);
-    }
-    if (x->state == TX_RECOVERY)
+    const bool probe = x->state < TX_RECOVERY && lost && pmtu_probe_lost(t, lost); /* it goes again, in pieces */
+    answer(t, n, !probe && (lost || (ended && x->lost)), repaired);
+    if (x->state == TX_RECOVERY || x->state == TX_CWR)
         prr_step(t, n->delivered, n->acked && !lost);
     else if (loss || (!ended && !repaired))
         grow(t, n, loss);
@@ -407,11 +471,27 @@ static void arm_persist(struct tcb *t) {
     }
 }
 
+/* The time of `hold`, unless it runs. */
+static void arm_hold(struct tcb *t) {
+    const dur most = t->env->cfg.rto_max;
+    dur wait = tx_rto(t);
+
+    if (t->rtx_mode == TX_TIMER_HOLD && !time_is_never(t->due.rtx))
+        return;
+    for (uint8_t i = 1; i < t->tx->holds && wait < most; i++)
+        wait *= 2;
+    tx_set_timer(t, TX_TIMER_HOLD, time_add(t->env->now, wait < most ? wait : most));
+}
+
 void tx_arm(struct tcb *t) {
     const struct tx *x = tx_of(t);
 
     if (t->state == UMPTCP_SYN_SENT || t->state == UMPTCP_SYN_RCVD)
         return;
+    if (x->hold) {
+        arm_hold(t);
+        return;
+    }
     if (x->recs.count == 0) {
         arm_persist(t);
         return;
@@ -452,6 +532,11 @@ bool tx_timeout(struct tcb *t) {
     uint8_t mode = t->rtx_mode;
 
     t->rtx_mode = TX_TIMER_NONE;
+    if (mode == TX_TIMER_HOLD && x) {
+        x->hold = false;
+        tx_arm(t);
+        return false;
+    }
     if (!x || x->recs.count == 0)
         return false;
     if (mode == TX_TIMER_REO) {

@@ -132,6 +132,7 @@ void tcb_enter_time_wait(struct tcb *t) {
     mib_add(&t->env->mib, MIB_TCP_TW, !waits); /* an orphan's FIN-WAIT-2 counts already, as on Linux */
     tcb_set_state(t, UMPTCP_TIME_WAIT);
     t->probe_pending = false;
+    ecn_forget(t);
     tx_destroy(t); /* whatever comes late: there is nothing more to send */
     tcb_cancel_due(t);
     if (t->ack_need == TCP_ACK_DELAYED)
@@ -208,6 +209,7 @@ void tcb_take_syn(struct tcb *t, const struct seg *seg) {
     }
     t->snd_wnd = t->max_snd_wnd = seg->window; /* a SYN's window is never scaled (RFC 7323 2.2) */
     t->snd_wl1 = 0;
+    ecn_take_syn(t, seg);
 }
 
 void tcp_no_timestamps(struct tcb *t) {

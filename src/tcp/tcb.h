@@ -20,8 +20,9 @@
  * open by tcp_open_fast() receives and sends before its SYN is acknowledged.
  *
  * Files: tcb.c life and death; input.c segment arrival in RFC 9293 3.10.7's order; output.c plan, emit, sent; timers.c;
- * pacing.c rates and sizes; and for what is in flight: tx.c scoreboard, ack.c what an acknowledgment means, rack.c loss
- * detection (RFC 8985), recovery.c PRR, timeouts and undo, rtt.c (RFC 6298), pmtu.c (RFC 4821).
+ * ecn.c marks of the network (RFC 3168); pacing.c rates and sizes; and for what is in flight: tx.c scoreboard, ack.c
+ * what an acknowledgment means, rack.c loss detection (RFC 8985), recovery.c PRR, timeouts and undo, rtt.c (RFC 6298),
+ * pmtu.c (RFC 4821).
  */
 #ifndef UMPTCP_TCP_TCB_H
 #define UMPTCP_TCP_TCB_H
@@ -56,6 +57,9 @@ struct tcp_due {
     utime ack;  /* delayed acknowledgment */
     utime life; /* keepalive and user timeout; 2MSL in TIME-WAIT; orphan's FIN-WAIT-2 */
 };
+
+/* Explicit congestion notification: none, or that of RFC 3168. */
+enum tcp_ecn { TCP_ECN_OFF, TCP_ECN_CLASSIC };
 
 enum tcp_ack_need { TCP_ACK_NONE, TCP_ACK_DELAYED, TCP_ACK_NOW };
 
@@ -103,6 +107,7 @@ struct tcp_pmtu {
 struct tcp_extra {
     uint32_t user_timeout_ms;             /* 0: by retries */
     uint32_t keep_idle_ms, keep_intvl_ms; /* 0: no keepalive */
+    uint32_t delivered_ce;                /* segments of ours that arrived by what said that some were marked (ECN) */
     uint8_t keep_probes;                  /* unanswered keepalive probes that are one too many */
     struct tcp_pmtu pmtu;
 };
@@ -116,6 +121,7 @@ struct tcb {
     uint8_t state;           /* enum umptcp_tcp_state; changed by tcb_set_state() only */
     uint8_t ack_need : 2;    /* enum tcp_ack_need */
     uint8_t owner_words : 4; /* what the owner's options take in a segment with payload, in units of 4 octets */
+    bool ecn_cwr : 1;        /* the window was reduced: the next new payload says so */
     bool refused : 1;        /* the RST that is to be sent looks as from an end that knows nothing of the connection */
     int16_t error;           /* why it is CLOSED: 0 or an errno value (positive) */
     int16_t soft_error;      /* last ICMP error that did not end it: the error of a later timeout */
@@ -126,6 +132,9 @@ struct tcb {
     bool syn_data : 1;                      /* data on a SYN was acknowledged, ours or the peer's */
     bool no_ts : 1;                         /* timestamps are neither offered nor agreed to: others need their room */
     bool zero_window : 1;                   /* the last one that was advertised is none */
+    uint8_t ecn : 2;                        /* enum tcp_ecn: agreed; while opening what our last SYN asked for */
+    bool ecn_echo : 1;                      /* a mark came, and no CWR since: ECE in all that is sent */
+    bool ecn_seen : 1;                      /* a packet came that could be marked */
     uint16_t mss_local;                     /* what our SYN says: MTU - headers */
     uint16_t mss;     /* of the peer and the path, without regard to options: payload + options of a full segment */
     uint16_t rcv_mss; /* payload of the largest segment that came: what "full-size" means for acknowledging */

@@ -118,7 +118,7 @@ bool tx_wants_new(const struct tcb *t) {
 uint32_t tx_budget(const struct tcb *t) {
     const struct tx *x = tx_of(t);
     uint32_t window = tx_window(t), pipe = tx_pipe(t);
-    uint32_t budget = window > pipe ? window - pipe : 0;
+    uint32_t budget = window > pipe && !x->hold ? window - pipe : 0;
 
     if (x->state == TX_DISORDER && !t->rack.reordering_seen) {
         /* Limited transmit (RFC 3042): two segments beyond the window until it is known whether it is loss. */
@@ -164,7 +164,7 @@ bool tx_next_lost(const struct tcb *t, struct ssn *start, struct ssn *end) {
     const struct tx *x = tx_of(t);
     struct ssn edge = ssn_add(t->snd_una, t->snd_wnd);
 
-    if (x->lost == 0)
+    if (x->lost == 0 || x->hold)
         return false;
     if (frto_waits(t, edge))
         return false;
@@ -339,7 +339,7 @@ int tx_sent(struct tcb *t, struct ssn start, struct ssn end, bool fin, bool agai
     int err = again ? send_again(t, start, end) : send_new(t, start, end, fin);
     if (err)
         return err;
-    if (t->tx->state == TX_RECOVERY)
+    if (t->tx->state == TX_RECOVERY || t->tx->state == TX_CWR)
         t->tx->prr_out += len;
     if (tlp)
         probe_sent(t, end, again ? len : 0);

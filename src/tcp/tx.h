@@ -37,9 +37,12 @@ struct tx_rec {
     uint8_t flags; /* enum tx_flag */
 };
 
-/* In order of concern: from TX_RECOVERY on congestion control has answered a loss, and PRR or slow start repairs it. */
-enum tx_state { TX_OPEN, TX_DISORDER, TX_RECOVERY, TX_LOSS };
-enum tx_timer_mode { TX_TIMER_NONE, TX_TIMER_RTO, TX_TIMER_REO, TX_TIMER_PTO, TX_TIMER_PERSIST };
+/*
+ * In order of concern. In TX_CWR congestion control has answered a mark of the network (RFC 3168), and nothing is lost;
+ * from TX_RECOVERY on it has answered a loss, and PRR or slow start repairs it.
+ */
+enum tx_state { TX_OPEN, TX_DISORDER, TX_CWR, TX_RECOVERY, TX_LOSS };
+enum tx_timer_mode { TX_TIMER_NONE, TX_TIMER_RTO, TX_TIMER_REO, TX_TIMER_PTO, TX_TIMER_PERSIST, TX_TIMER_HOLD };
 enum tx_frto { TX_FRTO_OFF, TX_FRTO_SENT, TX_FRTO_PROBING };
 
 /* What RACK-TLP (RFC 8985) learns of the path; it outlives what is in flight. */
@@ -72,19 +75,22 @@ struct tx {
     uint32_t retrans_stamp;  /* our timestamp at the first retransmission of the episode, or of a loss probe (Eifel) */
     uint32_t recover_flight; /* RecoverFS of PRR; in TX_LOSS what was outstanding at the timeout */
     uint32_t prr_delivered, prr_out;
-    uint16_t tlp_len; /* bytes that the probe put into flight a second time */
+    uint32_t cwr_cwnd; /* TX_CWR: the window at its end; smaller than ssthresh may be */
+    uint16_t tlp_len;  /* bytes that the probe put into flight a second time */
 
     uint8_t state;   /* enum tx_state */
     uint8_t dupacks; /* without SACK */
+    uint8_t holds;   /* waits of `hold` in a row: each is twice as long as the one before */
 
     bool cwnd_limited : 1;                 /* the last new data used the window up */
     bool tlp_pending : 1;                  /* a loss probe is to be sent */
     bool tlp_out : 1;                      /* one was, and its fate is not known */
     bool tlp_again : 1;                    /* it sent bytes again */
     bool undo_possible : 1, undo_sent : 1; /* undo_sent: the episode did send something again */
-    bool rto_again : 1;                    /* what a timeout itself sends again has not gone */
-    bool eifel : 1;   /* timestamps have not yet said whether the first retransmission was needed */
-    uint8_t frto : 2; /* enum tx_frto: F-RTO (RFC 5682) is judging the last timeout */
+    bool hold : 1;      /* marked at a window of one segment: nothing goes until the timer comes up (RFC 3168 6.1.2) */
+    bool rto_again : 1; /* what a timeout itself sends again has not gone */
+    bool eifel : 1;     /* timestamps have not yet said whether the first retransmission was needed */
+    uint8_t frto : 2;   /* enum tx_frto: F-RTO (RFC 5682) is judging the last timeout */
 };
 
 /* For input.c, output.c and timers.c; all take the tcb that the tx belongs to. */

@@ -260,7 +260,7 @@ static void test_an_echo_of_nothing(void **state) {
     ack.opt.has_ts = true;
     ack.opt.tsval = 6;
     w.now = time_add(w.now, SEC(1));
-    static const int32_t wrong[] = {1001 + 31, 1000000, INT32_MAX, -60100, -1000000};
+    static const int32_t wrong[] = {1001 + 63, 1000000, INT32_MAX, -60100, -1000000};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ack.opt.tsecr = synack.opt.tsval + (uint32_t)wrong[i];
         give(&w, &ack);
