@@ -330,13 +330,38 @@ static void test_ports_are_random(void **state) {
     umptcp_free(s);
 }
 
+/* T-MTU-17, T-RTO-17: nothing on the way cuts a packet (DF), and one that goes again is the same, with its id. */
+static void test_ipv4_header_of_a_repetition(void **state) {
+    (void)state;
+    struct test_world w;
+    struct umptcp_out out;
+    uint8_t first[65536], again[65536];
+    test_world_init(&w, 1, NULL, NULL);
+    struct umptcp *s = w.host[CLIENT];
+    test_connect(&w, "10.0.1.2", 80);
+    const uint32_t len = test_take(s, &out, first, w.now);
+    assert_int_equal(test_take(s, &out, again, w.now), 0);
+    w.now = umptcp_next(s);
+    umptcp_tick(s, w.now);
+    assert_int_equal(test_take(s, &out, again, w.now), len);
+    test_assert_hex(first + 6, 2, "40 00");
+    assert_memory_equal(first, again, 20);
+    test_world_free(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_interfaces),     cmocka_unit_test(test_mtu),
-        cmocka_unit_test(test_addresses),      cmocka_unit_test(test_longest_prefix),
-        cmocka_unit_test(test_source_decides), cmocka_unit_test(test_source_on_interface),
-        cmocka_unit_test(test_broadcast),      cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_connect_errors), cmocka_unit_test(test_ports_are_random),
+        cmocka_unit_test(test_ipv4_header_of_a_repetition),
+        cmocka_unit_test(test_interfaces),
+        cmocka_unit_test(test_mtu),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_longest_prefix),
+        cmocka_unit_test(test_source_decides),
+        cmocka_unit_test(test_source_on_interface),
+        cmocka_unit_test(test_broadcast),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_connect_errors),
+        cmocka_unit_test(test_ports_are_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

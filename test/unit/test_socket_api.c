@@ -441,7 +441,7 @@ static void test_options(void **state) {
 }
 
 /* What a listener has of these, the packets of its connections show; an MSS counts in both directions. */
-static void test_options_on_the_wire(void **state) {
+static void test_options_on_the_wire(void **state) { /* T-MTU-21, T-MTU-22 */
     (void)state;
     struct test_world w;
     struct umptcp_out out;
