@@ -50,6 +50,13 @@ static int error_of(const struct icmp_msg *msg, bool v6) {
                                       : EHOSTUNREACH;
 }
 
+/* A router has no way to the network or host, at present (RFC 6069 3). */
+static bool no_way(const struct icmp_msg *msg, bool v6) {
+    enum { V4_UNREACHABLE = 3, V4_HOST = 1, V6_UNREACHABLE = 1, V6_NO_ROUTE = 0 };
+    return v6 ? msg->type == V6_UNREACHABLE && msg->code == V6_NO_ROUTE
+              : msg->type == V4_UNREACHABLE && msg->code <= V4_HOST;
+}
+
 /* The counter of messages of a type; MIB_COUNT: there is none. */
 static enum mib counter_of(bool v6, uint8_t type) {
     static const struct {
@@ -123,6 +130,8 @@ static enum drop error_input(struct umptcp *s, const struct icmp_msg *msg, bool 
     }
     if (msg->kind == ICMP_TOO_BIG)
         return too_big(sf, v6, msg->mtu);
+    if (no_way(msg, v6))
+        tcp_disconnected(&sf->tcb, msg->seq);
     int error = error_of(msg, v6);
     if (tcp_icmp(&sf->tcb, msg->kind == ICMP_UNREACH_HARD, error, msg->seq))
         subflow_gone(sf, error);

@@ -353,6 +353,8 @@ int64_t tcp_receive(struct tcb *t, const struct seg *seg, struct ssn ssn, uint32
 bool tcp_received(const struct tcb *t, struct ssn start, struct ssn end);
 /* An ICMP error that quotes `seq` of ours. A hard one ends SYN-SENT, and true is returned; others are remembered. */
 bool tcp_icmp(struct tcb *t, bool hard, int error, struct seq seq);
+/* A router had no way for what quotes `seq`: it was lost to that, and not to congestion (RFC 6069). */
+void tcp_disconnected(struct tcb *t, struct seq seq);
 /* True when `seq`, quoted in an ICMP error, is something we have in flight (RFC 5927 4). */
 bool tcp_seq_in_flight(const struct tcb *t, struct seq seq);
 

@@ -132,6 +132,15 @@ static enum tcp_timeout_event retransmission_timeout(struct tcb *t) {
     return TCP_TIMEOUT_RTO;
 }
 
+/* RFC 6069 4.1: the timer counts with one doubling less, from its last start on, and may be over then. */
+void tcp_disconnected(struct tcb *t, struct seq seq) {
+    const bool first = ssn_eq(ssn_of(t->isn, t->snd_nxt, seq), t->snd_una);
+    if (!tcp_synchronized(t) || !first || !t->rto_series || !t->rtt.backoff || t->rtx_mode != TX_TIMER_RTO)
+        return;
+    t->rtt.backoff--;
+    tx_arm(t);
+}
+
 static void send_probe(struct tcb *t) {
     t->stalled = t->keep_sent > 0;
     if (t->keep_sent < UINT8_MAX)
