@@ -123,6 +123,11 @@ struct umptcp_config {
     uint64_t rto_min, rto_max;    /* RFC 6298 2.4 says 1 s for the minimum; Linux and we use 200 ms */
     uint64_t delack;              /* longest delay of an acknowledgment */
     uint64_t time_wait;           /* duration of TIME-WAIT, also of an orphan's FIN-WAIT-2 */
+    bool tw_reuse;             /* an active open may take over a tuple that is in TIME-WAIT, a second after its last
+                                  segment, when there were timestamps (RFC 6191); ports that are free come first */
+    uint32_t max_tw_buckets;   /* subflows in TIME-WAIT; those beyond are forgotten at once. 0: no bound */
+    uint32_t max_orphans;      /* connections that were closed and still have to deliver; those beyond are reset. 0: no
+                                  bound */
     uint64_t keepalive_time, keepalive_intvl;
     uint8_t keepalive_probes;
     uint8_t initial_cwnd;       /* segments, RFC 6928 */
@@ -290,6 +295,8 @@ enum umptcp_event_type {
     UMPTCP_EV_ADDR_ANNOUNCED, /* the peer announced `addr` with `addr_id` */
     UMPTCP_EV_ADDR_REMOVED,   /* the peer withdrew `addr_id` */
     UMPTCP_EV_FALLBACK,       /* the connection goes on as plain TCP */
+    UMPTCP_EV_DELIVERED,      /* after umptcp_shutdown(): all that was sent, and the end, was acknowledged. Who lingers
+                                 closes now. UMPTCP_EV_CLOSED says as much when the peer ended first */
     UMPTCP_EV_URGENT,         /* plain TCP: urgent data was announced, or the octet at its mark came */
     UMPTCP_EV_NOTICE,         /* umptcp_notice() has something */
 };
@@ -337,6 +344,8 @@ struct umptcp_listen {
     struct umptcp_sockaddr local; /* all-zero address: any IPv6 and IPv4 */
     uint32_t backlog;             /* connections not yet accepted; as many again may be in handshake */
     bool tcp_only;
+    bool reuseport;    /* others may listen at the same address and port, when all say so: each gets its part of the
+                          peers, by a hash of their addresses and ports */
     uint32_t fastopen; /* connections that Fast Open (RFC 7413) may begin before their handshake is over; 0: none. Such
                           a one can be accepted, read and written at once. Its first bytes may be a copy of a SYN that
                           came before: only for requests that can be made twice. One that a RST ended counts for a
@@ -442,6 +451,12 @@ UMPTCP_API int umptcp_recv_urgent(struct umptcp *s, umptcp_sock sock, uint8_t *o
 /* Ends our direction after what was sent (DATA_FIN; FIN in plain TCP). Receiving goes on. 0, -ENOTCONN, -EBADF. */
 UMPTCP_API int umptcp_shutdown(struct umptcp *s, umptcp_sock sock, struct umptcp_time now);
 /*
+ * Ends reading: without bytes to read umptcp_recv() returns 0 from now on. As with Linux the peer is told nothing, and
+ * what it sends is taken, acknowledged and can be read; in plain TCP it gets a RST once our direction was ended, too,
+ * for then nobody is left to answer. 0, -ENOTCONN, -EBADF.
+ */
+UMPTCP_API int umptcp_shutdown_recv(struct umptcp *s, umptcp_sock sock, struct umptcp_time now);
+/*
  * Gives the handle up. Bytes already sent are still delivered and the connection ends in order by itself; when bytes
  * that came were not received, or it is still being opened, it is aborted instead (RFC 9293 3.6.1 and 3.10.4, RFC 2525
  * 2.17). On a listener: connections not yet accepted are aborted. Returns 0 or -EBADF.
@@ -468,6 +483,8 @@ enum umptcp_opt {
     UMPTCP_OPT_FASTOPEN_NO_COOKIE, /* 0 or 1; of a listener: data of every SYN is taken */
     UMPTCP_OPT_OOBINLINE, /* 0 or 1: the last octet of urgent data stays in the stream (RFC 6093 6); it does by default
                            */
+    UMPTCP_OPT_DEFER_ACCEPT, /* nanoseconds, of a listener: so long a connection is not told of before its first data
+                                came; 0: at once. The time is that of a number of SYN/ACKs */
 };
 
 /* Returns 0, or -ENOPROTOOPT, -EINVAL (value out of range), -EBADF. */

@@ -26,6 +26,7 @@
     X(TCP_CSUM, TcpCsum, "TCP checksum")                                                                               \
     X(TCP_NO_SOCKET, TcpNoSocket, "no connection and no listener (answered with RST)")                                 \
     X(TCP_LISTEN_FLAGS, TcpListenFlags, "a listener can do nothing with these flags")                                  \
+    X(TCP_DEFERRED, TcpDeferred, "listener waits for data")                                                            \
     X(TCP_BACKLOG, TcpBacklog, "listener's backlog is full")                                                           \
     X(TCP_PAWS, TcpPaws, "timestamp is older than the last one (RFC 7323 5)")                                          \
     X(TCP_ECHO, TcpEcho, "echoes a timestamp that we did not send")                                                    \

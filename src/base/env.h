@@ -22,6 +22,7 @@ struct env {
     struct hash_key hash_key; /* for tables */
     uint8_t isn_secret[16];   /* RFC 6528 */
     struct mib_table mib;
+    uint32_t time_waits; /* tcbs in TIME-WAIT, and orphans in FIN-WAIT-2 */
 };
 
 #endif

@@ -132,6 +132,8 @@
     X(TCP_CHALLENGE_ACK, TcpExtTCPChallengeACK)                                                                        \
     X(TCP_KEEPALIVE, TcpExtTCPKeepAlive)                                                                               \
     X(TCP_OFO_QUEUE, TcpExtTCPOFOQueue)                                                                                \
+    X(TCP_TW_OVERFLOW, TcpExtTCPTimeWaitOverflow)                                                                      \
+    X(TCP_TW_RECYCLED, TcpExtTWRecycled)                                                                               \
     X(TCP_TW, TcpExtTW)                                                                                                \
     X(TCP_PAWS_ACTIVE, TcpExtPAWSActive)                                                                               \
     X(TCP_PAWS_ESTAB, TcpExtPAWSEstab)                                                                                 \
@@ -191,6 +193,8 @@
     X(TFO_BLACKHOLE, TcpExtTCPFastOpenBlackhole)                                                                       \
     X(TFO_ALT_KEY, TcpExtTCPFastOpenPassiveAltKey)                                                                     \
     X(TCP_ABORT_ON_DATA, TcpExtTCPAbortOnData)                                                                         \
+    X(TCP_ABORT_ON_MEMORY, TcpExtTCPAbortOnMemory)                                                                     \
+    X(TCP_DEFER_ACCEPT_DROP, TcpExtTCPDeferAcceptDrop)                                                                 \
     X(TCP_ABORT_ON_TIMEOUT, TcpExtTCPAbortOnTimeout)                                                                   \
     X(TCP_ZERO_WINDOW_PROBES, TcpExtTCPWinProbe)                                                                       \
     X(MPC_SYN_RX, MPTcpExtMPCapableSYNRX)                                                                              \

@@ -120,7 +120,7 @@ int conn_peek(struct conn *c, struct umptcp_slice *slices, int max) {
     uint64_t len = conn_urgent_readable(c, &skip);
     if (len)
         return bytebuf_slices(&c->rcvbuf, c->read_seq.v + skip, len, slices, max);
-    if (c->eof)
+    if (c->eof || c->read_shut)
         return 0;
     if (c->state == UMPTCP_CLOSED)
         return c->error ? -c->error : 0;

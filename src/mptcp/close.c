@@ -131,9 +131,10 @@ void close_advance(struct conn *c) {
     if (got_end && !c->eof)
         receive_end(c);
     if (end_acked(c)) {
-        if (c->state == UMPTCP_FIN_WAIT_1)
+        if (c->state == UMPTCP_FIN_WAIT_1) {
             set_state(c, UMPTCP_FIN_WAIT_2);
-        else if (c->state == UMPTCP_CLOSING || c->state == UMPTCP_LAST_ACK || (was_fin_wait_2 && c->eof))
+            conn_notify(c, NOTIFY_DELIVERED);
+        } else if (c->state == UMPTCP_CLOSING || c->state == UMPTCP_LAST_ACK || (was_fin_wait_2 && c->eof))
             finish_in_order(c);
     }
 }
@@ -169,6 +170,11 @@ void conn_close(struct conn *c) {
     list_for_each (n, &c->subflows)
         tcp_orphan(&subflow_of(n)->tcb);
     conn_shutdown(c);
+    if (!conn_count_orphan(c)) {
+        mib_inc(&c->mp->env->mib, MIB_TCP_ABORT_ON_MEMORY);
+        conn_abort(c, ECONNABORTED);
+        return;
+    }
     if (c->state == UMPTCP_FIN_WAIT_2) /* shutdown() had come long before */
         set_state(c, UMPTCP_FIN_WAIT_2);
     if (list_empty(&c->subflows) && c->state != UMPTCP_CLOSED && c->data_fin_acked)

@@ -73,6 +73,7 @@ void conn_free(struct conn *c) {
     struct env *env = c->mp->env;
     struct mem *mem = &env->mem;
     conn_tell_closed(c);
+    c->mp->orphans -= c->orphan_counted;
     list_for_each_safe (n, &c->subflows)
         subflow_free(subflow_of(n));
     timer_cancel(&env->timers, &c->timer);
@@ -105,7 +106,7 @@ void conn_free(struct conn *c) {
 bool conn_reap(struct conn *c) {
     list_for_each_safe (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
-        if (sf->state == SF_DEAD && !sf->tcb.rst_pending)
+        if (sf->state == SF_DEAD && !sf->tcb.rst_pending && sf->tcb.ack_need != TCP_ACK_NOW)
             subflow_free(sf);
     }
     if (c->state != UMPTCP_CLOSED || !list_empty(&c->subflows))
@@ -174,6 +175,17 @@ void conn_set_state(struct conn *c, enum umptcp_tcp_state state) {
     if (is != was && c->counted)
         mib_add(mib, MIB_MP_CURR_ESTAB, is ? 1 : (uint64_t)-1);
     c->state = (uint8_t)state;
+    (void)conn_count_orphan(c);
+}
+
+/* In plain TCP an orphan's FIN-WAIT-2 is of the same kind as TIME-WAIT, and counted with it. */
+bool conn_count_orphan(struct conn *c) {
+    const uint32_t max = c->mp->env->cfg.max_orphans;
+    const bool remnant = c->state == UMPTCP_FIN_WAIT_2 && !conn_is_mptcp(c);
+    const bool is = c->orphan && c->state != UMPTCP_CLOSED && !remnant;
+    c->mp->orphans += (uint32_t)is - (uint32_t)c->orphan_counted;
+    c->orphan_counted = is;
+    return !is || !max || c->mp->orphans <= max;
 }
 
 void conn_finish(struct conn *c, int error) {

@@ -213,6 +213,7 @@ enum conn_notify {
     NOTIFY_ACCEPT = 16,
     NOTIFY_URGENT = 32,
     NOTIFY_NOTICE = 64,
+    NOTIFY_DELIVERED = 128,
 };
 
 /* Rarely needed parts, made when MPTCP is negotiated. */
@@ -283,11 +284,13 @@ struct conn {
     bool write_shut : 1; /* DATA_FIN stands at write_seq */
     bool data_fin_sent : 1;
     bool data_fin_acked : 1;
-    bool fin_rcvd : 1;   /* fin_dsn is known */
-    bool eof : 1;        /* all before the peer's end arrived */
-    bool eof_apart : 1;  /* but the next DATA_ACK says only what stands before it */
-    bool ack64 : 1;      /* the peer uses 64-bit DSNs: 64-bit DATA_ACKs */
-    bool want_write : 1; /* a send came short: say when there is room */
+    bool fin_rcvd : 1;       /* fin_dsn is known */
+    bool eof : 1;            /* all before the peer's end arrived */
+    bool eof_apart : 1;      /* but the next DATA_ACK says only what stands before it */
+    bool ack64 : 1;          /* the peer uses 64-bit DSNs: 64-bit DATA_ACKs */
+    bool read_shut : 1;      /* the application will not read what comes from now on */
+    bool orphan_counted : 1; /* in mp->orphans */
+    bool want_write : 1;     /* a send came short: say when there is room */
     bool window_limited : 1;
     bool fail_sent : 1;    /* MP_FAIL went out: no subflow joins any more */
     bool failing : 1;      /* the peer did not answer it: DATA_ACKs stay where it says */
@@ -364,6 +367,7 @@ struct mp {
     struct hash_table flows; /* struct subflow by 4-tuple */
     struct list conns, ready, work;
     uint32_t nconns;
+    uint32_t orphans;   /* connections that nobody holds any more, and that have not delivered all */
     uint32_t half_open; /* joins, see subflow.half_open */
     const struct sched_ops *sched;
     const struct pm_ops *pm; /* of connections to come */
@@ -399,6 +403,8 @@ void conn_path_event(struct conn *c, const struct conn_path_event *ev);
 void conn_pm_event(struct conn *c, const struct pm_event *ev);
 /* The only way to change c->state. */
 void conn_set_state(struct conn *c, enum umptcp_tcp_state state);
+/* It became an orphan. False: there are too many of them (RFC 9293 leaves to us how many). */
+bool conn_count_orphan(struct conn *c);
 /* The whole connection ends with `error` (0: in order): subflows are let go, the application is told. */
 void conn_finish(struct conn *c, int error);
 
@@ -501,8 +507,8 @@ void conn_begins_joins(struct conn *c);
 /* ---- Data in (receive.c, mapping.c) --------------------------------------------------------------------------------
  */
 
-/* DSS options, then the payload. */
-enum drop receive_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx);
+/* DSS options, then the payload. May find that the segment is to be answered by a RST (rx->reply_rst). */
+enum drop receive_input(struct subflow *sf, const struct seg *seg, struct tcp_rx *rx);
 /* Bytes of the stream came, in any order: stores what is new and in the window. 0, or -ENOMEM. */
 int conn_receive(struct conn *c, struct dsn dsn, const uint8_t *data, uint32_t len, enum drop *drop);
 /* The peer's end of stream is at `dsn` (the DATA_FIN's own number, or where a plain FIN stands). */

@@ -63,7 +63,7 @@ int conn_receive(struct conn *c, struct dsn dsn, const uint8_t *data, uint32_t l
         mib_inc(&env->mib, MIB_DUPLICATE_DATA);
         return 0;
     }
-    if (c->orphan) {
+    if (c->orphan || (c->read_shut && c->write_shut && c->mode == MP_OFF)) {
         *drop = DROP_TCP_RECV_CLOSED;
         return 0;
     }
@@ -351,7 +351,7 @@ static enum drop payload_input(struct subflow *sf, const struct seg *seg, const 
     return drop;
 }
 
-enum drop receive_input(struct subflow *sf, const struct seg *seg, const struct tcp_rx *rx) {
+enum drop receive_input(struct subflow *sf, const struct seg *seg, struct tcp_rx *rx) {
     struct conn *c = sf->conn;
     enum drop drop = DROP_NONE;
     if (conn_is_mptcp(c)) {
@@ -372,6 +372,11 @@ enum drop receive_input(struct subflow *sf, const struct seg *seg, const struct 
     }
     if (drop == DROP_TCP_RECV_CLOSED) { /* nobody will read it: say so (RFC 9293 3.6.1, RFC 2525 2.17) */
         mib_inc(&c->mp->env->mib, MIB_TCP_ABORT_ON_DATA);
+        if (c->mode == MP_OFF) { /* the RST is made of what came */
+            rx->reply_rst = true;
+            tcp_forget(&sf->tcb, ECONNRESET);
+            subflow_gone(sf, ECONNRESET);
+        }
         conn_abort(c, ECONNRESET);
     }
     return drop;

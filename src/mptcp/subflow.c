@@ -15,19 +15,26 @@ static uint64_t flow_hash(const struct mp *mp, const struct flow *flow) {
     return siphash13(&mp->env->hash_key, flow, sizeof *flow);
 }
 
+/* No segment of the one in TIME-WAIT may be taken for the new one's, whatever the clock says. */
+static struct seq isn_behind(const struct tcb *old, struct seq isn) {
+    const struct seq end = seq_of(old->isn, ssn_add(old->snd_nxt, UINT16_MAX + 2u));
+    return (int32_t)(isn.v - end.v) > 0 ? isn : end;
+}
+
 struct subflow *subflow_new(struct conn *c, const struct path *path) {
     struct mp *mp = c->mp;
     struct env *env = mp->env;
-    struct subflow *sf = mem_alloc(&env->mem, sizeof *sf);
+    struct subflow *sf = mem_alloc(&env->mem, sizeof *sf), *old = subflow_find(mp, &path->flow);
     if (!sf)
         return NULL;
+    struct seq isn = tcp_isn(env, &path->flow);
     const struct tcp_setup setup = {
         .env = env,
         .cc = c->cc,
         .v6 = !addr_is_v4(&path->flow.remote.addr),
         .mss_local = path->mss,
         .rcv_wscale = env->cfg.window_scaling ? conn_window_scale(c) : 0,
-        .isn = tcp_isn(env, &path->flow),
+        .isn = old ? isn_behind(&old->tcb, isn) : isn,
         .ts_offset = tcp_ts_offset(env, &path->flow),
     };
     if (tcp_init(&sf->tcb, &setup)) {
@@ -38,6 +45,10 @@ struct subflow *subflow_new(struct conn *c, const struct path *path) {
         tcp_destroy(&sf->tcb);
         mem_free(&env->mem, sf, sizeof *sf);
         return NULL;
+    }
+    if (old) {
+        mib_inc(&env->mib, MIB_TCP_TW_RECYCLED);
+        subflow_gone(old, 0);
     }
     sf->conn = c;
     sf->flow = path->flow;
@@ -340,7 +351,8 @@ enum drop subflow_input(struct subflow *sf, const struct seg *seg, bool *reply_r
             drop = drop ? drop : data;
         }
     }
-    if (sf->state != SF_DEAD && rx.closed && sf->tcb.state == UMPTCP_CLOSED)
+    *reply_rst = *reply_rst || rx.reply_rst;
+    if (sf->state != SF_DEAD && sf->tcb.state == UMPTCP_CLOSED)
         subflow_gone(sf, 0);
     close_advance(c);
     /* A duplicate acknowledgment lets bytes go, too, that wait in the connection (RFC 3042). */

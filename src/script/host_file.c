@@ -121,7 +121,10 @@ static int file_close(struct host *h, int fd) {
 
 int host_close_fd(void *ctx, int fd) {
     struct host *h = ctx;
-    return file_of(h, fd) ? file_close(h, fd) : -1;
+    const struct file *f = file_of(h, fd);
+    if (f && f->kind == FILE_SOCKET && sock_lingers(h, f->sock))
+        return fail(EAGAIN);
+    return f ? file_close(h, fd) : -1;
 }
 
 void files_free(struct host *h) {

@@ -207,6 +207,8 @@ bool sock_info(struct host *h, const struct sock *s, struct umptcp_info *info);
 /* sk_err, once. */
 int sock_take_error(struct sock *s);
 void sock_event(struct host *h, const struct umptcp_event *ev);
+/* Its close() has to wait until all that was sent is acknowledged, or its time is over (SO_LINGER); begins the end. */
+bool sock_lingers(struct host *h, struct sock *s);
 void sock_release(struct host *h, struct sock *s);
 /* Readiness of this kind changed: whoever watches is told. */
 void sock_wake(struct host *h, const struct sock *s, uint32_t key);

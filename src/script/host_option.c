@@ -218,6 +218,7 @@ static const struct option_row table[] = {
     {IPPROTO_TCP, TCP_USER_TIMEOUT, .min = 0, .max = INT_MAX, .unit = MSEC(1), STACK(USER_TIMEOUT)},
     {IPPROTO_TCP, TCP_SYNCNT, .min = 1, .max = 127, .initial = 6, .unit = 1, STACK(SYNCNT)},
     {IPPROTO_TCP, TCP_MAXSEG, .min = MSS_MIN, .max = KEEP_MAX, .unit = 1, STACK(MAXSEG), .get = get_maxseg},
+    {IPPROTO_TCP, TCP_DEFER_ACCEPT, .min = 0, .max = INT_MAX, .unit = SEC(1), STACK(DEFER_ACCEPT)},
     {IPPROTO_TCP, TCP_NOTSENT_LOWAT, .class = NUMBER, .min = INT_MIN, .max = INT_MAX, .set = set_notsent_lowat},
     {IPPROTO_TCP, TCP_INQ, .class = NUMBER, .min = 0, .max = 1},
     {IPPROTO_TCP, TCP_IS_MPTCP, .class = READ, .get = get_is_mptcp},
@@ -228,7 +229,6 @@ static const struct option_row table[] = {
      .set = set_fastopen},
     /* The stack goes its own way here: only remembered */
     {IPPROTO_TCP, TCP_LINGER2, .class = NUMBER, .min = -1, .max = KEEP_MAX, .initial = FIN_TIMEOUT},
-    {IPPROTO_TCP, TCP_DEFER_ACCEPT, .class = NUMBER, .min = 0, .max = INT_MAX},
     {IPPROTO_TCP, TCP_WINDOW_CLAMP, .class = NUMBER, .min = 0, .max = INT_MAX},
     {IPPROTO_TCP, TCP_QUICKACK, .class = NUMBER, .min = INT_MIN, .max = INT_MAX, .initial = 1},
     {IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, .class = NUMBER, .min = 0, .max = 1},

@@ -208,6 +208,19 @@ static void let_go(struct host *h, struct sock *s, bool at_once) {
     host_settle(h);
 }
 
+bool sock_lingers(struct host *h, struct sock *s) {
+    struct umptcp_urgent urgent;
+    if (!s->linger.l_onoff || !s->linger.l_linger || s->listening || s->mptcp || !s->sock.v)
+        return false;
+    if (umptcp_urgent(h->stack, s->sock, &urgent) || urgent.unread) /* it will be reset */
+        return false;
+    (void)umptcp_shutdown(h->stack, s->sock, h->now);
+    host_settle(h);
+    const enum umptcp_tcp_state state = sock_state(h, s);
+    const bool waits = state == UMPTCP_FIN_WAIT_1 || state == UMPTCP_CLOSING || state == UMPTCP_LAST_ACK;
+    return waits && host_wait(h, SEC(s->linger.l_linger));
+}
+
 void sock_release(struct host *h, struct sock *s) {
     bool reset = s->linger.l_onoff && s->linger.l_linger == 0 && !s->listening;
     let_go(h, s, reset);
@@ -305,6 +318,7 @@ int host_listen(void *ctx, int fd, int backlog) {
         .local = s->local,
         .backlog = backlog < 0 || backlog >= LISTEN_MAX ? LISTEN_MAX : (uint32_t)backlog + 1,
         .tcp_only = !s->mptcp,
+        .reuseport = sock_option(s, SOL_SOCKET, SO_REUSEPORT),
     };
     err = umptcp_listen(h->stack, &what, &s->sock);
     if (err)
@@ -499,6 +513,8 @@ int host_shutdown(void *ctx, int fd, int how) {
         s->shut |= what;
         if (s->phase == SOCK_CONNECTING)
             s->phase = SOCK_CONNECTED;
+        if (what & SHUT_RECEIVE)
+            umptcp_shutdown_recv(h->stack, s->sock, h->now);
         if (what & SHUT_SEND)
             umptcp_shutdown(h->stack, s->sock, h->now);
         break;

@@ -42,6 +42,8 @@ static bool take_conn_event(struct conn *c, struct umptcp_event *ev) {
         take(c, NOTIFY_URGENT, UMPTCP_EV_URGENT, ev) || take(c, NOTIFY_READABLE, UMPTCP_EV_READABLE, ev) ||
         take(c, NOTIFY_WRITABLE, UMPTCP_EV_WRITABLE, ev) || take(c, NOTIFY_NOTICE, UMPTCP_EV_NOTICE, ev))
         return true;
+    if (take(c, NOTIFY_DELIVERED, UMPTCP_EV_DELIVERED, ev))
+        return true;
     if (!take(c, NOTIFY_CLOSED, UMPTCP_EV_CLOSED, ev))
         return false;
     ev->error = c->error;

@@ -28,7 +28,7 @@ static enum drop unconnected(struct umptcp *s, int netif, const struct seg *seg)
         return join_syn(s, netif, seg);
     if (syn && endpoint_listens(s, &seg->flow.local))
         return endpoint_syn(s, netif, seg);
-    struct listener *l = listener_find(s, &seg->flow.local);
+    struct listener *l = listener_choose(s, &seg->flow);
     if (l && syn)
         return listener_syn(s, l, netif, seg);
     if (!l || seg->flags & TCP_ACK)
@@ -55,6 +55,8 @@ static enum drop tcp_packet(struct umptcp *s, int netif, const struct ip_hdr *ip
         return drop ? drop : unconnected(s, netif, &seg);
     if (listener_overflows(s, sf, &seg))
         return DROP_TCP_BACKLOG;
+    if (listener_defers(s, sf, &seg))
+        return DROP_TCP_DEFERRED;
     join_judge(s, sf, &seg);
     bool answer = false, reopen = false;
     drop = subflow_input(sf, &seg, &answer, &reopen);

@@ -7,6 +7,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "stack/stack.h"
 
@@ -14,6 +15,17 @@
 
 static uint64_t port_hash(const struct umptcp *s, uint16_t port) {
     return siphash13(&s->env.hash_key, &port, sizeof port);
+}
+
+static uint64_t flow_key(const struct umptcp *s, const struct flow *flow) {
+    uint8_t in[2 * (sizeof flow->local.addr.b + sizeof flow->local.port)], *p = in;
+    const struct umptcp_sockaddr *ends[] = {&flow->local, &flow->remote};
+    for (int i = 0; i < 2; i++) {
+        memcpy(p, ends[i]->addr.b, sizeof ends[i]->addr.b);
+        memcpy(p + sizeof ends[i]->addr.b, &ends[i]->port, sizeof ends[i]->port);
+        p += sizeof ends[i]->addr.b + sizeof ends[i]->port;
+    }
+    return siphash13(&s->env.hash_key, in, sizeof in);
 }
 
 static const struct umptcp_addr any_addr;
@@ -43,18 +55,59 @@ struct listener *listener_find(const struct umptcp *s, const struct umptcp_socka
     return best;
 }
 
-bool listener_in_use(const struct umptcp *s, const struct umptcp_sockaddr *local) {
+/*
+ * Of listeners that share an address and port, the one that this peer's number among them names: each gets the same
+ * part, and a peer keeps its listener as long as that is there, whoever else comes and goes (highest random weight).
+ */
+struct listener *listener_choose(const struct umptcp *s, const struct flow *flow) {
+    struct listener *best = listener_find(s, &flow->local);
+    const uint16_t port = flow->local.port;
+    uint64_t most = 0;
+    if (!best || !best->reuseport)
+        return best;
+    const struct umptcp_addr addr = best->local.addr;
+    for (struct hash_node *n = hash_table_first(&s->listeners, port_hash(s, port)); n; n = hash_node_next(n)) {
+        struct listener *l = container_of(n, struct listener, node);
+        if (l->local.port != port || !addr_eq(&l->local.addr, &addr))
+            continue;
+        const uint64_t in[] = {flow_key(s, flow), l->sock.v};
+        const uint64_t weight = siphash13(&s->env.hash_key, in, sizeof in);
+        if (weight >= most) {
+            most = weight;
+            best = l;
+        }
+    }
+    return best;
+}
+
+/* They may share it. */
+static bool shares(const struct listener *l, const struct umptcp_listen *what) {
+    return l->reuseport && what->reuseport && addr_eq(&l->local.addr, &what->local.addr);
+}
+
+/* Another one stands in the way of `what`; NULL: of anything at `local`. */
+static bool listener_blocks(const struct umptcp *s, const struct umptcp_sockaddr *local,
+                            const struct umptcp_listen *what) {
     for (struct hash_node *n = hash_table_first(&s->listeners, port_hash(s, local->port)); n; n = hash_node_next(n)) {
         const struct listener *l = container_of(n, struct listener, node);
-        if (l->local.port == local->port && (fit(&l->local.addr, &local->addr) || fit(&local->addr, &l->local.addr)))
+        if (l->local.port == local->port && (fit(&l->local.addr, &local->addr) || fit(&local->addr, &l->local.addr)) &&
+            !(what && shares(l, what)))
             return true;
     }
+    return false;
+}
+
+static bool endpoint_blocks(const struct umptcp *s, const struct umptcp_sockaddr *local) {
     for (uint32_t i = 0; i < s->endpoints.count; i++) {
         const struct umptcp_sockaddr *e = &s->endpoints.list[i].addr;
         if (e->port == local->port && fit(&local->addr, &e->addr))
             return true;
     }
     return false;
+}
+
+bool listener_in_use(const struct umptcp *s, const struct umptcp_sockaddr *local) {
+    return listener_blocks(s, local, NULL) || endpoint_blocks(s, local);
 }
 
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
@@ -67,6 +120,7 @@ static struct listener *listener_new(struct umptcp *s, const struct umptcp_liste
         return NULL;
     l->local = what->local;
     l->tcp_only = what->tcp_only;
+    l->reuseport = what->reuseport;
     if (what->fastopen) {
         l->opts[UMPTCP_OPT_FASTOPEN] = what->fastopen;
         l->opts_set |= 1u << UMPTCP_OPT_FASTOPEN;
@@ -94,7 +148,7 @@ int umptcp_listen(struct umptcp *s, const struct umptcp_listen *what, umptcp_soc
         return -EINVAL;
     if (!addr_is_any(addr) && !net_owner(&s->net, addr))
         return -EADDRNOTAVAIL;
-    if (listener_in_use(s, &what->local))
+    if (listener_blocks(s, &what->local, what) || endpoint_blocks(s, &what->local))
         return -EADDRINUSE;
     struct listener *l = listener_new(s, what);
     if (!l)
@@ -210,13 +264,35 @@ bool listener_overflows(struct umptcp *s, struct subflow *sf, const struct seg *
     return true;
 }
 
+/* Timeouts of a SYN/ACK in so long: each takes twice as long as the one before. */
+static uint8_t timeouts_in(const struct umptcp_config *cfg, uint64_t time) {
+    dur period = RTT_RTO_INITIAL, next = period;
+    uint8_t n = time > 0;
+    while (time > period && n < UINT8_MAX) {
+        n++;
+        next = 2 * next < cfg->rto_max ? 2 * next : cfg->rto_max;
+        period += next;
+    }
+    return n;
+}
+
+bool listener_defers(struct umptcp *s, struct subflow *sf, const struct seg *seg) {
+    const struct listener *l = sf->conn->listener;
+    struct tcb *t = &sf->tcb;
+    const bool third = l && !sf->join && t->state == UMPTCP_SYN_RCVD &&
+                       (seg->flags & (TCP_ACK | TCP_RST | TCP_SYN | TCP_FIN)) == TCP_ACK && seg->len == 0 &&
+                       seg->ack.v == t->isn.v + 1 && seg->seq.v == t->irs.v + 1;
+    const int64_t time = third ? sockopt_of_listener(l, UMPTCP_OPT_DEFER_ACCEPT) : 0;
+    return time > 0 && !conn_is_fast(sf->conn) && tcp_defer(t, timeouts_in(&s->env.cfg, (uint64_t)time));
+}
+
 /* A DSS alone overtook the keys (subflow_input() has it, too): they come again. */
 static bool waits_for_keys(const struct cookie *ck, const struct seg *ack) {
     return ck->kind == COOKIE_CAPABLE && mpopts_find(&ack->mp, MP_DSS) && !mpopts_find(&ack->mp, MPC_DATA);
 }
 
 struct subflow *listener_ack(struct umptcp *s, int netif, const struct seg *ack, enum drop *drop) {
-    struct listener *l = listener_find(s, &ack->flow.local);
+    struct listener *l = listener_choose(s, &ack->flow);
     struct cookie ck;
     if (!l || time_is_never(l->cookie_at) || time_since(s->env.now, l->cookie_at) > COOKIE_LIFE)
         return NULL;

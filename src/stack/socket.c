@@ -230,6 +230,20 @@ int umptcp_shutdown(struct umptcp *s, umptcp_sock sock, struct umptcp_time now) 
     return 0;
 }
 
+int umptcp_shutdown_recv(struct umptcp *s, umptcp_sock sock, struct umptcp_time now) {
+    int err;
+    stack_enter(s, now);
+    struct conn *c = stack_conn(s, sock, &err);
+    if (!c)
+        return err;
+    if (c->state == UMPTCP_CLOSED)
+        return -ENOTCONN;
+    c->read_shut = true;
+    conn_notify(c, NOTIFY_READABLE);
+    stack_finish(s);
+    return 0;
+}
+
 enum ending { IN_ORDER, AT_ONCE };
 
 static int end(struct umptcp *s, umptcp_sock sock, enum ending how) {

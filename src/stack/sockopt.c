@@ -145,6 +145,7 @@ static const struct sockopt {
     /* A listener's own */
     [UMPTCP_OPT_FASTOPEN] = {0, UINT32_MAX, NULL, NULL},
     [UMPTCP_OPT_FASTOPEN_NO_COOKIE] = {0, 1, NULL, NULL},
+    [UMPTCP_OPT_DEFER_ACCEPT] = {0, INT64_MAX, NULL, NULL},
 };
 
 /* NULL when there is no such option, or a connection (`c`) does not have it. */

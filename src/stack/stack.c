@@ -31,6 +31,8 @@ void umptcp_config_init(struct umptcp_config *cfg) {
         .rto_max = SEC(120),
         .delack = MSEC(200),
         .time_wait = SEC(60),
+        .max_tw_buckets = 262144,
+        .max_orphans = 65536,
         .keepalive_time = SEC(7200),
         .keepalive_intvl = SEC(75),
         .keepalive_probes = 9,

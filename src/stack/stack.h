@@ -32,13 +32,14 @@ enum stack_limit {
 /* Kinds of timers that belong to the stack itself. */
 enum stack_timer_kind { TIMER_FRAGS = TIMER_MPTCP_COUNT, TIMER_KINDS };
 
-enum { OPT_COUNT = UMPTCP_OPT_OOBINLINE + 1 };
+enum { OPT_COUNT = UMPTCP_OPT_DEFER_ACCEPT + 1 };
 
 struct listener {
     struct hash_node node; /* umptcp.listeners, by port */
     umptcp_sock sock;
     struct umptcp_sockaddr local;
     bool tcp_only;
+    bool reuseport;
     bool notify;         /* someone can be accepted, and the application was not told */
     uint32_t backlog;    /* room of `queue` */
     uint32_t pending;    /* connections in handshake, and those in the queue */
@@ -106,6 +107,10 @@ void count_segment(struct umptcp *s, const struct ip_hdr *ip, enum drop drop);
 /* ---- Listeners (listener.c) -------------------------------------------------------------------------------------- */
 
 /* The listener for a local address and port: the most specific one; NULL when there is none. */
+/* The same; of several that share the address and port, this flow's. */
+struct listener *listener_choose(const struct umptcp *s, const struct flow *flow);
+/* Without data this third ACK is passed over (TCP_DEFER_ACCEPT). */
+bool listener_defers(struct umptcp *s, struct subflow *sf, const struct seg *seg);
 struct listener *listener_find(const struct umptcp *s, const struct umptcp_sockaddr *local);
 /* There is a listener, or an endpoint with that port, whose addresses overlap these. */
 bool listener_in_use(const struct umptcp *s, const struct umptcp_sockaddr *local);

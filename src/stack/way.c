@@ -4,17 +4,20 @@
 
 #include "stack/stack.h"
 
-static bool port_free(const struct umptcp *s, const struct flow *flow) {
-    return !subflow_find(&s->mp, flow) && !listener_find(s, &flow->local) && !endpoint_listens(s, &flow->local);
+/* `reuse`: also when what has it only waits for the end of TIME-WAIT. */
+static bool port_free(const struct umptcp *s, const struct flow *flow, bool reuse) {
+    const struct subflow *sf = subflow_find(&s->mp, flow);
+    const bool has = sf && !(reuse && s->env.cfg.tw_reuse && tcp_reusable(&sf->tcb));
+    return !has && !listener_find(s, &flow->local) && !endpoint_listens(s, &flow->local);
 }
 
 /* RFC 6056 3.3.1: from a random port on, the first that is free to this peer. */
 static int choose_port(struct umptcp *s, struct flow *flow) {
     const struct umptcp_config *cfg = &s->env.cfg;
     uint32_t ports = cfg->port_max - cfg->port_min + 1u, start = rng_below(&s->env.rng, ports);
-    for (uint32_t i = 0; i < ports; i++) {
+    for (uint32_t i = 0; i < ports * (1u + cfg->tw_reuse); i++) {
         flow->local.port = (uint16_t)(cfg->port_min + (start + i) % ports);
-        if (port_free(s, flow))
+        if (port_free(s, flow, i >= ports))
             return 0;
     }
     return -EADDRNOTAVAIL;
@@ -32,7 +35,7 @@ int path_make(struct umptcp *s, const struct way *way, struct path *path) {
         return err;
     if (!p.flow.local.port)
         err = choose_port(s, &p.flow);
-    else if (!port_free(s, &p.flow))
+    else if (!port_free(s, &p.flow, true))
         err = -EADDRINUSE;
     if (err)
         return err;

@@ -13,7 +13,6 @@
 
 enum { MIN_HALF_MS = 5000, BACKOFF_MAX = 31 };
 
-#define RTO_INITIAL       SEC(1)  /* RFC 6298 2.1 */
 #define CLOCK_GRANULARITY MSEC(1) /* G of RFC 6298 */
 
 void rtt_init(struct rtt *r) { memset(r, 0, sizeof(*r)); }
@@ -67,7 +66,7 @@ void rtt_spurious(struct rtt *r, dur sample) {
 }
 
 dur rtt_rto_base(const struct rtt *r, dur rto_min, dur rto_max) {
-    dur rto = RTO_INITIAL;
+    dur rto = RTT_RTO_INITIAL;
     if (r->srtt) {
         dur spread = 4 * r->rttvar;
         rto = r->srtt + (spread > CLOCK_GRANULARITY ? spread : CLOCK_GRANULARITY);

@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 
+#define RTT_RTO_INITIAL SEC(1) /* RFC 6298 2.1 */
+
 struct rtt {
     dur srtt, rttvar;     /* srtt 0: no sample yet */
     uint32_t min_us;      /* smallest of the last 5 to 10 s; 0: no sample yet */

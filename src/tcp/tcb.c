@@ -106,6 +106,9 @@ void tcb_set_state(struct tcb *t, enum umptcp_tcp_state state) {
     if (!counts_as_established(state) && counts_as_established(t->state))
         mib_dec(mib, MIB_TCP_CURR_ESTAB);
     t->state = (uint8_t)state;
+    const bool waits = state == UMPTCP_TIME_WAIT || (state == UMPTCP_FIN_WAIT_2 && t->orphan);
+    t->env->time_waits += (uint32_t)waits - (uint32_t)t->waits;
+    t->waits = waits;
 }
 
 void tcb_finish(struct tcb *t, int error) {
@@ -125,9 +128,25 @@ void tcb_drop(struct tcb *t, int error) {
     tcb_cancel_due(t);
 }
 
+/* There are too many of them: nothing is kept but the acknowledgment of the peer's FIN, when that is to be sent. */
+static bool overflows(struct tcb *t) {
+    const struct env *env = t->env;
+    const uint32_t others = env->time_waits - t->waits;
+    if (t->state == UMPTCP_TIME_WAIT || !env->cfg.max_tw_buckets || others < env->cfg.max_tw_buckets)
+        return false;
+    const bool ack = t->ack_need != TCP_ACK_NONE;
+    mib_inc(&t->env->mib, MIB_TCP_TW_OVERFLOW);
+    tx_destroy(t);
+    tcb_finish(t, 0);
+    t->ack_need = ack ? TCP_ACK_NOW : TCP_ACK_NONE;
+    return true;
+}
+
 void tcb_enter_time_wait(struct tcb *t) {
     const struct env *env = t->env;
     assert(ssn_eq(t->snd_una, t->snd_nxt));
+    if (overflows(t))
+        return;
     const bool waits = t->state == UMPTCP_TIME_WAIT || (t->state == UMPTCP_FIN_WAIT_2 && t->orphan);
     mib_add(&t->env->mib, MIB_TCP_TW, !waits); /* an orphan's FIN-WAIT-2 counts already, as on Linux */
     tcb_set_state(t, UMPTCP_TIME_WAIT);
@@ -306,6 +325,23 @@ void tcp_abort(struct tcb *t, int error) {
     else
         tcb_finish(t, error);
     t->rst_pending = rst;
+}
+
+void tcp_forget(struct tcb *t, int error) { tcb_finish(t, error); }
+
+/* Timestamps tell the segments of the old one from those of the new one when the clock of the peer's has moved on. */
+bool tcp_reusable(const struct tcb *t) {
+    const uint32_t now_s = (uint32_t)(t->env->now.ns / SEC(1));
+    return t->state == UMPTCP_TIME_WAIT && t->ts_ok && (int32_t)(now_s - t->ts_recent_s) > 0;
+}
+
+bool tcp_defer(struct tcb *t, uint8_t timeouts) {
+    struct tcp_extra *x = t->rtt.backoff < timeouts ? tcp_extra(t) : NULL;
+    if (!x)
+        return false;
+    x->defer = timeouts;
+    mib_inc(&t->env->mib, MIB_TCP_DEFER_ACCEPT_DROP);
+    return true;
 }
 
 void tcp_refuse(struct tcb *t, int error) {

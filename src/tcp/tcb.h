@@ -109,6 +109,7 @@ struct tcp_extra {
     uint32_t keep_idle_ms, keep_intvl_ms; /* 0: no keepalive */
     uint32_t delivered_ce;                /* segments of ours that arrived by what said that some were marked (ECN) */
     uint8_t keep_probes;                  /* unanswered keepalive probes that are one too many */
+    uint8_t defer; /* a listener's handshake, whose third ACK came without data: timeouts until that is enough */
     struct tcp_pmtu pmtu;
 };
 
@@ -140,6 +141,7 @@ struct tcb {
     uint16_t rcv_mss; /* payload of the largest segment that came: what "full-size" means for acknowledging */
     bool sack_ok : 1, ts_ok : 1, wscale_ok : 1, v6 : 1;
     bool passive : 1; /* came from LISTEN */
+    bool waits : 1;   /* counted in env->time_waits */
 
     bool fin_queued : 1, fin_sent : 1;
     bool fin_seen : 1; /* fin_ssn is known */
@@ -248,6 +250,16 @@ void tcp_unqueue(struct tcb *t);
 void tcp_close(struct tcb *t);
 /* CLOSED at once with `error`; a RST goes out first when the state calls for one (RFC 9293 3.10.5). */
 void tcp_abort(struct tcb *t, int error);
+/* CLOSED at once, without a RST: the owner answers what came with one. */
+void tcp_forget(struct tcb *t, int error);
+/* In TIME-WAIT, and its tuple may be had for a new connection of ours (RFC 6191, and what it says of the active end).
+ */
+bool tcp_reusable(const struct tcb *t);
+/*
+ * A listener's handshake goes on without the third ACK that came, until data comes or the SYN/ACK timed out so often.
+ * False: that is over, or there is no memory to remember it.
+ */
+bool tcp_defer(struct tcb *t, uint8_t timeouts);
 /* The same for a handshake that the owner turns down: a RST as a listener's, in place of the peer's ACK. */
 void tcp_refuse(struct tcb *t, int error);
 /* Nobody is interested any more: limits FIN-WAIT-2. */

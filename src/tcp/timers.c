@@ -97,8 +97,14 @@ static enum tcp_timeout_event syn_timeout(struct tcb *t) {
     const struct umptcp_config *cfg = &t->env->cfg;
     uint8_t usual = t->state == UMPTCP_SYN_SENT ? cfg->syn_retries : cfg->synack_retries;
     uint8_t retries = t->syn_retries ? t->syn_retries : usual;
+    const uint8_t defer = tcb_extra(t)->defer;
     t->stalled = true;
     mib_inc(&t->env->mib, MIB_TCP_TIMEOUTS);
+    if (defer > t->rtt.backoff + 1u || (defer && t->rtt.backoff < defer && t->syn_sends > retries)) {
+        t->rtt.backoff++; /* the peer has it: it is sent again only when its ACK is to be enough */
+        syn_timer_start(t);
+        return TCP_TIMEOUT_NONE;
+    }
     if (t->syn_sends > retries && t->state == UMPTCP_SYN_RCVD && t->passive) {
         tcb_drop(t, ETIMEDOUT); /* nothing counts: there was no connection */
         return TCP_TIMEOUT_DEAD;
