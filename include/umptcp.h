@@ -123,11 +123,11 @@ struct umptcp_config {
     uint64_t rto_min, rto_max;    /* RFC 6298 2.4 says 1 s for the minimum; Linux and we use 200 ms */
     uint64_t delack;              /* longest delay of an acknowledgment */
     uint64_t time_wait;           /* duration of TIME-WAIT, also of an orphan's FIN-WAIT-2 */
-    bool tw_reuse;             /* an active open may take over a tuple that is in TIME-WAIT, a second after its last
-                                  segment, when there were timestamps (RFC 6191); ports that are free come first */
-    uint32_t max_tw_buckets;   /* subflows in TIME-WAIT; those beyond are forgotten at once. 0: no bound */
-    uint32_t max_orphans;      /* connections that were closed and still have to deliver; those beyond are reset. 0: no
-                                  bound */
+    bool tw_reuse;                /* an active open may take over a tuple that is in TIME-WAIT, a second after its last
+                                     segment, when there were timestamps (RFC 6191); ports that are free come first */
+    uint32_t max_tw_buckets;      /* subflows in TIME-WAIT; those beyond are forgotten at once. 0: no bound */
+    uint32_t max_orphans; /* connections that were closed and still have to deliver; those beyond are reset. 0: no
+                             bound */
     uint64_t keepalive_time, keepalive_intvl;
     uint8_t keepalive_probes;
     uint8_t initial_cwnd;       /* segments, RFC 6928 */

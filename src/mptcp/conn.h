@@ -379,8 +379,7 @@ struct mp {
     struct fastopen fastopen;
 };
 
-/* ---- Life (conn.c, subflow.c) --------------------------------------------------------------------------------------
- */
+/* ---- Life (conn.c, subflow.c) ------------------------------------------------------------------------------------ */
 
 int mp_init(struct mp *mp, struct env *env); /* 0 or -ENOMEM */
 void mp_free(struct mp *mp);
@@ -432,8 +431,7 @@ void subflow_refuse(struct subflow *sf, enum mp_rst_reason reason);
 /* Took its end (TCP is CLOSED or in TIME-WAIT with nothing left): moves data away, tells everyone. */
 void subflow_gone(struct subflow *sf, int error);
 
-/* ---- Handshakes (handshake.c) --------------------------------------------------------------------------------------
- */
+/* ---- Handshakes (handshake.c) ------------------------------------------------------------------------------------ */
 
 /* Opens the first subflow. 0 or -ENOMEM. */
 int conn_connect(struct conn *c, const struct path *path, bool tcp_only);
@@ -504,8 +502,7 @@ void conn_fully_established(struct conn *c);
 bool conn_becomes_full(struct conn *c);
 void conn_begins_joins(struct conn *c);
 
-/* ---- Data in (receive.c, mapping.c) --------------------------------------------------------------------------------
- */
+/* ---- Data in (receive.c, mapping.c) ------------------------------------------------------------------------------ */
 
 /* DSS options, then the payload. May find that the segment is to be answered by a RST (rx->reply_rst). */
 enum drop receive_input(struct subflow *sf, const struct seg *seg, struct tcp_rx *rx);
@@ -568,8 +565,7 @@ void subflow_path_doubted(const struct subflow *sf);
 /* The flow label of a packet, of IPv6. */
 uint32_t subflow_flow_label(const struct subflow *sf, bool syn);
 
-/* ---- Data out (output.c, options.c, reinject.c) --------------------------------------------------------------------
- */
+/* ---- Data out (output.c, options.c, reinject.c) ------------------------------------------------------------------ */
 
 /* The next segment of this connection, IP header and all: fills `out` and returns true; false when there is none now.
  * `caps` says what an interface takes. */
@@ -610,8 +606,7 @@ bool subflow_usable(const struct subflow *sf);
 /* The data sequence number of the first byte that TCP has not acknowledged. */
 struct dsn tx_una_dsn(const struct subflow *sf);
 
-/* ---- Time (timers.c) -----------------------------------------------------------------------------------------------
- */
+/* ---- Time (timers.c) --------------------------------------------------------------------------------------------- */
 
 /* Sets one of its deadlines; UMPTCP_NEVER: none. */
 void conn_set_due(struct conn *c, enum conn_due what, utime at);
@@ -640,8 +635,7 @@ int conn_peek(struct conn *c, struct umptcp_slice *slices, int max);
 /* `len` bytes of them were read. 0 or -EINVAL. */
 int conn_consume(struct conn *c, size_t len);
 
-/* ---- Windows (buffer.c) --------------------------------------------------------------------------------------------
- */
+/* ---- Windows (buffer.c) ------------------------------------------------------------------------------------------ */
 
 /* Bytes beyond rcv_nxt that the receive buffer takes; never less than what was advertised. */
 uint64_t conn_window(const struct conn *c);
@@ -662,8 +656,7 @@ void conn_offer_room(struct conn *c);
 /* Send auto-tuning. */
 void conn_tune_sndbuf(struct conn *c);
 
-/* ---- End and fall-back (close.c, fallback.c) -----------------------------------------------------------------------
- */
+/* ---- End and fall-back (close.c, fallback.c) --------------------------------------------------------------------- */
 
 /* The application will not send any more. */
 void conn_shutdown(struct conn *c);
@@ -703,8 +696,7 @@ void fallback_unmapped(struct subflow *sf, struct ssn ssn, bool late);
 /* The peer's MP_FAIL. False: the subflow was reset. */
 bool fallback_fail_rcvd(struct subflow *sf);
 
-/* ---- Path signals (address.c) --------------------------------------------------------------------------------------
- */
+/* ---- Path signals (address.c) ------------------------------------------------------------------------------------ */
 
 /* ADD_ADDR, REMOVE_ADDR, MP_PRIO, MP_FAIL, MP_FASTCLOSE and MP_TCPRST of an acceptable segment. False: the connection
  * or the subflow ended by it. */
@@ -733,8 +725,7 @@ void subflow_prio(struct subflow *sf, bool backup);
 void conn_path_timeout(struct conn *c);
 void conn_arm_path(struct conn *c);
 
-/* ---- Path events (told.c) ------------------------------------------------------------------------------------------
- */
+/* ---- Path events (told.c) ---------------------------------------------------------------------------------------- */
 
 /* Tells who listens (umptcp_pm_listen()), if somebody does. Lost (and counted) when too many wait. */
 void mp_tell(struct mp *mp, const struct umptcp_pm_event *ev);
