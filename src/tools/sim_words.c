@@ -115,18 +115,21 @@ static bool set(struct sim_scenario *s, const char *key, const char *value) {
 
 /* ---- Lines ------------------------------------------------------------------------------------------------------- */
 
-/* The same scenario may be in several lines: the first counts. */
-static bool is_listed(const struct sim_list *list, const char *key) {
-    char other[SIM_KEY_MAX];
-    for (size_t i = 0; i < list->count; i++)
-        if (strcmp(key, sim_key(&list->all[i], other)) == 0)
+/* The same scenario may be in several lines: the first counts, with its number of runs. */
+static bool is_listed(const struct sim_list *list, const struct sim_scenario *s) {
+    char key[SIM_KEY_MAX], other[SIM_KEY_MAX];
+    sim_key(s, key);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct sim_scenario *o = &list->all[i];
+        if (s->seed == o->seed && s->warm == o->warm && s->reorder_by == o->reorder_by && s->mark == o->mark &&
+            strcmp(key, sim_key(o, other)) == 0)
             return true;
+    }
     return false;
 }
 
 static int append(struct sim_list *list, const struct sim_scenario *s) {
-    char key[SIM_KEY_MAX];
-    if (is_listed(list, sim_key(s, key)))
+    if (is_listed(list, s))
         return 0;
     if (list->count == list->room) {
         size_t room = list->room ? 2 * list->room : 16;
