@@ -509,7 +509,7 @@ static const struct field {
 #define X(f) {#f, offsetof(struct umptcp_config, f), sizeof(((struct umptcp_config *)0)->f)},
     X(mptcp_enabled) X(checksum_enabled) X(allow_join_initial_addr_port) X(syn_retrans_before_tcp_fallback)
         X(stale_loss_cnt) X(add_addr_timeout) X(close_timeout) X(rejoin) X(probe_interval) X(timestamps) X(sack)
-            X(time_wait) X(syn_retries) X(fastopen) X(rmem_default) X(rmem_max) X(wmem_default) X(wmem_max)
+            X(time_wait) X(ecn) X(syn_retries) X(fastopen) X(rmem_default) X(rmem_max) X(wmem_default) X(wmem_max)
 #undef X
 };
 

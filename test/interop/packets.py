@@ -100,6 +100,7 @@ class Segment:
     ours: bool = False  # from the engine
     wire: int = 0
     time: float = 0.0
+    ecn: int = 0  # bits of the IP header
 
     @classmethod
     def parse(cls, packet):
@@ -107,16 +108,19 @@ class Segment:
         if packet[0] >> 4 == 4:
             header, protocol = (packet[0] & 15) * 4, packet[9]
             src, dst, end = packet[12:16], packet[16:20], struct.unpack_from("!H", packet, 2)[0]
+            ecn = packet[1] & 3
         else:
             header, protocol, end = 40, packet[6], 40 + struct.unpack_from("!H", packet, 4)[0]
             src, dst = packet[8:24], packet[24:40]
+            ecn = packet[1] >> 4 & 3
         if protocol != 6:
             return None
         tcp = packet[header:end]
         sport, dport, seq, ack, offset, flags, window = struct.unpack_from("!HHIIBBH", tcp)
         offset = (offset >> 4) * 4
         texts = [str(ipaddress.ip_address(a)) for a in (src, dst)]
-        return cls(*texts, sport, dport, seq, ack, flags, window, list(options(tcp[20:offset])), tcp[offset:])
+        return cls(*texts, sport, dport, seq, ack, flags, window, list(options(tcp[20:offset])), tcp[offset:],
+                   ecn=ecn)  # fmt: skip
 
     def build(self):
         body = b"".join(self.options)
@@ -127,8 +131,8 @@ class Segment:
         total = ones_sum(src + dst + struct.pack("!II", len(tcp), 6) + tcp)
         tcp = tcp[:16] + struct.pack("!H", 0xFFFF - total) + tcp[18:]
         if len(src) == 16:
-            return struct.pack("!IHBB", 6 << 28, len(tcp), 6, 64) + src + dst + tcp
-        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0x4000, 64, 6, 0) + src + dst
+            return struct.pack("!IHBB", 6 << 28 | self.ecn << 20, len(tcp), 6, 64) + src + dst + tcp
+        ip = struct.pack("!BBHHHBBH", 0x45, self.ecn, 20 + len(tcp), 0, 0x4000, 64, 6, 0) + src + dst
         return ip[:10] + struct.pack("!H", 0xFFFF - ones_sum(ip)) + ip[12:] + tcp
 
     # What there is
