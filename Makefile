@@ -354,6 +354,7 @@ unit = $(UNIT:%.c=$B/san/%)
 sim = $(SIM:%.c=$B/san/%)
 interop = $(INTEROP:%.c=$B/san/%) $(INTEROP_ENGINE:%.c=$B/san/%) $(EXAMPLES:examples/%.c=$B/san/%)
 tools = $B/san/umptcp-pkt $B/san/umptcp-sim
+tools_bench = $B/bench/engine $B/umptcp-sim # what is measured is a build without sanitizers
 fuzzers = $(FUZZ:%.c=$B/fuzz/%)
 
 $B/san/all.a: $(call san,$(SRC))
@@ -385,7 +386,7 @@ check: deps ## everything: build with sanitizers, tests, fuzzing, lint, interop 
 	+@$(run) --title check unit sim script tools fuzz layers lint interop matrix
 
 check-core: ## the tests that need neither root nor network nor lint tools
-	$(call build,check-core,$(unit) $(sim) $(tools) $(adapter) $(fuzzers) $B/umptcp-sim)
+	$(call build,check-core,$(unit) $(sim) $(tools) $(tools_bench) $(adapter) $(fuzzers))
 	+@$(run) --title check-core unit sim script tools replay
 
 fuzz: ## each fuzz target for T=60 seconds; what it learns stays in $B/corpus

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A server under a flood, in virtual time: 100,000 SYNs from everywhere, or as many joins, of which some name a
+ * A server under a flood, in virtual time: 1,000,000 SYNs from everywhere, or 100,000 joins, of which some name a
  * connection that lives, or segments for a connection whose numbers nobody told. Real clients come meanwhile, and each
  * gets through; the memory stays within bounds, and when the flood is over nothing is left of it.
  */
@@ -18,7 +18,8 @@
 #include "wire/bytes.h"
 #include "world.h"
 
-enum { PORT = 80, FLOOD = 100000, EACH_MS = 50, CLIENTS = 40, SEEDS = 2, BACKLOG = 32, MEM_LIMIT = 4 << 20 };
+enum { PORT = 80, SYNS = 1000000, FLOOD = 100000, EACH_MS = 50, CLIENTS = 100, SEEDS = 2, BACKLOG = 32 };
+enum { MEM_LIMIT = 4 << 20 };
 #define MS 1000000ull
 #define S  1000000000ull
 
@@ -96,8 +97,8 @@ static void forge(struct flood *f, bool join) {
 }
 
 /* All of the flood, with as many real clients in it as are asked for. Memory is looked at all the time. */
-static const char *run_flood(struct flood *f, bool join, int clients) {
-    const int steps = FLOOD / EACH_MS;
+static const char *run_flood(struct flood *f, bool join, int packets, int clients) {
+    const int steps = packets / EACH_MS;
     for (int i = 0; i < steps; i++) {
         for (int k = 0; k < EACH_MS; k++)
             forge(f, join);
@@ -136,14 +137,15 @@ static const char *everybody(struct flood *f, int clients) {
 
 static const char *flood_of_syns(uint64_t seed, uint8_t syncookies) {
     static struct flood f;
+    const int syns = syncookies == 2 ? FLOOD : SYNS;
     flood_init(&f, seed, 1, syncookies);
-    const char *why = run_flood(&f, false, CLIENTS);
+    const char *why = run_flood(&f, false, syns, CLIENTS);
     world_run(&f.w, 5 * S);
     why = why ? why : everybody(&f, CLIENTS);
     const uint64_t kept = syncookies == 2 ? 0 : BACKLOG;
     if (!why && f.most > 512 << 10)
         why = "a flood of SYNs takes much memory";
-    if (!why && count(&f, "TcpExtSyncookiesSent") < FLOOD - kept)
+    if (!why && count(&f, "TcpExtSyncookiesSent") < syns - kept)
         why = "a SYN was not answered";
     if (!why && count(&f, "TcpExtSyncookiesRecv") != CLIENTS)
         why = "a cookie did not come back, or a wrong one was taken";
@@ -171,7 +173,7 @@ static const char *flood_of_joins(uint64_t seed, uint8_t syncookies) {
     for (int k = 0; k < 1000; k++) /* the flood is there first */
         forge(&f, true);
     umptcp_endpoint_add(f.w.host[CLIENT].s, &ep, f.w.now);
-    why = why ? why : run_flood(&f, true, 0);
+    why = why ? why : run_flood(&f, true, FLOOD, 0);
     world_run(&f.w, 5 * S);
     if (!why &&
         umptcp_subflows(f.w.host[SERVER].s, f.server[0], NULL, 0) != (syncookies == 2 ? 2 : 2 + HALF_OPEN_JOINS_MAX))
