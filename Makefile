@@ -96,6 +96,7 @@ src_mptcp = \
 	src/mptcp/options.c \
 	src/mptcp/output.c \
 	src/mptcp/path.c \
+	src/mptcp/pressure.c \
 	src/mptcp/receive.c \
 	src/mptcp/reinject.c \
 	src/mptcp/subflow.c \

@@ -315,6 +315,26 @@ void bytebuf_unref(struct bytebuf *b, struct chunk_pool *p, uint64_t pos, size_t
     dir_trim(b, p->mem);
 }
 
+void bytebuf_forget(struct bytebuf *b, struct chunk_pool *p, uint64_t from, uint64_t to) {
+    struct bytebuf_dir *dir = b->dir;
+    from += b->shift;
+    to += b->shift;
+    assert(!before(from, b->start) && !before(to, from));
+    if (!dir)
+        return;
+    uint64_t pos = base_of(from + BYTEBUF_CHUNK - 1), limit = base_of(to);
+    limit = before(dir->high, limit) ? dir->high : limit;
+    for (; before(pos, limit); pos += BYTEBUF_CHUNK) {
+        struct chunk **slot = slot_of(dir, pos), *c = *slot;
+        if (!c || c->held)
+            continue;
+        *slot = NULL;
+        dir->nchunks--;
+        pool_give(p, c);
+    }
+    dir_trim(b, p->mem);
+}
+
 /* Takes the chunks wholly below `low`, the base of the new start, out of the directory. */
 static void leave_below(struct bytebuf *b, struct chunk_pool *p, uint64_t low) {
     struct bytebuf_dir *dir = b->dir;

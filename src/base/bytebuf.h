@@ -57,6 +57,9 @@ int bytebuf_slices(const struct bytebuf *b, uint64_t pos, size_t len, struct ump
  * parts, and held twice must be let go twice. The bytes must have chunks. */
 void bytebuf_ref(struct bytebuf *b, uint64_t pos, size_t len);
 void bytebuf_unref(struct bytebuf *b, struct chunk_pool *p, uint64_t pos, size_t len);
+/* Nothing of [from, to) is wanted: chunks that lie in it as a whole go, unless they are held. `from` is not below
+ * start. */
+void bytebuf_forget(struct bytebuf *b, struct chunk_pool *p, uint64_t from, uint64_t to);
 /*
  * Bytes below `start` are not wanted any more; `end` is the end of the highest byte stored, so `end` == `start` says
  * that the buffer is empty. `start` never goes back. A chunk without references goes when it lies wholly below start,

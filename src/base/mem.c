@@ -17,6 +17,7 @@ static void *libc_alloc(void *ctx, void *ptr, size_t old_size, size_t size) {
 
 void mem_init(struct mem *m, umptcp_alloc_fn fn, void *ctx, size_t limit) {
     *m = (struct mem){.fn = fn ? fn : libc_alloc, .ctx = ctx, .limit = limit};
+    list_init(&m->spare);
 }
 
 static bool fits(const struct mem *m, size_t more) {

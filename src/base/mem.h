@@ -6,6 +6,7 @@
 #ifndef UMPTCP_BASE_MEM_H
 #define UMPTCP_BASE_MEM_H
 
+#include "base/list.h"
 #include "umptcp.h"
 
 struct mem {
@@ -13,10 +14,16 @@ struct mem {
     void *ctx;
     size_t used, limit; /* limit 0: none */
     uint64_t failures;  /* requests refused, by the limit or by the allocator */
+    struct list spare;  /* who holds what could be had again, the oldest first: see struct tcp_ofo */
 };
 
 /* `fn` NULL: the C library's realloc and free. */
 void mem_init(struct mem *m, umptcp_alloc_fn fn, void *ctx, size_t limit);
+/*
+ * The last quarter of the budget is near. It is for bytes in order: the application can read those, and so make room.
+ * Were all of it full of bytes behind a hole, or of promises, nothing could go on.
+ */
+static inline bool mem_tight(const struct mem *m) { return m->limit && m->used > m->limit - m->limit / 4; }
 /* Zeroed memory, or NULL. Sizes are never 0 here. */
 void *mem_alloc(struct mem *m, size_t size);
 /* As realloc: contents kept up to the smaller size, the rest not zeroed. NULL (old block untouched) on failure.

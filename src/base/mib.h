@@ -116,6 +116,9 @@
     X(TCP_COOKIES_RECV, TcpExtSyncookiesRecv)                                                                          \
     X(TCP_COOKIES_FAILED, TcpExtSyncookiesFailed)                                                                      \
     X(TCP_EMBRYONIC_RSTS, TcpExtEmbryonicRsts)                                                                         \
+    X(TCP_PRUNE_CALLED, TcpExtPruneCalled)                                                                             \
+    X(TCP_RCV_PRUNED, TcpExtRcvPruned)                                                                                 \
+    X(TCP_OFO_PRUNED, TcpExtOfoPruned)                                                                                 \
     X(TCP_DELAYED_ACKS, TcpExtDelayedACKs)                                                                             \
     X(TCP_SACK_RECOVERY, TcpExtTCPSackRecovery)                                                                        \
     X(TCP_RENO_RECOVERY, TcpExtTCPRenoRecovery)                                                                        \

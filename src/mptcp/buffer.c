@@ -31,8 +31,9 @@ static uint32_t window_step(const struct conn *c) {
     return c->rcvbuf_size / 2 < conn_mss(c) ? c->rcvbuf_size / 2 : conn_mss(c);
 }
 
+/* When memory is short nothing more is promised; what was promised stays (RFC 9293 3.8.6, T-WND-05). */
 uint64_t conn_window(const struct conn *c) {
-    uint64_t old = promised(c), now = free_room(c);
+    uint64_t old = promised(c), now = mem_tight(&c->mp->env->mem) ? old : free_room(c);
     return now >= old + window_step(c) ? now : old;
 }
 
@@ -97,7 +98,7 @@ static dur longest_rtt(const struct conn *c) {
 static void tune_rcvbuf(struct conn *c) {
     struct env *env = c->mp->env;
     dur rtt = longest_rtt(c);
-    if (c->rcvbuf_fixed || !rtt || time_since(env->now, c->drs_at) < rtt)
+    if (c->rcvbuf_fixed || !rtt || mem_tight(&env->mem) || time_since(env->now, c->drs_at) < rtt)
         return;
     if (c->drs_copied > c->drs_space) {
         uint64_t grow = c->drs_space ? 2 * (c->drs_copied - c->drs_space) : 0;
@@ -152,7 +153,7 @@ uint32_t conn_send_room(const struct conn *c) {
 
 void conn_tune_sndbuf(struct conn *c) {
     uint64_t want = 0;
-    if (c->sndbuf_fixed)
+    if (c->sndbuf_fixed || mem_tight(&c->mp->env->mem))
         return;
     list_for_each (n, &c->subflows)
         if (subflow_of(n)->state == SF_ACTIVE)
@@ -179,6 +180,11 @@ int conn_reserve(struct conn *c, size_t len, struct umptcp_slice *slices, int ma
     uint32_t room = conn_send_room(c);
     if (!room) {
         c->want_write = true;
+        return -EAGAIN;
+    }
+    if (mem_tight(&env->mem) && !dsn_eq(c->write_seq, c->snd_una)) { /* the peer makes room for the next bytes */
+        c->want_write = true;
+        conn_try_again(c);
         return -EAGAIN;
     }
     if (len > room) {

@@ -539,6 +539,9 @@ void tx_map_acked(struct subflow *sf, struct ssn una);
 /* All of it: the subflow is going away. */
 void tx_map_clear(struct subflow *sf);
 
+/* pressure.c: bytes out of order, of some connection, are thrown away; false when nobody has any. */
+bool pressure_relieve(struct mp *mp);
+
 /* Bytes that cannot be placed yet: unmapped, or of a mapping whose checksum is not complete. 0 or -ENOMEM. */
 int hold_store(struct subflow *sf, struct ssn ssn, const uint8_t *data, uint32_t len);
 /* Moves what is held and placeable into the stream. False when a checksum failed and the subflow was reset for it.

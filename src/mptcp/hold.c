@@ -47,7 +47,8 @@ static int store(struct hold *h, struct env *env, struct ssn ssn, const uint8_t 
 }
 
 int hold_store(struct subflow *sf, struct ssn ssn, const uint8_t *data, uint32_t len) {
-    struct hold *h = hold_get(sf);
+    const bool tight = ssn_lt(sf->tcb.rcv_nxt, ssn) && mem_tight(&sf->conn->mp->env->mem);
+    struct hold *h = tight ? NULL : hold_get(sf);
     if (!h)
         return -ENOMEM;
     int err = store(h, sf->conn->mp->env, ssn, data, len);

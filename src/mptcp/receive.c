@@ -34,11 +34,18 @@ static int stream_store(struct conn *c, struct dsn at, struct dsn end, const uin
     return 0;
 }
 
-/*
- * The last quarter of the budget is for bytes in order: the application can read those, and so make room. Were all of
- * it full of bytes behind a hole, nothing could fill the hole.
- */
-static bool memory_is_tight(const struct mem *mem) { return mem->limit && mem->used > mem->limit - mem->limit / 4; }
+/* The same, and what others hold out of order makes room for what the application can read. */
+static int stream_store_in_order(struct conn *c, struct dsn at, struct dsn end, const uint8_t *data) {
+    struct env *env = c->mp->env;
+    while (stream_store(c, at, end, data)) {
+        mib_inc(&env->mib, MIB_TCP_PRUNE_CALLED);
+        if (!pressure_relieve(c->mp)) {
+            mib_inc(&env->mib, MIB_TCP_RCV_PRUNED);
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
 
 /* As what Linux counts bytes that came before others: next to such bytes, behind them all, or else. */
 static enum mib ofo_place(const struct ranges *ofo, struct dsn at, struct dsn end) {
@@ -73,13 +80,14 @@ int conn_receive(struct conn *c, struct dsn dsn, const uint8_t *data, uint32_t l
         *drop = DROP_TCP_OFO_FULL;
         return -ENOBUFS;
     }
-    if (!in_order && memory_is_tight(&env->mem)) {
+    if (!in_order && mem_tight(&env->mem)) {
         *drop = DROP_NO_MEMORY;
         return -ENOMEM;
     }
     enum mib place = ofo_place(&c->rcv_ofo, at, end);
-    if (stream_store(c, at, end, data + dsn_sub(at, dsn)) ||
-        (!in_order && ranges_add(&c->rcv_ofo, &env->mem, at.v, end.v))) {
+    data += dsn_sub(at, dsn);
+    if (in_order ? stream_store_in_order(c, at, end, data)
+                 : stream_store(c, at, end, data) || ranges_add(&c->rcv_ofo, &env->mem, at.v, end.v)) {
         *drop = DROP_NO_MEMORY;
         return -ENOMEM;
     }

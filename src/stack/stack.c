@@ -117,6 +117,7 @@ static void env_init(struct env *env, const struct mem *mem, const struct umptcp
     env->now = now;
     env->cfg = *cfg;
     env->mem = *mem;
+    list_init(&env->mem.spare); /* its head moved */
     timers_init(&env->timers, &env->mem);
     uint32_t keep = CHUNKS_KEPT; /* idle chunks count in the budget too */
     if (env->cfg.mem_limit && env->cfg.mem_limit / 4 / BYTEBUF_CHUNK < keep)

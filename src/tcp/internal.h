@@ -61,8 +61,6 @@ void pmtu_look(struct tcb *t);
 
 /* ---- receive.c */
 
-/* Ranges beyond rcv_nxt; an empty set when there are none. */
-const struct ranges *tcb_ofo(const struct tcb *t);
 /* A segment with the D-SACK block left. */
 void receive_reported(struct tcb *t);
 /* Forgets what came out of order. */

@@ -27,8 +27,11 @@ struct ssn receive_highest(const struct tcb *t) {
 
 /* The block is there, or made now; NULL without memory. */
 static struct tcp_ofo *ofo_get(struct tcb *t) {
-    if (!t->ofo)
-        t->ofo = mem_alloc(&t->env->mem, sizeof(*t->ofo));
+    struct mem *mem = &t->env->mem;
+    if (!t->ofo && (t->ofo = mem_alloc(mem, sizeof(*t->ofo)))) {
+        t->ofo->tcb = t;
+        list_push_back(&mem->spare, &t->ofo->node);
+    }
     return t->ofo;
 }
 
@@ -36,6 +39,7 @@ void receive_forget(struct tcb *t) {
     if (!t->ofo)
         return;
     ranges_free(&t->ofo->ranges, &t->env->mem);
+    list_remove(&t->ofo->node);
     mem_free(&t->env->mem, t->ofo, sizeof(*t->ofo));
     t->ofo = NULL;
 }
@@ -44,6 +48,23 @@ void receive_forget(struct tcb *t) {
 static void ofo_release(struct tcb *t) {
     if (t->ofo && ranges_empty(&t->ofo->ranges) && t->ofo->dsack.start == t->ofo->dsack.end)
         receive_forget(t);
+}
+
+void tcp_forget_ofo(struct tcb *t) {
+    if (!t->ofo)
+        return;
+    ranges_free(&t->ofo->ranges, &t->env->mem);
+    ofo_release(t);
+}
+
+struct tcb *tcp_spare(const struct env *env) {
+    list_for_each (n,
+                   &env->mem.spare) { /* those that only have a duplicate to report lose it with their next segment */
+        const struct tcp_ofo *ofo = container_of(n, struct tcp_ofo, node);
+        if (!ranges_empty(&ofo->ranges))
+            return ofo->tcb;
+    }
+    return NULL;
 }
 
 static void report(struct tcb *t, struct ssn start, struct ssn end, enum mib counter) {

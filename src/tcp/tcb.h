@@ -72,6 +72,8 @@ struct tcp_keepalive {
 
 /* What came beyond rcv_nxt, or twice. Exists while there is some of it to remember or to report. */
 struct tcp_ofo {
+    struct list node;                  /* mem.spare: what is out of order can be had again */
+    struct tcb *tcb;                   /* whose it is */
     struct ranges ranges;              /* received beyond rcv_nxt */
     struct ssn recent[TCP_OFO_RECENT]; /* a number in each of the last reported blocks, newest first (0: none) */
     struct range dsack;                /* came twice, and is to be reported once; empty: none */
@@ -322,6 +324,16 @@ static inline bool tcp_can_receive(const struct tcb *t) {
     return t->state == UMPTCP_ESTABLISHED || t->state == UMPTCP_FIN_WAIT_1 || t->state == UMPTCP_FIN_WAIT_2 ||
            (t->fast && t->state == UMPTCP_SYN_RCVD);
 }
+
+/*
+ * The subflow that has held bytes out of order for the longest time; NULL: none does. The peer was told of them by SACK
+ * at most, so it still has them (RFC 2018 8): the owner may throw them away, and then says tcp_forget_ofo().
+ */
+struct tcb *tcp_spare(const struct env *env);
+/* What was received beyond RCV.NXT counts as never received. */
+void tcp_forget_ofo(struct tcb *t);
+/* Ranges beyond rcv_nxt that were received; an empty set when there are none. */
+const struct ranges *tcb_ofo(const struct tcb *t);
 
 /* ---- Input ------------------------------------------------------------------------------------------------------- */
 

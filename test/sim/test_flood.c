@@ -5,6 +5,7 @@
  * gets through; the memory stays within bounds, and when the flood is over nothing is left of it.
  */
 #include <assert.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -291,6 +292,80 @@ static const char *flood_of_blind(uint64_t seed, bool bare) {
     return why;
 }
 
+/* ---- All right but the number ------------------------------------------------------------------------------------ */
+
+/*
+ * Who sees a connection's acknowledgments, window and timestamps, but not its sequence number: RST and SYN with any
+ * number but the one expected next, and data beyond the window or before it, do nothing (RFC 5961 3-5).
+ */
+static void forge_near(struct flood *f, const struct subflow *sf) {
+    static const uint8_t flags[] = {TCP_RST, TCP_RST | TCP_ACK, TCP_SYN, TCP_SYN | TCP_ACK, TCP_ACK | TCP_PSH};
+    static const uint8_t payload[64] = "forged";
+    const struct tcb *t = &sf->tcb;
+    const struct flow *flow = &sf->flow;
+    const uint32_t conn_wnd =
+        (uint32_t)conn_window_max(sf->conn, t->rcv_wscale); /* the subflow may not have told it yet */
+    const uint32_t told = (uint32_t)ssn_sub(t->rcv_edge, t->rcv_nxt), wnd = told > conn_wnd ? told : conn_wnd;
+    const uint8_t flag = flags[sim_below(&f->rng, sizeof flags)];
+    const bool data = flag & TCP_PSH;
+    uint32_t off = 1 + sim_below(&f->rng, wnd); /* within the window, or right behind it */
+    if (data)
+        off = sim_below(&f->rng, 2) ? wnd + 1 + sim_below(&f->rng, 1000) : 0u - 65 - sim_below(&f->rng, 1000);
+    uint8_t packet[256];
+    struct seg seg = {.flow = {flow->remote, flow->local},
+                      .seq = {seq_of(t->irs, t->rcv_nxt).v + off},
+                      .ack = seq_of(t->isn, t->snd_una),
+                      .flags = flag,
+                      .window = (uint16_t)(t->snd_wnd >> t->snd_wscale),
+                      .len = data ? sizeof payload : 0};
+    struct ip_hdr ip = {.proto = IP_PROTO_TCP, .ttl = 64, .dst = flow->local.addr, .src = flow->remote.addr};
+    seg.opt.has_ts = t->ts_ok;
+    seg.opt.tsval = t->ts_recent;
+    seg.opt.tsecr = (uint32_t)(f->w.now.ns / MS) + t->ts_offset;
+    const uint32_t tcp_len = TCP_HDR_LEN + tcp_options_len(&seg) + seg.len;
+    struct writer w = writer_of(packet, sizeof packet);
+    ip_build(&w, &ip, tcp_len);
+    tcp_build(&w, &seg);
+    put_bytes(&w, payload, seg.len);
+    assert(!w.bad);
+    const struct umptcp_packet in = {.data = packet, .len = (uint32_t)w.len, .csum_valid = true};
+    umptcp_input(f->w.host[SERVER].s, f->w.host[SERVER].netif[0], &in, f->w.now);
+}
+
+static const char *flood_of_near(uint64_t seed, bool tcp_only) {
+    static struct flood f;
+    flood_init(&f, seed, 1, 1);
+    f.w.host[SERVER].s->env.cfg.mptcp_enabled = !tcp_only;
+    connect_one(&f);
+    world_run(&f.w, S);
+    struct umptcp *s = f.w.host[SERVER].s;
+    const struct conn *c = container_of(list_first(&s->mp.conns), struct conn, node);
+    const char *why = c->state == UMPTCP_ESTABLISHED && f.accepted == 1 ? NULL : "no connection";
+    char byte;
+    for (int i = 0; i < FLOOD / EACH_MS / 4 && !why; i++) {
+        for (int k = 0; k < EACH_MS; k++)
+            forge_near(&f, conn_first(c));
+        world_run(&f.w, MS);
+        if (i % 100 == 0) { /* it goes on meanwhile */
+            umptcp_send(f.w.host[CLIENT].s, f.client[0], "x", 1, f.w.now);
+            world_run(&f.w, 100 * MS);
+            if (umptcp_recv(s, f.server[0], &byte, 1, f.w.now) != 1 || byte != 'x')
+                why = "a byte did not arrive";
+            why = why ? why : umptcp_check(s);
+        }
+    }
+    if (!why &&
+        (c->state != UMPTCP_ESTABLISHED || umptcp_recv(s, f.server[0], &byte, 1, f.w.now) != -EAGAIN || f.failed))
+        why = "a forged segment had an effect";
+    world_free(&f.w);
+    return why;
+}
+
+static const char *run_near(uint64_t seed) {
+    const char *why = flood_of_near(seed, false);
+    return why ? why : flood_of_near(seed, true);
+}
+
 /* Half of the seeds with cookies under pressure, half with nothing else. */
 static const char *run_syns(uint64_t seed) { return flood_of_syns(seed, 1 + seed % 2); }
 static const char *run_joins(uint64_t seed) { return flood_of_joins(seed, 1 + seed % 2); }
@@ -315,11 +390,17 @@ static void test_blind(void **state) { /* T-CHA-01, T-CHA-02, T-CHA-04, M-SEM-15
     assert_int_equal(sim_main("floods of blind segments", SEEDS, run_blind), 0);
 }
 
+static void test_near(void **state) { /* T-CHA-01, T-CHA-02, T-CHA-04, T-FSM-11 */
+    (void)state;
+    assert_int_equal(sim_main("floods of segments with a wrong number", SEEDS, run_near), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_syns),
         cmocka_unit_test(test_joins),
         cmocka_unit_test(test_blind),
+        cmocka_unit_test(test_near),
     };
     return cmocka_run_group_tests_name("flood", tests, NULL, NULL);
 }

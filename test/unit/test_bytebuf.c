@@ -167,6 +167,33 @@ static void test_advance_past_what_was_stored(void **state) {
     finish(&f);
 }
 
+/* Whole chunks go; what is in the chunks at both ends, and what is held, stays. */
+static void test_forget(void **state) {
+    (void)state;
+    struct fixture f;
+    uint8_t bytes[5 * C], out[5 * C];
+    memset(bytes, 7, sizeof bytes);
+    setup(&f, 100, 0);
+    bytebuf_forget(&f.b, &f.pool, 100, 10 * C); /* there is nothing */
+    assert_int_equal(bytebuf_write(&f.b, &f.pool, 100, bytes, sizeof bytes), 0);
+    assert_int_equal(bytebuf_chunks(&f.b), 6);
+    bytebuf_forget(&f.b, &f.pool, 200, 2 * C - 1);
+    assert_int_equal(bytebuf_chunks(&f.b), 6);
+    bytebuf_forget(&f.b, &f.pool, 200, 2 * C);
+    assert_int_equal(bytebuf_chunks(&f.b), 5);
+    bytebuf_ref(&f.b, 3 * C + 5, 10);
+    bytebuf_forget(&f.b, &f.pool, 2 * C, 10 * C);
+    assert_int_equal(bytebuf_chunks(&f.b), 2);
+    memset(out, 0, sizeof out);
+    bytebuf_read(&f.b, 100, out, C - 100);
+    assert_memory_equal(out, bytes, C - 100);
+    assert_int_equal(bytebuf_write(&f.b, &f.pool, 2 * C, "again", 5), 0);
+    bytebuf_read(&f.b, 2 * C, out, 5);
+    assert_memory_equal(out, "again", 5);
+    bytebuf_unref(&f.b, &f.pool, 3 * C + 5, 10);
+    finish(&f);
+}
+
 static void test_pool_is_bounded_and_shared(void **state) {
     (void)state;
     struct fixture f;
@@ -436,6 +463,7 @@ int main(void) {
         cmocka_unit_test(test_references_keep_chunks),
         cmocka_unit_test(test_unreferenced_chunk_stays_while_stored),
         cmocka_unit_test(test_advance_past_what_was_stored),
+        cmocka_unit_test(test_forget),
         cmocka_unit_test(test_pool_is_bounded_and_shared),
         cmocka_unit_test(test_each_allocation_fails),
         cmocka_unit_test(test_model),
