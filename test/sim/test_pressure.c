@@ -148,6 +148,9 @@ static const char *run(uint64_t seed) {
     }
     pruned += umptcp_counter_get(p.w.host[SERVER].s, "TcpExtOfoPruned");
     refused += umptcp_counter_get(p.w.host[SERVER].s, "TcpExtRcvPruned");
+    if (!why && umptcp_counter_get(p.w.host[SERVER].s, "TcpExtPruneCalled") <
+                    umptcp_counter_get(p.w.host[SERVER].s, "TcpExtOfoPruned"))
+        why = "pruned without being asked";
     finished++;
     if (why)
         fprintf(stderr, "after %.1f s\n", (double)(p.w.now.ns - start.ns) / 1e9);
