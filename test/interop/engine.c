@@ -202,6 +202,26 @@ static void do_send(char **w) {
     answer(0);
 }
 
+static void do_send_urgent(char **w) {
+    const struct sock *k = sock_of(w[1]);
+    ptrdiff_t n = 0;
+    for (const char *hex = w[2]; hex[0] && n >= 0; hex += 2) { /* nothing leaves before all of it is there */
+        const char octet = (char)(hex_digit(hex[0]) << 4 | hex_digit(hex[1]));
+        n = umptcp_send_urgent(engine.stack, k->handle, &octet, 1, now());
+    }
+    answer(n);
+}
+
+static void do_urgent_apart(char **w) {
+    answer(umptcp_setopt(engine.stack, sock_of(w[1])->handle, UMPTCP_OPT_OOBINLINE, 0, now()));
+}
+
+static void do_urgent(char **w) {
+    uint8_t octet;
+    int err = umptcp_recv_urgent(engine.stack, sock_of(w[1])->handle, &octet, false, now());
+    answer(err == 1 ? octet : err);
+}
+
 static void do_received(char **w) {
     struct sock *k = sock_of(w[1]);
     receive(k);
@@ -383,6 +403,9 @@ static const struct command {
     {"connect_with", 3, do_connect_with},       /* ADDR PORT HEX: by Fast Open */
     {"accept", 1, do_accept},                   /* LISTENER */
     {"send", 2, do_send},                       /* SOCKET HEX: now, or when there is room */
+    {"send_urgent", 2, do_send_urgent},         /* SOCKET HEX */
+    {"urgent_apart", 1, do_urgent_apart},       /* SOCKET: the octet is not in the stream */
+    {"urgent", 1, do_urgent},                   /* SOCKET: that octet */
     {"received", 1, do_received},               /* SOCKET: all that came, in hex */
     {"heard", 1, do_heard},                     /* SOCKET: how much that is */
     {"reading", 2, do_reading},                 /* SOCKET 0|1: from now on */
@@ -462,6 +485,7 @@ static void on_event(const struct umptcp_event *ev) {
         [UMPTCP_EV_ADDR_ANNOUNCED] = "announced",
         [UMPTCP_EV_ADDR_REMOVED] = "removed",
         [UMPTCP_EV_FALLBACK] = "fallback",
+        [UMPTCP_EV_URGENT] = "urgent",
     };
     int n = sock_number(ev->sock);
     size_t type = ev->type;

@@ -5,7 +5,7 @@ import ipaddress
 import struct
 from dataclasses import dataclass, field
 
-FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
+FIN, SYN, RST, PSH, ACK, URG = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 MPTCP_KIND, TIMESTAMP_KIND = 30, 8
 CAPABLE, JOIN, DSS, ADD_ADDR, REMOVE_ADDR, PRIO, FAIL, FASTCLOSE, TCPRST = range(9)
 NAMES = ("MP_CAPABLE", "MP_JOIN", "DSS", "ADD_ADDR", "REMOVE_ADDR", "MP_PRIO", "MP_FAIL", "MP_FASTCLOSE", "MP_TCPRST")
@@ -101,6 +101,7 @@ class Segment:
     wire: int = 0
     time: float = 0.0
     ecn: int = 0  # bits of the IP header
+    urgent: int = 0  # pointer
 
     @classmethod
     def parse(cls, packet):
@@ -119,15 +120,16 @@ class Segment:
         sport, dport, seq, ack, offset, flags, window = struct.unpack_from("!HHIIBBH", tcp)
         offset = (offset >> 4) * 4
         texts = [str(ipaddress.ip_address(a)) for a in (src, dst)]
+        urgent = struct.unpack_from("!H", tcp, 18)[0]
         return cls(*texts, sport, dport, seq, ack, flags, window, list(options(tcp[20:offset])), tcp[offset:],
-                   ecn=ecn)  # fmt: skip
+                   ecn=ecn, urgent=urgent)  # fmt: skip
 
     def build(self):
         body = b"".join(self.options)
         body += b"\1" * (-len(body) % 4)
         src, dst = (ipaddress.ip_address(a).packed for a in (self.src, self.dst))
         tcp = struct.pack("!HHIIBBHHH", self.sport, self.dport, self.seq, self.ack, (20 + len(body)) // 4 << 4, self.flags,
-                          self.window, 0, 0) + body + self.payload  # fmt: skip
+                          self.window, 0, self.urgent) + body + self.payload  # fmt: skip
         total = ones_sum(src + dst + struct.pack("!II", len(tcp), 6) + tcp)
         tcp = tcp[:16] + struct.pack("!H", 0xFFFF - total) + tcp[18:]
         if len(src) == 16:

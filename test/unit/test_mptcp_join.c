@@ -593,8 +593,43 @@ static void test_without_memory(void **state) {
     }
 }
 
+/* A subflow in TIME-WAIT: a join on its tuple is a new SYN first, which must be newer than all of the old one (RFC
+ * 6191), and then one whose token must name a connection. */
+static void test_tuple_in_time_wait(void **state) { /* T-X15 */
+    struct mlab *l = mlab_new_full(&server);
+    (void)state;
+    mlab_join_in(l, 2, 2, 7);
+    subflow_close(mlab_sf(l, 2));
+    mlab_wait(l, MSEC(1));
+    mlab_skip(l);
+    mlab_in(l, 2, "F. 1(0) ack 2");
+    mlab_skip(l);
+    assert_int_equal(mlab_sf(l, 2)->tcb.state, UMPTCP_TIME_WAIT);
+    const struct flow tuple = l->flow[2].flow;
+    mlab_path(l, 3, 2);
+    l->flow[2].used = false;
+    l->flow[3].flow = tuple;
+
+    l->flow[3].peer_isn = (struct seq){l->flow[2].peer_isn.v - 1000};
+    mlab_in(l, 3, "S 0(0) mss 1024 sackok mpj id 8");
+    assert_int_equal(subflow_find(&l->s->mp, &tuple)->tcb.state, UMPTCP_TIME_WAIT); /* an old one is none */
+    mlab_skip(l);
+
+    l->flow[3].peer_isn = (struct seq){l->flow[2].peer_isn.v + 1000};
+    mlab_in(l, 3, "S 0(0) mss 1024 sackok mpj id 8 token bad");
+    assert_null(subflow_find(&l->s->mp, &tuple)); /* it ended the old one, and found nobody */
+    mlab_skip(l);
+    mlab_in(l, 3, "S 0(0) mss 1024 sackok mpj id 8");
+    mlab_skip(l);
+    mlab_in(l, 3, ". 1(0) ack 1 mpj");
+    const struct subflow *sf = subflow_find(&l->s->mp, &tuple);
+    assert_true(sf && sf->conn == mlab_conn(l) && sf->state == SF_ACTIVE);
+    mlab_free(l);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tuple_in_time_wait),
         cmocka_unit_test(test_peer_joins),
         cmocka_unit_test(test_join_to_any_port),
         cmocka_unit_test(test_join_to_client),
