@@ -144,7 +144,20 @@ static void do_receive(struct chaos *x, const struct target *t) {
     memset(buffer, 0, sizeof buffer);
 }
 
-static void do_shutdown(struct chaos *x, const struct target *t) { umptcp_shutdown(t->s, t->sock, x->w.now); }
+/* Most connections are no plain TCP, and refuse. */
+static void do_urgent(struct chaos *x, const struct target *t) {
+    uint8_t octet;
+    umptcp_setopt(t->s, t->sock, UMPTCP_OPT_OOBINLINE, one_in(x, 2), x->w.now);
+    umptcp_recv_urgent(t->s, t->sock, &octet, one_in(x, 2), x->w.now);
+    umptcp_send_urgent(t->s, t->sock, buffer, below(x, one_in(x, 3) ? BUFFER_SIZE : 5), x->w.now);
+}
+
+static void do_shutdown(struct chaos *x, const struct target *t) {
+    if (one_in(x, 4))
+        umptcp_shutdown_recv(t->s, t->sock, x->w.now);
+    else
+        umptcp_shutdown(t->s, t->sock, x->w.now);
+}
 
 static void do_close(struct chaos *x, const struct target *t) {
     if (!t->sock.v)
@@ -294,10 +307,11 @@ static const struct {
     action_fn *act;
     uint32_t weight;
 } actions[] = {
-    {do_manage, 2},        {do_connect, 2},      {do_accept, 3},       {do_send, 6},           {do_receive, 6},
-    {do_send_in_place, 1}, {do_shutdown, 1},     {do_close, 1},        {do_option, 1},         {do_link, 1},
-    {do_netif, 1},         {do_endpoint_add, 1}, {do_endpoint_del, 1}, {do_endpoint_flush, 1}, {do_endpoint_flags, 1},
-    {do_limits, 1},        {do_configure, 1},    {do_address, 1},      {do_fail_memory, 1},    {do_subflow_backup, 1},
+    {do_urgent, 1},         {do_manage, 2},        {do_connect, 2},      {do_accept, 3},       {do_send, 6},
+    {do_receive, 6},        {do_send_in_place, 1}, {do_shutdown, 1},     {do_close, 1},        {do_option, 1},
+    {do_link, 1},           {do_netif, 1},         {do_endpoint_add, 1}, {do_endpoint_del, 1}, {do_endpoint_flush, 1},
+    {do_endpoint_flags, 1}, {do_limits, 1},        {do_configure, 1},    {do_address, 1},      {do_fail_memory, 1},
+    {do_subflow_backup, 1},
 };
 
 static void act(struct chaos *x) {
@@ -330,6 +344,10 @@ static void config_random(struct chaos *x, struct umptcp_config *c) {
     c->mem_limit = one_in(x, 4) ? 500000 : 0;
     c->syncookies = (uint8_t)below(x, 3);
     c->abort_on_overflow = one_in(x, 4);
+    c->max_orphans = below(x, 4);
+    c->max_tw_buckets = below(x, 4);
+    c->tw_reuse = one_in(x, 2);
+    c->stdurg = one_in(x, 4);
     c->fastopen = UMPTCP_FASTOPEN_CLIENT | UMPTCP_FASTOPEN_SERVER;
     c->fastopen |= one_in(x, 3) ? UMPTCP_FASTOPEN_SERVER_NO_COOKIE : 0;
     c->fastopen |= one_in(x, 4) ? UMPTCP_FASTOPEN_LISTENERS : 0;
@@ -347,8 +365,10 @@ static void chaos_init(struct chaos *x, uint64_t seed) {
     struct world_config cfg;
     memset(x, 0, sizeof *x);
     x->rng = ~seed;
-    const struct umptcp_listen l = {
-        .local.port = PORT, .backlog = one_in(x, 3) ? 2 : 16, .fastopen = one_in(x, 3) ? 0 : 1 + below(x, 4)};
+    const struct umptcp_listen l = {.local.port = PORT,
+                                    .backlog = one_in(x, 3) ? 2 : 16,
+                                    .fastopen = one_in(x, 3) ? 0 : 1 + below(x, 4),
+                                    .reuseport = one_in(x, 2)};
     world_config_init(&cfg, seed, 1 + (int)below(x, WORLD_PATHS_MAX));
     for (int h = 0; h < 2; h++)
         config_random(x, &cfg.host[h]);
@@ -360,6 +380,8 @@ static void chaos_init(struct chaos *x, uint64_t seed) {
     x->short_of_memory = one_in(x, 3);
     x->strip = one_in(x, 6) ? below(x, 20) : 0;
     umptcp_listen(x->w.host[SERVER].s, &l, &x->listener);
+    if (one_in(x, 2))
+        umptcp_setopt(x->w.host[SERVER].s, x->listener, UMPTCP_OPT_DEFER_ACCEPT, (int64_t)(below(x, 5) * S), x->w.now);
     for (int h = 0; h < 2; h++) {
         umptcp_limits_set(x->w.host[h].s, 4, 4);
         for (int i = 0; i < x->w.paths; i++)
