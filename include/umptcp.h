@@ -481,6 +481,10 @@ enum umptcp_opt {
     UMPTCP_OPT_TOS,          /* TOS or traffic class; the ECN bits are not the user's */
     UMPTCP_OPT_FASTOPEN,     /* of a listener: as umptcp_listen.fastopen */
     UMPTCP_OPT_FASTOPEN_NO_COOKIE, /* 0 or 1; of a listener: data of every SYN is taken */
+    UMPTCP_OPT_QUICKACK,      /* 1: acknowledgments leave at once, for some segments; 0: they wait for answers or 40 ms,
+                                 until      the connection rests */
+    UMPTCP_OPT_NOTSENT_LOWAT, /* bytes that may wait to be given to a subflow; UINT32_MAX: as many as there is buffer.
+                                 UMPTCP_EV_WRITABLE comes when less than half of it waits */
     UMPTCP_OPT_OOBINLINE, /* 0 or 1: the last octet of urgent data stays in the stream (RFC 6093 6); it does by default
                            */
     UMPTCP_OPT_DEFER_ACCEPT, /* nanoseconds, of a listener: so long a connection is not told of before its first data

@@ -148,7 +148,10 @@ int conn_consume(struct conn *c, size_t len) {
 
 uint32_t conn_send_room(const struct conn *c) {
     uint64_t used = dsn_sub(c->write_seq, c->snd_una);
-    return used < c->sndbuf_size ? (uint32_t)(c->sndbuf_size - used) : 0;
+    uint32_t room = used < c->sndbuf_size ? (uint32_t)(c->sndbuf_size - used) : 0;
+    uint64_t unsent = dsn_sub(c->write_seq, c->snd_nxt);
+    uint32_t most = unsent < c->notsent_lowat ? (uint32_t)(c->notsent_lowat - unsent) : 0;
+    return room < most ? room : most;
 }
 
 void conn_tune_sndbuf(struct conn *c) {
@@ -165,7 +168,9 @@ void conn_tune_sndbuf(struct conn *c) {
 }
 
 void conn_offer_room(struct conn *c) {
-    if (!c->want_write || conn_send_room(c) < c->sndbuf_size / 3)
+    const uint64_t used = dsn_sub(c->write_seq, c->snd_una), unsent = dsn_sub(c->write_seq, c->snd_nxt);
+    const bool room = used + c->sndbuf_size / 3 <= c->sndbuf_size;
+    if (!c->want_write || !room || (c->notsent_lowat != UINT32_MAX && 2 * unsent >= c->notsent_lowat))
         return;
     c->want_write = false;
     conn_notify(c, NOTIFY_WRITABLE);

@@ -44,6 +44,7 @@ struct conn *conn_new(struct mp *mp) {
     c->state = UMPTCP_CLOSED;
     c->ttl = CONN_TTL;
     c->sndbuf_size = env->cfg.wmem_default;
+    c->notsent_lowat = UINT32_MAX;
     c->rcvbuf_size = env->cfg.rmem_default;
     c->keepalive =
         (struct tcp_keepalive){false, env->cfg.keepalive_probes, env->cfg.keepalive_time, env->cfg.keepalive_intvl};

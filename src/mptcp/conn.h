@@ -314,7 +314,8 @@ struct conn {
     uint64_t local_key, remote_key;
     struct token_node token; /* ours */
     uint32_t remote_token;
-    uint32_t drs_space; /* what the application read in the best round (auto-tuning) */
+    uint32_t drs_space;     /* what the application read in the best round (auto-tuning) */
+    uint32_t notsent_lowat; /* sending: bytes that may wait for a subflow */
 
     /* Send */
     struct dsn local_idsn;

@@ -160,6 +160,8 @@ static void account(struct conn *c, const struct share *s, uint32_t n) {
         c->snd_nxt = dsn_add(c->snd_nxt, n);
         c->cork_out = false;
         conn_marks_given(c);
+        if (c->notsent_lowat != UINT32_MAX)
+            conn_offer_room(c);
     }
     conn_arm_rtx(c);
 }

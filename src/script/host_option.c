@@ -143,6 +143,16 @@ static int64_t get_maxseg(struct host *h, const struct sock *s) {
     return info.snd_mss;
 }
 
+/* An even number other than 0 is for what waits now only. */
+static void set_quickack(struct host *h, struct sock *s, int64_t v) {
+    if (!s->sock.v || s->listening)
+        return;
+    umptcp_setopt(h->stack, s->sock, UMPTCP_OPT_QUICKACK, v != 0, h->now);
+    host_settle(h);
+    if (v && !(v & 1))
+        umptcp_setopt(h->stack, s->sock, UMPTCP_OPT_QUICKACK, 0, h->now);
+}
+
 /* Both options of a listener. */
 static void set_fastopen(struct host *h, struct sock *s, int64_t v) {
     (void)v;
@@ -230,7 +240,7 @@ static const struct option_row table[] = {
     /* The stack goes its own way here: only remembered */
     {IPPROTO_TCP, TCP_LINGER2, .class = NUMBER, .min = -1, .max = KEEP_MAX, .initial = FIN_TIMEOUT},
     {IPPROTO_TCP, TCP_WINDOW_CLAMP, .class = NUMBER, .min = 0, .max = INT_MAX},
-    {IPPROTO_TCP, TCP_QUICKACK, .class = NUMBER, .min = INT_MIN, .max = INT_MAX, .initial = 1},
+    {IPPROTO_TCP, TCP_QUICKACK, .class = NUMBER, .min = INT_MIN, .max = INT_MAX, .initial = 1, .set = set_quickack},
     {IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, .class = NUMBER, .min = 0, .max = 1},
     {IPPROTO_TCP, TCP_THIN_DUPACK, .class = NUMBER, .min = 0, .max = 1},
 

@@ -72,6 +72,26 @@ static int sndbuf_set(struct conn *c, int64_t v) {
     return 0;
 }
 
+static int64_t notsent_lowat_get(const struct conn *c) { return c->notsent_lowat; }
+static int notsent_lowat_set(struct conn *c, int64_t v) {
+    c->notsent_lowat = (uint32_t)v;
+    conn_offer_room(c);
+    return 0;
+}
+
+static int64_t quickack_get(const struct conn *c) {
+    list_for_each (n, &c->subflows)
+        if (subflow_of(n)->tcb.quickacks)
+            return 1;
+    return 0;
+}
+static int quickack_set(struct conn *c, int64_t v) {
+    list_for_each (n, &c->subflows)
+        tcp_quickack(&subflow_of(n)->tcb, v);
+    conn_ready(c);
+    return 0;
+}
+
 static int64_t user_timeout_get(const struct conn *c) { return (int64_t)c->user_timeout; }
 static int user_timeout_set(struct conn *c, int64_t v) {
     c->user_timeout = (dur)v;
@@ -141,6 +161,8 @@ static const struct sockopt {
     [UMPTCP_OPT_SYNCNT] = {1, KEEPCNT_MAX, syncnt_get, syncnt_set},
     [UMPTCP_OPT_TTL] = {1, UINT8_MAX, ttl_get, ttl_set},
     [UMPTCP_OPT_TOS] = {0, UINT8_MAX, tos_get, tos_set},
+    [UMPTCP_OPT_QUICKACK] = {0, 1, quickack_get, quickack_set},
+    [UMPTCP_OPT_NOTSENT_LOWAT] = {1, UINT32_MAX, notsent_lowat_get, notsent_lowat_set},
     [UMPTCP_OPT_OOBINLINE] = {0, 1, oobinline_get, oobinline_set},
     /* A listener's own */
     [UMPTCP_OPT_FASTOPEN] = {0, UINT32_MAX, NULL, NULL},
@@ -175,7 +197,10 @@ static int64_t initial_value(const struct umptcp *s, enum umptcp_opt opt) {
     case UMPTCP_OPT_TTL:
         return CONN_TTL;
     case UMPTCP_OPT_OOBINLINE:
+    case UMPTCP_OPT_QUICKACK:
         return 1;
+    case UMPTCP_OPT_NOTSENT_LOWAT:
+        return UINT32_MAX;
     default:
         return 0;
     }

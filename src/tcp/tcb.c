@@ -361,6 +361,12 @@ void tcp_orphan(struct tcb *t) {
 
 void tcp_dialogue(struct tcb *t) { t->quickacks = 0; }
 
+void tcp_quickack(struct tcb *t, bool on) {
+    t->quickacks = on ? TCP_QUICKACKS : 0;
+    if (on && t->ack_need == TCP_ACK_DELAYED)
+        tcp_ack_now(t);
+}
+
 void tcp_ack_now(struct tcb *t) {
     if (tcp_synchronized(t))
         t->ack_need = TCP_ACK_NOW;

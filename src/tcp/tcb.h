@@ -268,6 +268,8 @@ void tcp_refuse(struct tcb *t, int error);
 void tcp_orphan(struct tcb *t);
 /* The owner answers what comes: acknowledgments ride on answers from the start. */
 void tcp_dialogue(struct tcb *t);
+/* Acknowledgments leave at once as at the start of a connection, one that waits among them; or they do no more. */
+void tcp_quickack(struct tcb *t, bool on);
 /* Says ACK with the next segment, at the latest now. */
 void tcp_ack_now(struct tcb *t);
 /* Within the time that acknowledgments are delayed, unless a segment goes before. */

@@ -423,6 +423,61 @@ static void test_mark_refused(void **state) {
     mlab_free(l); /* with a mark */
 }
 
+/* ---- What waits, and what is acknowledged at once -----------------------------------------------------------------
+ */
+
+/* How many bytes of `len` are taken. */
+static ptrdiff_t offer(struct mlab *l, size_t len) {
+    const uint8_t bytes[4000] = {0};
+    assert_in_range(len, 1, sizeof bytes);
+    return umptcp_send(l->s, l->sock, bytes, len, l->now);
+}
+
+static void test_notsent_lowat(void **state) { /* T-SYS-08 */
+    struct mlab *l = talked(NULL);
+    (void)state;
+    assert_int_equal(umptcp_setopt(l->s, l->sock, UMPTCP_OPT_NOTSENT_LOWAT, 0, l->now), -EINVAL);
+    assert_int_equal(umptcp_setopt(l->s, l->sock, UMPTCP_OPT_NOTSENT_LOWAT, 3000, l->now), 0);
+    while (!mlab_info(l).unsent) /* as long as cwnd lets it go, it is no matter */
+        mlab_send(l, 2 * MSS);
+    mlab_send(l, 3000 - mlab_info(l).unsent);
+    assert_int_equal(mlab_info(l).unsent, 3000);
+    assert_int_equal(offer(l, 1), -EAGAIN);
+    mlab_skip(l);
+    assert_false(mlab_has_event(l, UMPTCP_EV_WRITABLE));
+    mlab_in(l, 1, ". 6(0) ack 1002 dss ack 1002"); /* two segments leave for the one */
+    assert_in_range(mlab_info(l).unsent, 1, 1499);
+    (void)mlab_event(l, UMPTCP_EV_WRITABLE);
+    mlab_skip(l);
+    assert_int_equal(offer(l, 4000), 3000 - mlab_info(l).unsent);
+    assert_int_equal(umptcp_setopt(l->s, l->sock, UMPTCP_OPT_NOTSENT_LOWAT, UINT32_MAX, l->now), 0);
+    assert_int_equal(offer(l, 4000), 4000);
+    mlab_abort(l);
+    mlab_free(l);
+}
+
+static void test_quick_acknowledgments(void **state) { /* T-ACK-07 */
+    struct mlab *l = talked(NULL);
+    int64_t on;
+    (void)state;
+    assert_int_equal(umptcp_setopt(l->s, l->sock, UMPTCP_OPT_QUICKACK, 0, l->now), 0);
+    mlab_in(l, 1, "P. 6(10) ack 6 dss ack 6 map 6:6+10");
+    mlab_want_none(l);
+    assert_int_equal(umptcp_setopt(l->s, l->sock, UMPTCP_OPT_QUICKACK, 1, l->now), 0);
+    mlab_wait(l, 1);
+    mlab_want(l, 1, ". 6(0) ack 16 dss ack 16"); /* the one that waited, */
+    mlab_in(l, 1, "P. 16(10) ack 6 dss ack 6 map 16:16+10");
+    mlab_want(l, 1, ". 6(0) ack 26 dss ack 26"); /* and the next */
+    assert_int_equal(umptcp_getopt(l->s, l->sock, UMPTCP_OPT_QUICKACK, &on), 0);
+    assert_int_equal(on, 1);
+    assert_int_equal(umptcp_setopt(l->s, l->sock, UMPTCP_OPT_QUICKACK, 0, l->now), 0);
+    mlab_in(l, 1, "P. 26(10) ack 6 dss ack 6 map 26:26+10");
+    mlab_want_none(l);
+    mlab_wait(l, MSEC(50));
+    mlab_want(l, 1, ". 6(0) ack 36 dss ack 36");
+    mlab_free(l);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_writes_wait),
@@ -430,6 +485,8 @@ int main(void) {
         cmocka_unit_test(test_records),
         cmocka_unit_test(test_notices),
         cmocka_unit_test(test_mark_refused),
+        cmocka_unit_test(test_notsent_lowat),
+        cmocka_unit_test(test_quick_acknowledgments),
         cmocka_unit_test(test_nodelay),
         cmocka_unit_test(test_cork),
         cmocka_unit_test(test_cork_is_bounded),

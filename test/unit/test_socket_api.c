@@ -414,6 +414,7 @@ static void test_options(void **state) {
         {UMPTCP_OPT_USER_TIMEOUT, 0, (int64_t)SEC(30), -1, INT64_MIN},
         {UMPTCP_OPT_MAXSEG, 1460, 1000, 87, 32768},
         {UMPTCP_OPT_SYNCNT, 7, 3, 0, 128},
+        {UMPTCP_OPT_NOTSENT_LOWAT, UINT32_MAX, 5000, 0, INT64_MAX},
         {UMPTCP_OPT_TTL, 64, 9, 0, 256},
         {UMPTCP_OPT_TOS, 0, 0x48, -1, 256},
     };
