@@ -420,12 +420,14 @@ ssize_t host_sendfile(void *ctx, int out, int in, off_t *offset, size_t len) {
             n = got;
             break;
         }
+        uint8_t next;
+        const off_t end = from + (off_t)done + got;
+        const bool more = done + (size_t)got < len && (from < 0 || pread(fin->disk, &next, 1, end) > 0);
         const struct iovec iov = {buf, (size_t)got};
         struct host_job *job = h->job;
         h->job = NULL; /* how far this call got is kept here, not by the send */
-        n = sock_send(
-            h, fout->sock,
-            &(struct sending){.iov = &iov, .n = 1, .flags = done + (size_t)got < len ? MSG_MORE : 0, .wait = false});
+        n = sock_send(h, fout->sock,
+                      &(struct sending){.iov = &iov, .n = 1, .flags = more ? MSG_MORE : 0, .wait = false});
         h->job = job;
         if (n < 0)
             break;

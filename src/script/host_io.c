@@ -16,7 +16,7 @@
 
 #include "script/host_internal.h"
 
-enum { PEEK_SLICES = 1024, SEGMENT_MAX = 65535, FRAGS_MAX = 17 /* of Linux's buffers */ };
+enum { PEEK_SLICES = 1024, SEGMENT_MAX = 65535, FRAGS_MAX = 17, BUFFER_OVERHEAD = 1280 /* of Linux's buffers */ };
 
 size_t iov_total(const struct iovec *iov, int n) {
     size_t total = 0;
@@ -69,7 +69,8 @@ static size_t admitted(struct host *h, struct sock *s, size_t want) {
     uint32_t most = path.snd_wnd / 2 < SEGMENT_MAX ? path.snd_wnd / 2 : SEGMENT_MAX;
     uint32_t segment = most < path.snd_mss ? path.snd_mss : most / path.snd_mss * path.snd_mss;
     uint32_t begun = info.unsent % segment;
-    bool full = bound && info.write_seq - info.snd_una >= bound;
+    uint64_t held = info.write_seq - info.snd_una, buffers = (held + segment - 1) / segment;
+    bool full = bound && held + buffers * BUFFER_OVERHEAD >= bound;
     if (!begun && (full || info.unsent >= s->notsent_lowat))
         return 0;
     return want < segment - begun ? want : segment - begun;
