@@ -66,10 +66,21 @@ void conn_set_rcvbuf(struct conn *c, uint32_t size) {
         sf->tcb.rcv_wscale = conn_window_scale(c);
 }
 
+/* The largest window that a segment can say. */
+static uint64_t window_expressible(const struct conn *c) {
+    uint64_t most = 0;
+    list_for_each (n, &c->subflows) {
+        uint64_t here = (uint64_t)UINT16_MAX << subflow_of(n)->tcb.rcv_wscale;
+        most = here > most ? here : most;
+    }
+    return most;
+}
+
 /* A window update is worth a segment when little was left and now there is much more. */
 static void update_window(struct conn *c) {
-    uint64_t old = promised(c), now = conn_window(c);
-    if (now == old || now < 2 * old || old > c->rcvbuf_size / 4)
+    const uint64_t old = promised(c), most = window_expressible(c);
+    const uint64_t now = conn_window(c) < most ? conn_window(c) : most;
+    if (now <= old || now < 2 * old || old > c->rcvbuf_size / 4)
         return;
     list_for_each (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);
