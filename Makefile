@@ -44,6 +44,7 @@ src_wire = \
 
 src_cc = \
 	src/cc/balia.c \
+	src/cc/bbr.c \
 	src/cc/cc.c \
 	src/cc/coupled.c \
 	src/cc/cubic.c \
@@ -63,6 +64,7 @@ src_tcp = \
 	src/tcp/pacing.c \
 	src/tcp/pmtu.c \
 	src/tcp/rack.c \
+	src/tcp/rate.c \
 	src/tcp/receive.c \
 	src/tcp/recovery.c \
 	src/tcp/rtt.c \

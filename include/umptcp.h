@@ -100,8 +100,8 @@ struct umptcp_config {
     size_t mem_limit; /* memory budget of the whole stack; 0: no limit */
 
     /* net.ipv4.tcp_* */
-    const char *congestion_control;  /* "cubic" or "newreno", for each subflow by itself; or one that couples them:
-                                        "lia", "olia", "balia", "wvegas" */
+    const char *congestion_control;  /* "cubic", "newreno" or "bbr", for each subflow by itself; or one that couples
+                                        them: "lia", "olia", "balia", "wvegas" */
     uint32_t rmem_default, rmem_max; /* receive buffer: first size, and bound of the auto-tuning */
     uint32_t wmem_default, wmem_max; /* send buffer: the same */
     uint8_t syn_retries;             /* SYNs sent again before connect() fails with -ETIMEDOUT */
@@ -133,6 +133,7 @@ struct umptcp_config {
     uint8_t initial_cwnd;       /* segments, RFC 6928 */
     bool slow_start_after_idle; /* after an idle time the window is no larger than that (RFC 5681 4.1) */
     bool sack, timestamps, window_scaling;
+    bool pacing; /* segments leave spread over the round trip; "bbr" does so in any case */
     uint32_t pacing_ss_ratio, pacing_ca_ratio; /* rate in percent of a window per round trip: in slow start, after it */
     uint8_t min_tso_segs; /* a super-segment is what the rate brings in a millisecond, but at least so many segments, */
     uint8_t tso_rtt_log;  /* and 64 KB >> (shortest round trip in microseconds >> this) more; 255: no more */

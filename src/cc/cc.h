@@ -21,15 +21,42 @@ enum {
     CC_CWND_MAX = 1u << 30, /* the largest window that TCP can express (RFC 7323 2.3) */
 };
 
+/*
+ * A sample of the delivery rate (draft-cheng-iccrg-delivery-rate-estimation-02), with an acknowledgment: how fast bytes
+ * arrived while the record that was sent last of those that it brought news of was under way. In bytes.
+ */
+struct cc_rate {
+    uint64_t delivered;       /* all that has arrived so far, */
+    uint64_t prior_delivered; /* and when that record was sent */
+    uint64_t bandwidth;       /* per second; 0: no valid sample */
+    dur interval;             /* 0: the same */
+    uint32_t acked;           /* arrived in the interval */
+    uint32_t newly_acked;     /* with this acknowledgment */
+    uint32_t lost;            /* judged lost since that record was sent */
+    uint32_t tx_in_flight;    /* when it was sent, itself among it */
+    uint32_t inflight;        /* now */
+    bool app_limited;         /* the application, not the path, was what held data back then */
+};
+
+struct cc_lost { /* a range was judged lost */
+    utime now;
+    uint64_t delivered;    /* all that has arrived so far */
+    uint32_t bytes;        /* of the range */
+    uint32_t lost;         /* since it was sent, itself among it */
+    uint32_t tx_in_flight; /* when it was sent, itself among it */
+    bool app_limited;      /* at that time */
+};
+
 struct cc_ack { /* new data was acknowledged, outside of recovery */
     utime now;
-    uint32_t acked;        /* bytes newly acknowledged */
-    uint32_t inflight;     /* bytes in flight before this acknowledgment */
-    dur rtt;               /* this sample; 0: none */
-    dur srtt, min_rtt;     /* 0: no sample yet */
-    struct mib_table *mib; /* what the algorithm has to count; NULL: nobody wants to know */
-    struct ssn una, nxt;   /* SND.UNA after it, SND.NXT: rounds are counted with these */
-    bool cwnd_limited;     /* the window, and not the application or the peer, was what held data back */
+    uint32_t acked;             /* bytes newly acknowledged */
+    uint32_t inflight;          /* bytes in flight before this acknowledgment */
+    dur rtt;                    /* this sample; 0: none */
+    dur srtt, min_rtt;          /* 0: no sample yet */
+    struct mib_table *mib;      /* what the algorithm has to count; NULL: nobody wants to know */
+    struct ssn una, nxt;        /* SND.UNA after it, SND.NXT: rounds are counted with these */
+    bool cwnd_limited;          /* the window, and not the application or the peer, was what held data back */
+    const struct cc_rate *rate; /* of an algorithm that owns its window; NULL: it does not */
 };
 
 enum cc_cause { CC_LOSS, CC_RTO, CC_ECN };
@@ -39,6 +66,7 @@ struct cc_event { /* a congestion event: fast recovery, timeout or ECE */
     utime now;
     uint32_t inflight; /* FlightSize at the event */
     bool abe;          /* a mark of the network is answered by less than a loss (RFC 8511) */
+    uint32_t pipe;     /* of it what is neither lost nor known to have arrived */
     dur srtt;
 };
 
@@ -55,6 +83,11 @@ struct cc {
 struct cc_ops {
     const char *name;
     size_t state_size; /* of the block, in bytes; 0: the state is in struct cc */
+    /*
+     * It sets cwnd itself, from a model of the path: on_ack() comes with every acknowledgment, in recovery too, and
+     * with a sample of the delivery rate; may shrink cwnd; neither PRR nor ssthresh changes it.
+     */
+    bool owns_window;
     void (*init)(struct cc *cc);
     /* Grow cwnd; those that look at delay or at other paths may also let it fall, not below a segment. Called for every
      * acknowledgment of new data outside of recovery. */
@@ -67,6 +100,13 @@ struct cc_ops {
     void (*on_undo)(struct cc *cc);
     /* Nothing was sent for `idle`, more than one RTO: cwnd was already reduced (RFC 5681 4.1). Optional. */
     void (*on_idle)(struct cc *cc, utime now, dur idle);
+    /* Of an algorithm that owns its window, all optional: fast recovery or what followed a timeout is over; a range was
+     * judged lost; something is sent, and nothing was in flight. */
+    void (*on_recovered)(struct cc *cc);
+    void (*on_lost)(struct cc *cc, const struct cc_lost *lost);
+    void (*on_start)(struct cc *cc, utime now, dur srtt);
+    /* Bytes per second to pace with, 0: not known yet. Optional: by window and round trip, and only when asked to. */
+    uint64_t (*pacing_rate)(const struct cc *cc);
     /* It is to be replaced, or its subflow ends. Optional; the block is freed by cc_release(). */
     void (*release)(struct cc *cc);
     /* From now on with `other`, a subflow of the same connection with the same algorithm, and those that it goes with;
@@ -102,6 +142,6 @@ void cc_set_mss(struct cc *cc, uint32_t mss);
 void cc_grow(struct cc *cc, uint32_t bytes);
 static inline bool cc_in_slow_start(const struct cc *cc) { return cc->cwnd < cc->ssthresh; }
 
-extern const struct cc_ops cc_newreno, cc_cubic, cc_lia, cc_olia, cc_balia, cc_wvegas;
+extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr, cc_lia, cc_olia, cc_balia, cc_wvegas;
 
 #endif

@@ -387,5 +387,7 @@ bool conn_output(struct conn *c, struct umptcp_out *out, netif_caps_fn caps, con
     list_for_each (n, &c->subflows)
         if (subflow_output(subflow_of(n), out, caps, ctx))
             return true;
+    list_for_each (n, &c->subflows)
+        tcp_ran_dry(&subflow_of(n)->tcb);
     return false;
 }

@@ -177,8 +177,9 @@ static uint32_t bytes(uint64_t n) { return n < INT_MAX ? (uint32_t)n : INT_MAX; 
 
 /* The names that there are: constants, so that they outlive the command. */
 static int set_name(const char **to, const char *value) {
-    static const char *const names[][2] = {{"cubic", "cubic"},     {"reno", "newreno"},  {"newreno", "newreno"},
-                                           {"default", "default"}, {"kernel", "kernel"}, {"userspace", "userspace"}};
+    static const char *const names[][2] = {
+        {"cubic", "cubic"},     {"reno", "newreno"},  {"newreno", "newreno"},    {"bbr", "bbr"},
+        {"default", "default"}, {"kernel", "kernel"}, {"userspace", "userspace"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(value, names[i][0]) == 0) {
             *to = names[i][1];

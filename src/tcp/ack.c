@@ -33,6 +33,7 @@ static void note_delivered(struct tcb *t, const struct tx_rec *r, struct ssn end
             n->rtt_first = n->rtt_last;
         n->original |= ssn_le(end, t->tx->recover);
     }
+    rate_delivered(r, end, n);
     rack_delivered(t, r, end, by_sack, n);
 }
 

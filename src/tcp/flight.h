@@ -7,14 +7,23 @@
 
 enum { TX_DUPTHRESH = 3 };
 
+/* The record that was sent last of those that an acknowledgment brought news of. */
+struct tx_sample {
+    bool has, app_limited;
+    utime sent;
+    struct ssn end;
+    uint32_t delivered, lost, in_flight, ack_us, send_us;
+};
+
 /* One acknowledgment: how things stood before it, and what it brought. Gathered by ack.c, judged by the others. */
 struct tx_news {
     const struct seg *seg;
     struct ssn una, fack;
     uint32_t outstanding, pipe, sacked; /* before */
-    uint32_t acked;                     /* numbers (the FIN's too) newly acknowledged cumulatively */
-    uint32_t delivered;                 /* newly known to have arrived, by ACK or SACK */
-    uint32_t dsacked;                   /* bytes reported as duplicates */
+    struct tx_sample sample;
+    uint32_t acked;     /* numbers (the FIN's too) newly acknowledged cumulatively */
+    uint32_t delivered; /* newly known to have arrived, by ACK or SACK */
+    uint32_t dsacked;   /* bytes reported as duplicates */
     struct ssn dsack_end;
     dur rtt_first, rtt_last; /* of the first and last record delivered that were sent only once; 0: none */
     dur rtt;                 /* the sample that SRTT took; 0: none */
@@ -66,6 +75,17 @@ void probe_sent(struct tcb *t, struct ssn end, uint32_t again);
 void probe_forget(struct tcb *t);
 /* What an acknowledgment says about the probe: true when it repaired a loss that nobody else noticed. */
 bool probe_repaired(struct tcb *t, const struct tx_news *n);
+
+/* ---- rate.c */
+
+/* A record goes; `idle`: nothing was in flight. */
+void rate_sent(struct tcb *t, struct tx_rec *r, bool idle);
+/* [.., end) of it is known to have arrived. */
+void rate_delivered(const struct tx_rec *r, struct ssn end, struct tx_news *n);
+/* It is judged lost: for an algorithm that wants to know. */
+void rate_lost(struct tcb *t, const struct tx_rec *r);
+/* The sample, when all that an acknowledgment says is known. */
+struct cc_rate rate_sample(struct tcb *t, const struct tx_news *n);
 
 /* ---- recovery.c */
 

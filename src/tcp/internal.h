@@ -92,10 +92,17 @@ void ecn_reduced(struct tcb *t);
 void ecn_emit(const struct tcb *t, const struct tcp_plan *plan, struct seg *seg);
 void ecn_sent(struct tcb *t, const struct tcp_plan *plan);
 
+/* ---- pacing.c */
+
+/* `len` bytes of payload leave now: when the next may. */
+void pacing_sent(struct tcb *t, uint32_t len);
+
 /* ---- timers.c */
 
 /* Sets one of t->due; UMPTCP_NEVER: nothing to wait for. */
 void tcb_set_due(struct tcb *t, utime *due, utime at);
+/* The nearest of them, and of pacing's. */
+utime tcb_earliest_due(const struct tcb *t);
 /* The same for all of them. */
 void tcb_cancel_due(struct tcb *t);
 /* An ACK went out, so none is due. */

@@ -70,7 +70,7 @@ bool tcp_wants_new(const struct tcb *t) {
 }
 
 uint32_t tcp_room(const struct tcb *t, uint64_t want) {
-    if (!tcp_can_send(t))
+    if (!tcp_can_send(t) || tcp_paced_out(t))
         return 0;
     const uint64_t waiting = queued(t);
     const uint32_t full = tcp_full_segment(t);
@@ -198,9 +198,10 @@ bool tcp_plan(const struct tcb *t, struct tcp_plan *plan) {
     }
     if (plan_handshake(t, plan))
         return true;
+    const bool paced_out = tcp_paced_out(t);
     if ((tcp_synchronized(t) || tcp_is_fast(t)) && tcb_waits_for_peer(t) &&
-        (plan_again(t, plan) || plan_loss_probe(t, plan) || plan_mtu_probe(t, plan) ||
-         plan_new(t, plan, tx_budget(t)) || plan_fin(t, plan)))
+        ((!paced_out && plan_again(t, plan)) || plan_loss_probe(t, plan) ||
+         (!paced_out && (plan_mtu_probe(t, plan) || plan_new(t, plan, tx_budget(t)))) || plan_fin(t, plan)))
         return true;
     return plan_bare(t, plan);
 }
@@ -394,6 +395,7 @@ static int sent_payload(struct tcb *t, const struct tcp_plan *plan) {
     }
     if (plan->mtu_probe)
         pmtu_probe_sent(t, plan);
+    pacing_sent(t, plan->len);
     t->override = false;
     t->fin_sent = t->fin_sent || plan->fin;
     t->data_segs_out += plan->len ? pieces(plan) : 0;

@@ -56,6 +56,7 @@ static struct cc_event congestion_event(const struct tcb *t, enum cc_cause cause
     return (struct cc_event){.cause = cause,
                              .now = t->env->now,
                              .inflight = min_u32(flight, t->cc.cwnd),
+                             .pipe = tx_pipe(t),
                              .srtt = t->rtt.srtt,
                              .abe = t->env->cfg.abe};
 }
@@ -64,11 +65,14 @@ static void episode_end(struct tcb *t) {
     struct tx *x = t->tx;
 
     if (x->state == TX_RECOVERY) {
-        t->cc.cwnd = max_u32(t->cc.ssthresh, t->cc.mss); /* RFC 9937 6.4 */
+        if (!t->cc.ops->owns_window)
+            t->cc.cwnd = max_u32(t->cc.ssthresh, t->cc.mss); /* RFC 9937 6.4 */
         rack_recovered(t);
-    } else if (x->state == TX_CWR) {
+    } else if (x->state == TX_CWR && !t->cc.ops->owns_window) {
         t->cc.cwnd = x->cwr_cwnd;
     }
+    if (t->cc.ops->on_recovered)
+        t->cc.ops->on_recovered(&t->cc);
     x->undo_until = t->snd_nxt; /* the reports of duplicates may still be under way */
     settle(t);
 }
@@ -84,6 +88,9 @@ static void prr_step(struct tcb *t, uint32_t delivered, bool safe) {
     struct cc *cc = &t->cc;
     const uint32_t pipe = tx_pipe(t), target = x->state == TX_CWR ? x->cwr_cwnd : cc->ssthresh;
     uint64_t send;
+
+    if (cc->ops->owns_window)
+        return;
 
     x->prr_delivered += min_u32(delivered, UINT32_MAX - x->prr_delivered);
     if (pipe > target) {
@@ -385,6 +392,12 @@ static void grow(struct tcb *t, const struct tx_news *n, bool loss) {
                          .cwnd_limited = t->tx->cwnd_limited || loss};
 
     /* A cumulative ACK may jump over what had arrived long before the timeout: that is no room. */
+    if (t->cc.ops->owns_window) {
+        const struct cc_rate rate = rate_sample(t, n);
+        ack.rate = &rate;
+        t->cc.ops->on_ack(&t->cc, &ack);
+        return;
+    }
     if (loss)
         ack.acked = t->sack_ok ? n->delivered : min_u32(n->acked, t->cc.mss);
     if (ack.acked > 0)
@@ -395,6 +408,8 @@ static void grow(struct tcb *t, const struct tx_news *n, bool loss) {
 static void reduce_for_probe(struct tcb *t, uint32_t flight) {
     struct cc_event ev = congestion_event(t, CC_LOSS, flight);
 
+    if (t->cc.ops->owns_window)
+        return; /* it hears of what is lost, and this was one segment */
     t->cc.ops->on_congestion(&t->cc, &ev);
     ecn_reduced(t);
     t->cc.cwnd = min_u32(t->cc.cwnd, max_u32(t->cc.ssthresh, t->cc.mss));
@@ -417,17 +432,12 @@ static void answer(struct tcb *t, const struct tx_news *n, bool lost, bool repai
     }
 }
 
-void recovery_ack(struct tcb *t, const struct tx_news *n) {
+/* What an acknowledgment means for the episode. True when the window may grow by it. */
+static bool judge(struct tcb *t, const struct tx_news *n) {
     struct tx *x = t->tx;
-
-    if (t->rtx_mode == TX_TIMER_REO)
-        t->rtx_mode = TX_TIMER_NONE; /* detection sets it anew */
-    rack_dsack(t, n);
-    if (!x)
-        return; /* the report came after all else */
     bool repaired = probe_repaired(t, n);
     if (try_undo(t, n))
-        return;
+        return false;
     const bool ended = x->state >= TX_RECOVERY && ssn_le(x->recover, t->snd_una);
     const bool loss = x->state == TX_LOSS;
     if (ended || (x->state == TX_CWR && ssn_lt(x->recover, t->snd_una)))
@@ -439,7 +449,17 @@ void recovery_ack(struct tcb *t, const struct tx_news *n) {
     answer(t, n, !probe && (lost || (ended && x->lost)), repaired);
     if (x->state == TX_RECOVERY || x->state == TX_CWR)
         prr_step(t, n->delivered, n->acked && !lost);
-    else if (loss || (!ended && !repaired))
+    return x->state != TX_RECOVERY && x->state != TX_CWR && (loss || (!ended && !repaired));
+}
+
+void recovery_ack(struct tcb *t, const struct tx_news *n) {
+    if (t->rtx_mode == TX_TIMER_REO)
+        t->rtx_mode = TX_TIMER_NONE; /* detection sets it anew */
+    rack_dsack(t, n);
+    if (!t->tx)
+        return; /* the report came after all else */
+    const bool loss = t->tx->state == TX_LOSS;
+    if (judge(t, n) || t->cc.ops->owns_window)
         grow(t, n, loss);
 }
 
@@ -522,7 +542,7 @@ static void reordering_timeout(struct tcb *t) {
     if (x->state < TX_RECOVERY) {
         recovery_enter(t, tx_outstanding(t), x->sacked);
         prr_step(t, 0, false);
-    } else if (x->state == TX_RECOVERY) { /* only what arrives lets more out */
+    } else if (x->state == TX_RECOVERY && !t->cc.ops->owns_window) { /* only what arrives lets more out */
         t->cc.cwnd = max_u32(t->cc.cwnd - min_u32(pipe - tx_pipe(t), t->cc.cwnd), t->cc.mss);
     }
 }

@@ -462,7 +462,7 @@ static const char *check_received(const struct tcb *t) {
 
 static const char *check_due(const struct tcb *t) {
     const struct tcp_due *due = &t->due;
-    if (t->timer.at.ns != time_min(due->rtx, time_min(due->ack, due->life)).ns)
+    if (t->timer.at.ns != tcb_earliest_due(t).ns)
         return "tcp: the timer is not that of the earliest deadline";
     if (t->state == UMPTCP_CLOSED && timer_armed(&t->timer))
         return "tcp: a closed connection has a timer";

@@ -113,6 +113,9 @@ struct tcp_extra {
     uint8_t keep_probes;                  /* unanswered keepalive probes that are one too many */
     uint8_t defer; /* a listener's handshake, whose third ACK came without data: timeouts until that is enough */
     struct tcp_pmtu pmtu;
+    utime pace_at;            /* no payload before this; 0: nothing was paced yet */
+    utime pace_due;           /* the same as a deadline; 0: passed */
+    uint64_t max_pacing_rate; /* bytes per second; 0: no limit */
 };
 
 /*
@@ -435,6 +438,12 @@ uint32_t tcp_room(const struct tcb *t, uint64_t want);
 bool tcp_wants_new(const struct tcb *t);
 /* Bytes per second that the window is meant to leave at; UINT64_MAX: nothing is known of the path yet. */
 uint64_t tcp_pacing_rate(const struct tcb *t);
+/* Payload has to wait, for what went last takes its time on the path. The timer comes up when that is over. */
+bool tcp_paced_out(const struct tcb *t);
+/* Paces with at most so many bytes per second; 0: no limit. Returns 0, or -ENOMEM: nothing has changed. */
+int tcp_set_max_pacing_rate(struct tcb *t, uint64_t rate);
+/* More might go, and the owner has nothing. */
+static inline void tcp_ran_dry(struct tcb *t) { tx_ran_dry(t); }
 /* Most payload that is to go in one super-segment now: whole full segments, at least one. */
 uint32_t tcp_super_max(const struct tcb *t);
 /* Payload of a full segment that also carries `mp_options` bytes of MPTCP options (padded to 4). */

@@ -8,6 +8,8 @@
  *   life  TIME-WAIT and an orphan's FIN-WAIT-2: the end; otherwise keepalive and user timeout, whichever comes first.
  *         It is not moved by traffic: when it comes up it looks whether there was some
  *
+ * Beside these, payload that is paced waits for its time (pacing.c).
+ *
  * One timer stands in the stack's queue, for the earliest of them.
  *
  * A connection is given up when retransmissions or probes stay unanswered (RFC 9293 3.8.3, R2), when the user's own
@@ -21,8 +23,13 @@
 
 /* ---- Deadlines --------------------------------------------------------------------------------------------------- */
 
+utime tcb_earliest_due(const struct tcb *t) {
+    const utime pace = tcb_extra(t)->pace_due;
+    return time_min(pace.ns ? pace : UMPTCP_NEVER, time_min(t->due.rtx, time_min(t->due.ack, t->due.life)));
+}
+
 static void arm(struct tcb *t) {
-    utime earliest = time_min(t->due.rtx, time_min(t->due.ack, t->due.life));
+    utime earliest = tcb_earliest_due(t);
     timer_set(&t->env->timers, &t->timer, earliest);
 }
 
@@ -33,6 +40,8 @@ void tcb_set_due(struct tcb *t, utime *due, utime at) {
 
 void tcb_cancel_due(struct tcb *t) {
     t->due = (struct tcp_due){UMPTCP_NEVER, UMPTCP_NEVER, UMPTCP_NEVER};
+    if (t->extra)
+        t->extra->pace_due = (utime){0};
     arm(t);
 }
 
@@ -246,6 +255,8 @@ enum tcp_timeout_event tcp_timeout(struct tcb *t) {
 
     if (take_due(t, &t->due.ack))
         ack_timeout(t);
+    if (t->extra && t->extra->pace_due.ns && is_due(t, t->extra->pace_due))
+        t->extra->pace_due = (utime){0}; /* tcp_plan() finds what waited */
     if (take_due(t, &t->due.rtx))
         event = rtx_timeout(t);
     if (take_due(t, &t->due.life)) { /* not after an end: that leaves nothing due */

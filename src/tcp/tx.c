@@ -104,7 +104,9 @@ static bool tx_idle(const struct tcb *t) {
 
 uint32_t tx_window(const struct tcb *t) {
     uint32_t restart = tx_initial_window(t);
-    return t->env->cfg.slow_start_after_idle && tx_idle(t) && restart < t->cc.cwnd ? restart : t->cc.cwnd;
+    return t->env->cfg.slow_start_after_idle && !t->cc.ops->owns_window && tx_idle(t) && restart < t->cc.cwnd
+               ? restart
+               : t->cc.cwnd;
 }
 
 /* How far beyond what a timeout found in flight F-RTO lets new data go: two segments (RFC 5682 2.1 step 2). */
@@ -251,6 +253,7 @@ void tx_mark_lost(struct tcb *t, struct tx_rec *r) {
         x->lost_hint = r->start;
     r->flags |= TX_LOST;
     x->lost += r->len;
+    rate_lost(t, r);
     if (!t->sack_ok && x->sacked > tx_outstanding(t) - x->lost)
         x->sacked = tx_outstanding(t) - x->lost;
     if (r->flags & TX_REPAIR)
@@ -270,7 +273,7 @@ void tx_clear_lost(struct tcb *t) {
 }
 
 static int send_new(struct tcb *t, struct ssn start, struct ssn end, bool fin) {
-    bool first = tx_of(t)->recs.count == 0, idle = tx_idle(t);
+    bool first = tx_of(t)->recs.count == 0, idle = tx_idle(t), empty = tx_pipe(t) == 0;
     uint32_t window = tx_window(t);
 
     assert(ssn_eq(start, tx_high(t)));
@@ -280,7 +283,8 @@ static int send_new(struct tcb *t, struct ssn start, struct ssn end, bool fin) {
         tx_release(t);
         return -ENOMEM;
     }
-    *r = (struct tx_rec){start, t->env->now, (uint32_t)ssn_sub(end, start), fin ? TX_FIN : 0};
+    *r = (struct tx_rec){
+        .start = start, .sent = t->env->now, .len = (uint32_t)ssn_sub(end, start), .flags = fin ? TX_FIN : 0};
     if (ssn_le(t->snd_end, end))
         r->flags |= TX_PUSH;
     if (first)
@@ -288,7 +292,10 @@ static int send_new(struct tcb *t, struct ssn start, struct ssn end, bool fin) {
     t->cc.cwnd = window;
     if (idle && t->cc.ops->on_idle)
         t->cc.ops->on_idle(&t->cc, t->env->now, time_since(t->env->now, t->last_sent));
+    if (first && t->cc.ops->on_start)
+        t->cc.ops->on_start(&t->cc, t->env->now, t->rtt.srtt);
     t->snd_nxt = ssn_max(t->snd_nxt, end);
+    rate_sent(t, r, empty);
     /* In slow start a window that was half used may double: what was acknowledged proves so much (RFC 7661). */
     uint64_t pipe = tx_pipe(t);
     x->cwnd_limited = pipe + t->cc.mss > t->cc.cwnd || (cc_in_slow_start(&t->cc) && 2 * pipe >= t->cc.cwnd);
@@ -313,6 +320,7 @@ static uint32_t isolate(struct tcb *t, struct ssn start, struct ssn end) {
 
 static int send_again(struct tcb *t, struct ssn start, struct ssn end) {
     struct tx *x = t->tx;
+    const bool empty = tx_pipe(t) == 0;
     uint32_t i = isolate(t, start, end);
 
     if (i == x->recs.count)
@@ -328,6 +336,7 @@ static int send_again(struct tcb *t, struct ssn start, struct ssn end) {
     }
     r->flags |= TX_RETRANS;
     r->sent = t->env->now;
+    rate_sent(t, r, empty);
     recovery_sent_again(t, r->len);
     return 0;
 }

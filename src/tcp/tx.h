@@ -23,11 +23,12 @@ struct tcp_rx;
 
 enum tx_flag {
     TX_SACKED = 1,
-    TX_LOST = 2,    /* judged lost and not sent again since */
-    TX_RETRANS = 4, /* was sent again at least once */
-    TX_FIN = 8,     /* the last number is the FIN */
-    TX_REPAIR = 16, /* was sent again because it was judged lost; a loss probe is not */
-    TX_PUSH = 32,   /* nothing was queued behind it when it was sent first */
+    TX_LOST = 2,         /* judged lost and not sent again since */
+    TX_RETRANS = 4,      /* was sent again at least once */
+    TX_FIN = 8,          /* the last number is the FIN */
+    TX_REPAIR = 16,      /* was sent again because it was judged lost; a loss probe is not */
+    TX_PUSH = 32,        /* nothing was queued behind it when it was sent first */
+    TX_APP_LIMITED = 64, /* when it was sent, the application had not given all that might have gone */
 };
 
 struct tx_rec {
@@ -35,6 +36,10 @@ struct tx_rec {
     utime sent; /* last transmission */
     uint32_t len;
     uint8_t flags; /* enum tx_flag */
+    /* For the sample of the delivery rate (rate.c), as things stood at that transmission */
+    uint32_t delivered, lost; /* low bits of what had arrived, and been lost */
+    uint32_t in_flight;
+    uint32_t ack_us, send_us; /* since what arrived last had arrived, and since that was sent */
 };
 
 /*
@@ -65,6 +70,11 @@ struct tx {
     struct ssn rack_end;    /* and where it ended */
     struct ssn fack;        /* highest position known to have arrived */
     struct ssn dsack_round; /* a D-SACK before this is acknowledged belongs to the same round */
+
+    /* Delivery rate: when something arrived last, and when it had been sent; all that was ever judged lost */
+    utime delivered_at, first_sent;
+    uint64_t app_limited; /* until this much has arrived samples are the application's; 0: they are the path's */
+    uint32_t lost_total;
 
     /* Episode: ends when SND.UNA gets to `recover`; began `undo_span` before that. Undo is possible until undo_until */
     struct ssn recover, undo_until;
@@ -126,6 +136,10 @@ bool tx_pushes(const struct tcb *t, struct ssn start, struct ssn end);
 bool tx_wants_new(const struct tcb *t);
 /* What a loss probe would send again: the end of the highest record, `most` bytes of payload. False: nothing. */
 bool tx_probe_range(const struct tcb *t, uint32_t most, struct ssn *start, struct ssn *end);
+/* All bytes that have arrived, as far as is known. */
+uint64_t tx_delivered(const struct tcb *t);
+/* More could go by congestion control, and there is nothing: samples of the delivery rate will not be the path's. */
+void tx_ran_dry(struct tcb *t);
 /* Bytes of new or lost data that congestion control lets go now. */
 uint32_t tx_budget(const struct tcb *t);
 /*

@@ -408,7 +408,7 @@ static void test_bad_configuration(void **state) {
         {"net.ipv4.tcp_keepalive_time", "99999999999"},
         {"net.ipv4.ip_local_port_range", "5 4"},
         {"net.ipv4.ip_local_port_range", "0 4"},
-        {"net.ipv4.tcp_congestion_control", "bbr"},
+        {"net.ipv4.tcp_congestion_control", "vegas"},
         {"net.mptcp.pm_type", "2"},
         {"net.mptcp.path_manager", "nobody"},
         {"net.ipv4.tcp_fastopen", "0x100000000"},

@@ -285,7 +285,7 @@ static void test_commands(void **state) {
     assert_false(seg.opt.sack_permitted);
     assert_int_equal(l->t->ops->command(l->t, "sysctl net.ipv4.tcp_nothing=1", l->peer.error, 256), -EINVAL);
     assert_non_null(strstr(l->peer.error, "net.ipv4.tcp_nothing"));
-    assert_int_equal(l->t->ops->command(l->t, "sysctl net.ipv4.tcp_congestion_control=bbr", l->peer.error, 256),
+    assert_int_equal(l->t->ops->command(l->t, "sysctl net.ipv4.tcp_congestion_control=vegas", l->peer.error, 256),
                      -EINVAL);
     command(l, "ip route change 192.0.2.0/24 dev tun0 initcwnd 3");
     assert_int_equal(l->t->ops->command(l->t, "ip route change default dev tun0 initcwnd x", l->peer.error, 256),

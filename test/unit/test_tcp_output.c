@@ -101,6 +101,116 @@ static void test_pieces_follow_the_rate(void **state) {
     lab_free(l);
 }
 
+/*
+ * T-SYS-03, T-SYS-07: two segments at a time, each when the one before has had its time at the rate; who comes late gets
+ * half of a piece's time back. The first ten segments go at once, and an acknowledgment whenever it is due.
+ */
+static void test_pacing(void **state) {
+    struct lab *l = plain("mss 1000");
+    struct tcb *t = lab_tcb(l);
+    (void)state;
+    t->env->cfg.pacing = true;
+    t->env->cfg.min_tso_segs = 2;
+    t->cc.cwnd = 20000;
+    t->rtt.srtt = MSEC(100); /* 400000 bytes per second in slow start: 2000 take 5 ms */
+    t->rtt.min_us = 100000;
+    lab_write(l, LAB_A, 18000);
+    for (uint32_t i = 0; i < 10; i += 2)
+        lab_skip(l);
+    assert_int_equal(t->data_segs_out, 12); /* the sixth piece is the first that takes time: the next one waits */
+    assert_true(tcp_paced_out(t));
+    assert_int_equal(tcp_room(t, 1000), 0);
+    assert_int_equal(lab_wait_sent(l, SEC(1)), USEC(2500));
+    lab_want(l, "P. 12001(2000) ack 1 gso 1000");
+    lab_want_none(l);
+    lab_in(l, ". 1(100) ack 1");
+    lab_in(l, ". 101(100) ack 1");
+    lab_want(l, ". 14001(0) ack 201"); /* nobody paces that */
+    assert_int_equal(lab_wait_sent(l, SEC(1)), MSEC(5));
+    lab_want(l, "P. 14001(2000) ack 201 gso 1000");
+    assert_int_equal(tcp_set_max_pacing_rate(t, 100000), 0);
+    assert_int_equal(tcp_pacing_rate(t), 100000);
+    assert_int_equal(lab_wait_sent(l, SEC(1)), MSEC(5));
+    lab_want(l, "P. 16001(2000) ack 201 gso 1000");
+    lab_in(l, ". 201(0) ack 18001");
+    lab_write(l, LAB_A, 1000);
+    lab_want_none(l);
+    assert_int_equal(lab_wait_sent(l, SEC(1)), MSEC(20));
+    lab_want(l, "P. 18001(1000) ack 201");
+    assert_int_equal(tcp_set_max_pacing_rate(t, 0), 0);
+    assert_int_equal(tcp_pacing_rate(t), tcp_pacing_rate(t) > 100000 ? tcp_pacing_rate(t) : 0);
+    lab_free(l);
+}
+
+/* What an algorithm that owns its window is told. */
+static struct cc_ack told;
+static struct cc_rate told_rate;
+static uint32_t told_lost;
+static void take_ack(struct cc *cc, const struct cc_ack *ack) {
+    (void)cc;
+    told = *ack;
+    told_rate = *ack->rate;
+}
+static void take_lost(struct cc *cc, const struct cc_lost *lost) {
+    (void)cc;
+    told_lost += lost->bytes;
+}
+static void take_event(struct cc *cc, const struct cc_event *ev) {
+    (void)cc;
+    (void)ev;
+}
+static const struct cc_ops listener = {
+    .name = "listener", .owns_window = true, .on_ack = take_ack, .on_lost = take_lost, .on_congestion = take_event};
+
+/* T-SYS-17: what came between the sending and the arrival of a segment, over the longer of both times. */
+static void test_delivery_rate(void **state) {
+    struct lab *l = plain("mss 1000 sackok");
+    struct tcb *t = lab_tcb(l);
+    (void)state;
+    t->cc.ops = &listener;
+    told_lost = 0;
+    lab_write(l, LAB_A, 1000);
+    lab_wait(l, MSEC(10));
+    tcp_ran_dry(t);
+    lab_write(l, LAB_A, 1000);
+    lab_wait(l, MSEC(90));
+    lab_in(l, ". 1(0) ack 1001");
+    assert_int_equal(told_rate.interval, MSEC(100));
+    assert_int_equal(told_rate.acked, 1000);
+    assert_int_equal(told_rate.bandwidth, 10000);
+    assert_int_equal(told_rate.newly_acked, 1000);
+    assert_int_equal(told_rate.tx_in_flight, 1000);
+    assert_int_equal(told_rate.inflight, 1000);
+    assert_false(told_rate.app_limited);
+    lab_wait(l, MSEC(10));
+    lab_in(l, ". 1(0) ack 2001");
+    assert_int_equal(told_rate.interval, MSEC(110)); /* from the start: nothing had arrived when it was sent */
+    assert_int_equal(told_rate.acked, 2000);
+    assert_int_equal(told_rate.bandwidth, 18181);
+    assert_int_equal(told_rate.tx_in_flight, 2000);
+    assert_true(told_rate.app_limited);
+    lab_skip(l);
+    lab_write(l, LAB_A, 5000); /* five at once, the first is lost; the others come in a lump */
+    lab_skip(l);
+    const uint64_t before = told_rate.delivered;
+    lab_wait(l, MSEC(100));
+    lab_in(l, ". 1(0) ack 2001 sack 3001:7001");
+    assert_int_equal(told_rate.newly_acked, 4000);
+    assert_int_equal(told_rate.delivered - before, 4000);
+    assert_int_equal(told_rate.bandwidth, 40000);
+    assert_int_equal(told_rate.lost, 1000);
+    assert_int_equal(told_lost, 1000);
+    assert_int_equal(t->cc.cwnd, 10000); /* neither PRR nor a threshold touched it */
+    lab_skip(l);
+    lab_wait(l, MSEC(100));
+    lab_in(l, ". 1(0) ack 7001");
+    assert_int_equal(told_rate.newly_acked, 1000);
+    assert_int_equal(told_rate.acked, 1000);
+    assert_int_equal(told_rate.bandwidth, 10000);
+    t->cc.ops = &cc_newreno;
+    lab_free(l);
+}
+
 static void test_mptcp_options_take_room(void **state) { /* T-HDR-15: 24 bytes of DSS in every piece */
     struct lab *l = lab_new_established(NULL);
     (void)state;
@@ -406,6 +516,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_super_segment),
         cmocka_unit_test(test_pieces_follow_the_rate),
+        cmocka_unit_test(test_pacing),
+        cmocka_unit_test(test_delivery_rate),
         cmocka_unit_test(test_window_of_one_segment),
         cmocka_unit_test(test_largest_super_segment),
         cmocka_unit_test(test_mptcp_options_take_room),
