@@ -338,7 +338,11 @@ static void update_latest(struct bbr *b, const struct cc_rate *rs) {
     }
 }
 
-/* A round with losses, outside of probing: the bounds fall, but not below what just came through. */
+/*
+ * A round with losses, outside of probing: the bounds fall, but not below what just came through. The draft takes that
+ * as it is; but what is paced at 99 % of a bound, and loses as much as the model itself tolerates, never comes through
+ * whole: each such round would lower the bounds a little, until the next probe. So that much is added here.
+ */
 static void adapt_lower_bounds(const struct cc *cc) {
     struct bbr *b = bbr_of(cc);
     if (probes_bw(b) || !b->loss_in_round)
@@ -347,8 +351,10 @@ static void adapt_lower_bounds(const struct cc *cc) {
         b->bw_shortterm = max_bw(b);
     if (b->inflight_shortterm == NO_BOUND)
         b->inflight_shortterm = cc->cwnd;
-    b->bw_shortterm = max64(b->bw_latest, b->bw_shortterm * BETA / 100);
-    b->inflight_shortterm = (uint32_t)max64(b->inflight_latest, part(b->inflight_shortterm, BETA));
+    const uint64_t bw = b->bw_latest * 100 / (100 - PACING_MARGIN - LOSS_THRESH);
+    const uint64_t inflight = (uint64_t)b->inflight_latest * 100 / (100 - PACING_MARGIN - LOSS_THRESH);
+    b->bw_shortterm = min64(max64(bw, b->bw_shortterm * BETA / 100), b->bw_shortterm);
+    b->inflight_shortterm = (uint32_t)min64(max64(inflight, part(b->inflight_shortterm, BETA)), b->inflight_shortterm);
 }
 
 static void update_max_bw(struct bbr *b, const struct cc_rate *rs) {

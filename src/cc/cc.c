@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct cc_ops *const cc_all[] = {&cc_cubic, &cc_newreno, &cc_bbr, &cc_lia, &cc_olia, &cc_balia, &cc_wvegas};
+static const struct cc_ops *const cc_all[] = {&cc_cubic, &cc_newreno, &cc_bbr,   &cc_lia,
+                                              &cc_olia,  &cc_balia,   &cc_wvegas};
 
 enum { CC_COUNT = sizeof(cc_all) / sizeof(cc_all[0]) };
 

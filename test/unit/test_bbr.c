@@ -20,8 +20,7 @@ enum { MBIT = 1000000, PORT = 80 };
 struct flow_lab {
     struct topo *n;
     int wide, back, a, b;
-    umptcp_sock sock, peer;
-    uint64_t sent;
+    umptcp_sock listener, sock, peer;
 };
 
 static void fill(struct flow_lab *l) {
@@ -36,7 +35,7 @@ static void on_event(void *arg, struct topo *n, int host, const struct umptcp_ev
     struct flow_lab *l = arg;
     struct umptcp *s = topo_stack(n, host);
     if (ev->type == UMPTCP_EV_ACCEPT)
-        l->peer = umptcp_accept(s, ev->sock, NULL, topo_now(n));
+        assert_int_equal(umptcp_accept(s, ev->sock, &l->peer), 0);
     else if (ev->type == UMPTCP_EV_READABLE)
         while (umptcp_recv(s, ev->sock, sink, sizeof sink, topo_now(n)) > 0)
             ;
@@ -63,11 +62,10 @@ static void flow_begin(struct flow_lab *l, const char *cc, const struct link_con
     int p = topo_path(l->n, l->a, l->b, &path);
     assert_int_equal(p, 0);
     struct umptcp_sockaddr to = topo_addr(p, true, PORT);
-    struct umptcp_listen listen = {.addr = to, .backlog = 1};
-    assert_true(umptcp_listen(topo_stack(l->n, l->b), &listen, topo_now(l->n)) > 0);
+    struct umptcp_listen listen = {.local = to, .backlog = 1};
+    assert_int_equal(umptcp_listen(topo_stack(l->n, l->b), &listen, &l->listener), 0);
     struct umptcp_connect connect = {.remote = to};
-    l->sock = umptcp_connect(topo_stack(l->n, l->a), &connect, topo_now(l->n));
-    assert_true(l->sock > 0);
+    assert_int_equal(umptcp_connect(topo_stack(l->n, l->a), &connect, &l->sock, topo_now(l->n)), 0);
     topo_settle(l->n);
 }
 
@@ -148,7 +146,8 @@ static void test_startup_ends(void **state) {
     topo_free(l.n);
 }
 
-/* One packet in a hundred gets lost, and more than nine tenths of the link are used; CUBIC takes that for congestion. */
+/* One packet in a hundred gets lost, and more than nine tenths of the link are used; CUBIC takes that for congestion.
+ */
 static void test_random_loss(void **state) {
     struct link_config cfg = deep;
     struct flow_lab l;

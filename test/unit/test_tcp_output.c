@@ -102,8 +102,8 @@ static void test_pieces_follow_the_rate(void **state) {
 }
 
 /*
- * T-SYS-03, T-SYS-07: two segments at a time, each when the one before has had its time at the rate; who comes late gets
- * half of a piece's time back. The first ten segments go at once, and an acknowledgment whenever it is due.
+ * T-SYS-03, T-SYS-07: two segments at a time, each when the one before has had its time at the rate; who comes late
+ * gets half of a piece's time back. The first ten segments go at once, and an acknowledgment whenever it is due.
  */
 static void test_pacing(void **state) {
     struct lab *l = plain("mss 1000");
@@ -123,8 +123,7 @@ static void test_pacing(void **state) {
     assert_int_equal(lab_wait_sent(l, SEC(1)), USEC(2500));
     lab_want(l, "P. 12001(2000) ack 1 gso 1000");
     lab_want_none(l);
-    lab_in(l, ". 1(100) ack 1");
-    lab_in(l, ". 101(100) ack 1");
+    lab_in(l, ". 1(200) ack 1");
     lab_want(l, ". 14001(0) ack 201"); /* nobody paces that */
     assert_int_equal(lab_wait_sent(l, SEC(1)), MSEC(5));
     lab_want(l, "P. 14001(2000) ack 201 gso 1000");
@@ -138,7 +137,7 @@ static void test_pacing(void **state) {
     assert_int_equal(lab_wait_sent(l, SEC(1)), MSEC(20));
     lab_want(l, "P. 18001(1000) ack 201");
     assert_int_equal(tcp_set_max_pacing_rate(t, 0), 0);
-    assert_int_equal(tcp_pacing_rate(t), tcp_pacing_rate(t) > 100000 ? tcp_pacing_rate(t) : 0);
+    assert_true(tcp_pacing_rate(t) > 100000);
     lab_free(l);
 }
 
@@ -168,6 +167,7 @@ static void test_delivery_rate(void **state) {
     struct tcb *t = lab_tcb(l);
     (void)state;
     t->cc.ops = &listener;
+    t->rtt.srtt = MSEC(100);
     told_lost = 0;
     lab_write(l, LAB_A, 1000);
     lab_wait(l, MSEC(10));
