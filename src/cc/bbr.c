@@ -88,6 +88,7 @@ struct bbr {
     bool probe_rtt_round_done, bw_probe_samples, idle_restart, in_recovery, started;
     uint8_t state, ack_phase; /* enum bbr_state, enum ack_phase */
 
+    uint64_t limited_until; /* what is sent before this much has arrived follows on PROBE_RTT, and is no measure */
     uint32_t prior_cwnd, initial_cwnd;
     /* As the present episode of losses found it */
     uint64_t undo_bw_shortterm;
@@ -259,8 +260,9 @@ static void start_up(struct cc *cc, uint64_t delivered, uint64_t rate) {
     raise_slope(cc);
 }
 
-static void exit_probe_rtt(struct cc *cc, utime now, uint64_t delivered) {
+static void exit_probe_rtt(struct cc *cc, utime now, uint64_t delivered, uint32_t inflight) {
     struct bbr *b = bbr_of(cc);
+    b->limited_until = delivered + inflight;
     b->probe_rtt_min_stamp = now;
     restore_cwnd(cc);
     reset_shortterm(b);
@@ -338,14 +340,19 @@ static void update_latest(struct bbr *b, const struct cc_rate *rs) {
     }
 }
 
+/* What held the rate down was not the path: the application, or PROBE_RTT (the draft marks that as the application). */
+static bool limited(const struct bbr *b, const struct cc_rate *rs) {
+    return rs->app_limited || b->state == PROBE_RTT || rs->prior_delivered < b->limited_until;
+}
+
 /*
  * A round with losses, outside of probing: the bounds fall, but not below what just came through. The draft takes that
  * as it is; but what is paced at 99 % of a bound, and loses as much as the model itself tolerates, never comes through
  * whole: each such round would lower the bounds a little, until the next probe. So that much is added here.
  */
-static void adapt_lower_bounds(const struct cc *cc) {
+static void adapt_lower_bounds(const struct cc *cc, const struct cc_rate *rs) {
     struct bbr *b = bbr_of(cc);
-    if (probes_bw(b) || !b->loss_in_round)
+    if (probes_bw(b) || !b->loss_in_round || limited(b, rs))
         return;
     if (b->bw_shortterm == UINT64_MAX)
         b->bw_shortterm = max_bw(b);
@@ -358,8 +365,7 @@ static void adapt_lower_bounds(const struct cc *cc) {
 }
 
 static void update_max_bw(struct bbr *b, const struct cc_rate *rs) {
-    const bool limited = rs->app_limited || b->state == PROBE_RTT;
-    if (rs->bandwidth >= max_bw(b) || !limited)
+    if (rs->bandwidth >= max_bw(b) || !limited(b, rs))
         b->bw_slot[1] = max64(b->bw_slot[1], rs->bandwidth);
 }
 
@@ -534,7 +540,7 @@ static void check_probe_rtt(struct cc *cc, const struct cc_ack *ack, bool expire
         } else if (b->probe_rtt_done_stamp.ns) {
             b->probe_rtt_round_done |= b->round_start;
             if (b->probe_rtt_round_done && probe_rtt_done(b, ack->now))
-                exit_probe_rtt(cc, ack->now, rs->delivered);
+                exit_probe_rtt(cc, ack->now, rs->delivered, rs->inflight);
         }
     }
     if (rs->newly_acked)
@@ -598,7 +604,7 @@ static void bbr_on_ack(struct cc *cc, const struct cc_ack *ack) {
     update_max_bw(b, rs);
     const bool loss_round = b->loss_round_start;
     if (loss_round)
-        adapt_lower_bounds(cc);
+        adapt_lower_bounds(cc, rs);
     update_aggregation(cc, ack);
     check_full_bw(b, rs);
     check_startup(cc, rs);
@@ -652,6 +658,7 @@ static void bbr_on_undo(struct cc *cc) {
         b->full_bw_reached = false;
     } else if (b->undo_state == PROBE_UP) {
         start_up(cc, b->next_round_delivered, 0);
+        b->bw_probe_samples = true;
     }
 }
 
@@ -667,7 +674,7 @@ static void bbr_on_start(struct cc *cc, utime now, dur srtt) {
     if (in_probe_bw(b))
         set_pacing_rate(cc, 100);
     else if (b->state == PROBE_RTT && probe_rtt_done(b, now))
-        exit_probe_rtt(cc, now, b->next_round_delivered);
+        exit_probe_rtt(cc, now, b->next_round_delivered, 0);
 }
 
 static uint64_t bbr_pacing_rate(const struct cc *cc) { return bbr_of(cc)->pacing_rate; }

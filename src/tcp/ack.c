@@ -61,7 +61,8 @@ static void ack_cumulative(struct tcb *t, struct ssn ack, struct tx_news *n, str
     struct tx_rec *r = deque_front(&x->recs);
 
     n->acked = (uint32_t)ssn_sub(ack, t->snd_una);
-    n->front_retrans = r && (r->flags & TX_RETRANS);
+    /* By the present episode, that is: what an earlier one sent again echoes a time before this one's. */
+    n->front_retrans = r && (r->flags & TX_RETRANS) && (int32_t)(tcp_ts_at(t, r->sent) - x->retrans_stamp) >= 0;
     for (; r && ssn_lt(r->start, ack); r = deque_front(&x->recs)) {
         take_front(t, r, (uint32_t)ssn_sub(ssn_min(ack, tx_rec_end(r)), r->start), n);
         if (r->len > 0)

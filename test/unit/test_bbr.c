@@ -146,6 +146,14 @@ static void test_startup_ends(void **state) {
     topo_free(l.n);
 }
 
+/* The link loses packets, and neither reorders nor copies: what is sent again never was for nothing. */
+static void assert_nothing_undone(const struct flow_lab *l) {
+    const struct mib_table *mib = &tcb_of(l)->env->mib;
+    assert_true(mib->v[MIB_TCP_SACK_RECOVERY] > 10);
+    assert_int_equal(mib->v[MIB_TCP_FULL_UNDO] + mib->v[MIB_TCP_PARTIAL_UNDO] + mib->v[MIB_TCP_DSACK_UNDO], 0);
+    assert_int_equal(mib->v[MIB_TCP_LOSS_UNDO], 0);
+}
+
 /* One packet in a hundred gets lost, and more than nine tenths of the link are used; CUBIC takes that for congestion.
  */
 static void test_random_loss(void **state) {
@@ -156,10 +164,12 @@ static void test_random_loss(void **state) {
     flow_begin(&l, "bbr", &cfg);
     topo_run(l.n, SEC(2));
     assert_true(measure(&l, SEC(10)).rate > 18 * MBIT);
+    assert_nothing_undone(&l);
     topo_free(l.n);
     flow_begin(&l, "cubic", &cfg);
     topo_run(l.n, SEC(2));
     assert_true(measure(&l, SEC(10)).rate < 9 * MBIT);
+    assert_nothing_undone(&l);
     topo_free(l.n);
 }
 
