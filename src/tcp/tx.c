@@ -118,9 +118,9 @@ bool tx_wants_new(const struct tcb *t) {
 }
 
 /* What is missing first was sent again already, by an episode that is over: there is nothing to find out. */
-static bool hole_was_mended(const struct tx *x) {
-    const struct tx_rec *front = deque_front(&x->recs);
-    return front && (front->flags & TX_RETRANS);
+static bool hole_was_mended(const struct tcb *t) {
+    const struct tx_rec *front = deque_front(&t->tx->recs);
+    return front && (front->flags & TX_RETRANS) && ssn_le(t->tx->recover, t->snd_una);
 }
 
 uint32_t tx_budget(const struct tcb *t) {
@@ -128,7 +128,7 @@ uint32_t tx_budget(const struct tcb *t) {
     uint32_t window = tx_window(t), pipe = tx_pipe(t);
     uint32_t budget = window > pipe && !x->hold ? window - pipe : 0;
 
-    if (x->state == TX_DISORDER && !t->rack.reordering_seen && !hole_was_mended(x)) {
+    if (x->state == TX_DISORDER && !t->rack.reordering_seen && !hole_was_mended(t)) {
         /* Limited transmit (RFC 3042): two segments beyond the window until it is known whether it is loss. */
         uint32_t limit = window + 2 * t->cc.mss, outstanding = tx_outstanding(t);
         uint32_t rest = limit > outstanding ? limit - outstanding : 0;
