@@ -347,6 +347,13 @@ static int run_nothing(struct command *c) {
     return 0;
 }
 
+/* A queue that keeps flows apart by their rates paces them; any other lets go what comes. */
+static int run_tc(struct command *c) {
+    if (c->n < 3 || strcmp(c->word[1], "qdisc") != 0 || (strcmp(c->word[2], "add") && strcmp(c->word[2], "replace")))
+        return 0;
+    return command_sysctl(c, "net.umptcp.pacing", strcmp(c->word[c->n - 1], "fq") == 0 ? "1" : "0");
+}
+
 static int run_false(struct command *c) { return command_fail(c, "false"); }
 
 static const struct tool {
@@ -373,7 +380,7 @@ static const struct tool {
     {"rm", run_nothing},
     {"dd", run_dd},
     /* There is no queue behind the interface, and no checksum or segmentation to switch off in it */
-    {"tc", run_nothing},
+    {"tc", run_tc},
     {"ethtool", run_nothing},
     /* They only print */
     {"nstat", run_nstat},

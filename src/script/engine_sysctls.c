@@ -93,6 +93,7 @@ static const struct row {
     {"net.umptcp.join_any_port", SWITCH, AT(join_any_port), 0, NULL},
     {"net.umptcp.signal_repeats", COUNT, AT(signal_repeats), 0, NULL},
     {"net.umptcp.bound_only", SWITCH, AT(bound_only), 0, NULL},
+    {"net.umptcp.pacing", SWITCH, AT(pacing), 0, NULL},
     {"net.umptcp.join_delay", TIME, AT(join_delay), SEC(1), NULL},
 
     {"net.ipv4.tcp_ecn_option*", REMARK, 0, 0, "no AccECN"},

@@ -312,7 +312,9 @@ static void test_ip_others(void **state) {
     expect("ip tcp_metrics show", "");
     expect("ip route replace 192.0.2.0/24 dev tun0 initcwnd 20 rto_min lock 5ms", "initcwnd 20;rto_min 5ms;");
     expect("ip ro change default via 10.0.0.9", "");
-    expect("tc qdisc replace dev tun0 root pfifo; ethtool -K tun0 tso off", "");
+    expect("tc qdisc replace dev tun0 root fq", "net.umptcp.pacing=1;");
+    expect("tc qdisc replace dev tun0 root pfifo; ethtool -K tun0 tso off", "net.umptcp.pacing=0;");
+    expect("tc qdisc show", "");
     expect_failure("ip addr add nowhere dev tun0", "", "nowhere");
     expect_failure("ip frob", "", "frob");
 }
@@ -372,6 +374,8 @@ static void test_configuration(void **state) {
     assert_int_equal(c.port_max, 2000);
     assert_int_equal(engine_sysctl(&c, "net.umptcp.rejoin", "0"), 0);
     assert_false(c.rejoin);
+    assert_int_equal(engine_sysctl(&c, "net.umptcp.pacing", "1"), 0);
+    assert_true(c.pacing);
     assert_int_equal(engine_sysctl(&c, "net.umptcp.join_delay", "2"), 0);
     assert_int_equal(c.join_delay, SEC(2));
     assert_int_equal(engine_sysctl(&c, "net.umptcp.nothing", "0"), -ENOENT);
