@@ -31,7 +31,9 @@ int net_add(struct net *net, const struct umptcp_netif_config *cfg) {
     *n = (struct netif){
         .mtu = cfg->mtu < NETIF_MTU_MAX ? cfg->mtu : NETIF_MTU_MAX,
         .up = true,
-        .caps = {cfg->flags & UMPTCP_IF_CSUM, cfg->flags & UMPTCP_IF_TSO4, cfg->flags & UMPTCP_IF_TSO6},
+        .caps = {.csum = cfg->flags & UMPTCP_IF_CSUM,
+                 .tso4 = cfg->flags & UMPTCP_IF_TSO4,
+                 .tso6 = cfg->flags & UMPTCP_IF_TSO6},
     };
     size_t len = cfg->name ? strlen(cfg->name) : 0;
     if (len)
