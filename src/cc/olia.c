@@ -80,7 +80,7 @@ static int64_t olia_gain(const struct coupled *c) {
         collected += is_collected(&v, m);
         largest += is_largest(&v, m);
     }
-    if (!collected)
+    if (!collected || !largest)
         return gain;
     const uint64_t own = (UINT64_C(1) << GAIN_SHIFT) / coupled_window(c);
     if (is_collected(&v, c))

@@ -349,7 +349,9 @@ static int run_nothing(struct command *c) {
 
 /* A queue that keeps flows apart by their rates paces them; any other lets go what comes. */
 static int run_tc(struct command *c) {
-    if (c->n < 3 || strcmp(c->word[1], "qdisc") != 0 || (strcmp(c->word[2], "add") && strcmp(c->word[2], "replace")))
+    if (c->n < 3 || strcmp(c->word[1], "qdisc") != 0)
+        return 0;
+    if (strcmp(c->word[2], "add") != 0 && strcmp(c->word[2], "replace") != 0)
         return 0;
     return command_sysctl(c, "net.umptcp.pacing", strcmp(c->word[c->n - 1], "fq") == 0 ? "1" : "0");
 }

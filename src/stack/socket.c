@@ -198,9 +198,9 @@ int umptcp_urgent(struct umptcp *s, umptcp_sock sock, struct umptcp_urgent *urge
     if (!c)
         return err;
     const struct conn_urgent *u = c->urgent;
-    *urgent =
-        (struct umptcp_urgent){.marked = u && u->state != URGENT_NONE, .unread = dsn_sub(c->rcv_nxt, c->read_seq)};
-    if (urgent->marked) {
+    *urgent = (struct umptcp_urgent){.unread = dsn_sub(c->rcv_nxt, c->read_seq)};
+    if (u && u->state != URGENT_NONE) {
+        urgent->marked = true;
         urgent->at_mark = conn_urgent_at_mark(c);
         urgent->octet = u->state == URGENT_HERE && c->oob_apart;
         urgent->ahead = dsn_sub(u->mark, c->read_seq);

@@ -14,7 +14,10 @@ static bool port_free(const struct umptcp *s, const struct flow *flow, bool reus
 /* RFC 6056 3.3.1: from a random port on, the first that is free to this peer. */
 static int choose_port(struct umptcp *s, struct flow *flow) {
     const struct umptcp_config *cfg = &s->env.cfg;
-    uint32_t ports = cfg->port_max - cfg->port_min + 1u, start = rng_below(&s->env.rng, ports);
+    const uint32_t ports = cfg->port_max < cfg->port_min ? 0 : cfg->port_max - cfg->port_min + 1u;
+    if (!ports)
+        return -EADDRNOTAVAIL;
+    const uint32_t start = rng_below(&s->env.rng, ports);
     for (uint32_t i = 0; i < ports * (1u + cfg->tw_reuse); i++) {
         flow->local.port = (uint16_t)(cfg->port_min + (start + i) % ports);
         if (port_free(s, flow, i >= ports))

@@ -87,7 +87,7 @@ uint32_t tcp_super_max(const struct tcb *t) {
     const uint64_t doublings = cfg->tso_rtt_log < 32 ? (uint64_t)t->rtt.min_us >> cfg->tso_rtt_log : 32;
     uint64_t bytes = tcp_pacing_rate(t) >> MS_SHIFT;
     bytes = bytes < TCP_SUPER_MAX ? bytes : TCP_SUPER_MAX;
-    bytes += doublings < 32 ? TCP_SUPER_MAX >> doublings : 0;
+    bytes += doublings < 32 ? (uint64_t)TCP_SUPER_MAX >> doublings : 0;
     const uint64_t least = (uint64_t)cfg->min_tso_segs * mss;
     bytes = bytes > least ? bytes : least;
     bytes = bytes < half ? bytes : half;
