@@ -15,6 +15,7 @@
  * All in integers: bytes, bytes per second, gains in percent. TCP paces with the rate that this says; recovery has no
  * share in the window (struct cc_ops, owns_window). ECN is answered like loss.
  */
+#include "base/minmax.h"
 #include "cc/cc.h"
 
 #include <assert.h>
@@ -98,8 +99,6 @@ struct bbr {
 
 static struct bbr *bbr_of(const struct cc *cc) { return cc->block; }
 
-static uint64_t min64(uint64_t a, uint64_t b) { return a < b ? a : b; }
-static uint64_t max64(uint64_t a, uint64_t b) { return a > b ? a : b; }
 static uint32_t clamp32(uint64_t v) { return v < CC_CWND_MAX ? (uint32_t)v : CC_CWND_MAX; }
 static uint32_t part(uint32_t v, uint32_t percent) { return (uint32_t)((uint64_t)v * percent / 100); }
 
@@ -110,7 +109,7 @@ static bool probes_bw(const struct bbr *b) {
     return b->state == STARTUP || b->state == PROBE_REFILL || b->state == PROBE_UP;
 }
 
-static uint64_t max_bw(const struct bbr *b) { return max64(b->bw_slot[0], b->bw_slot[1]); }
+static uint64_t max_bw(const struct bbr *b) { return max_u64(b->bw_slot[0], b->bw_slot[1]); }
 static uint32_t min_pipe(const struct cc *cc) { return MIN_PIPE * cc->mss; }
 
 static uint32_t pacing_gain(const struct bbr *b) {
@@ -136,20 +135,20 @@ static uint32_t cwnd_gain(const struct bbr *b) {
 static uint32_t bdp(const struct bbr *b, uint64_t bw, uint32_t gain) {
     if (b->min_rtt == 0 || bw == 0)
         return b->initial_cwnd;
-    uint64_t us = max64(min64(b->min_rtt, RTT_MAX) / USEC(1), 1);
+    uint64_t us = max_u64(min_u64(b->min_rtt, RTT_MAX) / USEC(1), 1);
     return clamp32(
-        min64(min64(bw, RATE_MAX) / 1000 * us / 1000 + min64(bw, RATE_MAX) % 1000 * us / 1000000, CC_CWND_MAX) * gain /
-        100);
+        min_u64(min_u64(bw, RATE_MAX) / 1000 * us / 1000 + min_u64(bw, RATE_MAX) % 1000 * us / 1000000, CC_CWND_MAX) *
+        gain / 100);
 }
 
 /* What a sender hands down at once: a millisecond of the rate. */
 static uint32_t send_quantum(const struct cc *cc) {
-    return (uint32_t)max64(min64(bbr_of(cc)->pacing_rate / 1000, QUANTUM_MAX), 2 * cc->mss);
+    return (uint32_t)max_u64(min_u64(bbr_of(cc)->pacing_rate / 1000, QUANTUM_MAX), 2 * cc->mss);
 }
 
 /* Room also for what waits to be handed down and acknowledged in pieces. */
 static uint32_t quantized(const struct cc *cc, uint32_t inflight) {
-    uint64_t v = max64(max64(inflight, 3 * (uint64_t)send_quantum(cc)), min_pipe(cc));
+    uint64_t v = max_u64(max_u64(inflight, 3 * (uint64_t)send_quantum(cc)), min_pipe(cc));
     return clamp32(v + (bbr_of(cc)->state == PROBE_UP ? 2 * cc->mss : 0));
 }
 
@@ -157,16 +156,16 @@ static uint32_t inflight_with_headroom(const struct cc *cc) {
     const struct bbr *b = bbr_of(cc);
     if (b->inflight_longterm == NO_BOUND)
         return NO_BOUND;
-    uint32_t room = (uint32_t)max64(part(b->inflight_longterm, HEADROOM), cc->mss);
+    uint32_t room = (uint32_t)max_u64(part(b->inflight_longterm, HEADROOM), cc->mss);
     return b->inflight_longterm > room + min_pipe(cc) ? b->inflight_longterm - room : min_pipe(cc);
 }
 
 static uint32_t target_inflight(const struct cc *cc) {
-    return (uint32_t)min64(bdp(bbr_of(cc), bbr_of(cc)->bw, 100), cc->cwnd);
+    return (uint32_t)min_u64(bdp(bbr_of(cc), bbr_of(cc)->bw, 100), cc->cwnd);
 }
 
 static uint32_t probe_rtt_cwnd(const struct cc *cc) {
-    return (uint32_t)max64(bdp(bbr_of(cc), bbr_of(cc)->bw, PROBE_RTT_CWND_GAIN), min_pipe(cc));
+    return (uint32_t)max_u64(bdp(bbr_of(cc), bbr_of(cc)->bw, PROBE_RTT_CWND_GAIN), min_pipe(cc));
 }
 
 /* ---- Small changes ----------------------------------------------------------------------------------------------- */
@@ -191,18 +190,18 @@ static void reset_shortterm(struct bbr *b) {
     b->inflight_shortterm = NO_BOUND;
 }
 
-static void bound_bw(struct bbr *b) { b->bw = min64(max_bw(b), b->bw_shortterm); }
+static void bound_bw(struct bbr *b) { b->bw = min_u64(max_bw(b), b->bw_shortterm); }
 
 static void save_cwnd(struct cc *cc) {
     struct bbr *b = bbr_of(cc);
-    b->prior_cwnd = b->in_recovery || b->state == PROBE_RTT ? (uint32_t)max64(b->prior_cwnd, cc->cwnd) : cc->cwnd;
+    b->prior_cwnd = b->in_recovery || b->state == PROBE_RTT ? (uint32_t)max_u64(b->prior_cwnd, cc->cwnd) : cc->cwnd;
 }
 
-static void restore_cwnd(struct cc *cc) { cc->cwnd = (uint32_t)max64(cc->cwnd, bbr_of(cc)->prior_cwnd); }
+static void restore_cwnd(struct cc *cc) { cc->cwnd = (uint32_t)max_u64(cc->cwnd, bbr_of(cc)->prior_cwnd); }
 
 static void set_pacing_rate(struct cc *cc, uint32_t gain) {
     struct bbr *b = bbr_of(cc);
-    uint64_t rate = min64(b->bw, RATE_MAX) * gain / 100 * (100 - PACING_MARGIN) / 100;
+    uint64_t rate = min_u64(b->bw, RATE_MAX) * gain / 100 * (100 - PACING_MARGIN) / 100;
     if (rate && (b->full_bw_reached || rate > b->pacing_rate))
         b->pacing_rate = rate;
 }
@@ -220,7 +219,7 @@ static uint32_t draw(const struct bbr *b, utime now) {
 static void enter_drain(struct cc *cc) {
     struct bbr *b = bbr_of(cc);
     b->state = DRAIN;
-    cc->ssthresh = (uint32_t)max64(quantized(cc, bdp(b, max_bw(b), 100)), 2 * cc->mss); /* the search is over */
+    cc->ssthresh = (uint32_t)max_u64(quantized(cc, bdp(b, max_bw(b), 100)), 2 * cc->mss); /* the search is over */
 }
 
 static void start_down(struct bbr *b, utime now, uint64_t delivered) {
@@ -248,7 +247,7 @@ static void raise_slope(struct cc *cc) {
     struct bbr *b = bbr_of(cc);
     const uint64_t growth = (uint64_t)cc->mss << b->bw_probe_up_rounds;
     b->bw_probe_up_rounds += b->bw_probe_up_rounds < UP_ROUNDS_MAX;
-    b->probe_up_cnt = (uint32_t)max64((uint64_t)cc->cwnd * cc->mss / growth, 1);
+    b->probe_up_cnt = (uint32_t)max_u64((uint64_t)cc->cwnd * cc->mss / growth, 1);
 }
 
 static void start_up(struct cc *cc, uint64_t delivered, uint64_t rate) {
@@ -283,7 +282,7 @@ static void handle_too_high(struct cc *cc, const struct cc_lost *l, uint32_t inf
     struct bbr *b = bbr_of(cc);
     b->bw_probe_samples = false;
     if (!l->app_limited)
-        b->inflight_longterm = (uint32_t)max64(inflight, part(target_inflight(cc), BETA));
+        b->inflight_longterm = (uint32_t)max_u64(inflight, part(target_inflight(cc), BETA));
     if (b->state == PROBE_UP)
         start_down(b, l->now, l->delivered);
 }
@@ -332,8 +331,8 @@ static void update_round(struct bbr *b, const struct cc_rate *rs) {
 
 static void update_latest(struct bbr *b, const struct cc_rate *rs) {
     b->loss_round_start = false;
-    b->bw_latest = max64(b->bw_latest, rs->bandwidth);
-    b->inflight_latest = (uint32_t)max64(b->inflight_latest, rs->acked);
+    b->bw_latest = max_u64(b->bw_latest, rs->bandwidth);
+    b->inflight_latest = (uint32_t)max_u64(b->inflight_latest, rs->acked);
     if (rs->interval && rs->prior_delivered >= b->loss_round_delivered) {
         b->loss_round_delivered = rs->delivered;
         b->loss_round_start = true;
@@ -360,13 +359,14 @@ static void adapt_lower_bounds(const struct cc *cc, const struct cc_rate *rs) {
         b->inflight_shortterm = cc->cwnd;
     const uint64_t bw = b->bw_latest * 100 / (100 - PACING_MARGIN - LOSS_THRESH);
     const uint64_t inflight = (uint64_t)b->inflight_latest * 100 / (100 - PACING_MARGIN - LOSS_THRESH);
-    b->bw_shortterm = min64(max64(bw, b->bw_shortterm * BETA / 100), b->bw_shortterm);
-    b->inflight_shortterm = (uint32_t)min64(max64(inflight, part(b->inflight_shortterm, BETA)), b->inflight_shortterm);
+    b->bw_shortterm = min_u64(max_u64(bw, b->bw_shortterm * BETA / 100), b->bw_shortterm);
+    b->inflight_shortterm =
+        (uint32_t)min_u64(max_u64(inflight, part(b->inflight_shortterm, BETA)), b->inflight_shortterm);
 }
 
 static void update_max_bw(struct bbr *b, const struct cc_rate *rs) {
     if (rs->bandwidth >= max_bw(b) || !limited(b, rs))
-        b->bw_slot[1] = max64(b->bw_slot[1], rs->bandwidth);
+        b->bw_slot[1] = max_u64(b->bw_slot[1], rs->bandwidth);
 }
 
 static void advance_max_bw(struct bbr *b) {
@@ -379,15 +379,15 @@ static void advance_max_bw(struct bbr *b) {
 /* Acknowledgments that come in lumps: how much more than the rate explains. */
 static void update_aggregation(const struct cc *cc, const struct cc_ack *ack) {
     struct bbr *b = bbr_of(cc);
-    const dur interval = min64(time_since(ack->now, b->extra_acked_start), RTT_MAX);
-    uint64_t expected = min64(b->bw, RATE_MAX) / 1000 * (interval / USEC(1)) / 1000;
+    const dur interval = min_u64(time_since(ack->now, b->extra_acked_start), RTT_MAX);
+    uint64_t expected = min_u64(b->bw, RATE_MAX) / 1000 * (interval / USEC(1)) / 1000;
     if (b->extra_acked_delivered <= expected) {
         b->extra_acked_delivered = expected = 0;
         b->extra_acked_start = ack->now;
     }
     b->extra_acked_delivered += ack->rate->newly_acked;
-    const uint64_t extra = min64(b->extra_acked_delivered - expected, cc->cwnd);
-    b->extra_acked[1] = (uint32_t)max64(b->extra_acked[1], extra);
+    const uint64_t extra = min_u64(b->extra_acked_delivered - expected, cc->cwnd);
+    b->extra_acked[1] = (uint32_t)max_u64(b->extra_acked[1], extra);
 }
 
 static void check_full_bw(struct bbr *b, const struct cc_rate *rs) {
@@ -410,7 +410,7 @@ static void check_startup(struct cc *cc, const struct cc_rate *rs) {
     if (!b->full_bw_reached && b->loss_round_start && b->in_recovery && b->loss_events >= FULL_LOSS_COUNT &&
         too_high(rs->lost, rs->tx_in_flight)) {
         b->full_bw_reached = true;
-        b->inflight_longterm = (uint32_t)max64(bdp(b, max_bw(b), 100), b->inflight_latest);
+        b->inflight_longterm = (uint32_t)max_u64(bdp(b, max_bw(b), 100), b->inflight_latest);
     }
     if (b->full_bw_reached)
         enter_drain(cc);
@@ -556,22 +556,22 @@ static void bound_cwnd(struct cc *cc) {
         cap = b->inflight_longterm;
     else if (b->state == PROBE_RTT || b->state == PROBE_CRUISE)
         cap = inflight_with_headroom(cc);
-    cap = (uint32_t)max64(min64(cap, b->inflight_shortterm), min_pipe(cc));
+    cap = (uint32_t)max_u64(min_u64(cap, b->inflight_shortterm), min_pipe(cc));
     if (b->state == PROBE_RTT)
-        cap = (uint32_t)min64(cap, probe_rtt_cwnd(cc));
-    cc->cwnd = (uint32_t)min64(cc->cwnd, cap);
+        cap = (uint32_t)min_u64(cap, probe_rtt_cwnd(cc));
+    cc->cwnd = (uint32_t)min_u64(cc->cwnd, cap);
 }
 
 static void set_cwnd(struct cc *cc, const struct cc_rate *rs) {
     const struct bbr *b = bbr_of(cc);
     const uint64_t grown = (uint64_t)cc->cwnd + rs->newly_acked;
-    const uint64_t extra = max64(b->extra_acked[0], b->extra_acked[1]);
+    const uint64_t extra = max_u64(b->extra_acked[0], b->extra_acked[1]);
     const uint32_t most = quantized(cc, clamp32(bdp(b, b->bw, cwnd_gain(b)) + extra));
     if (b->full_bw_reached)
-        cc->cwnd = (uint32_t)min64(grown, most);
+        cc->cwnd = (uint32_t)min_u64(grown, most);
     else if (cc->cwnd < most || rs->delivered < b->initial_cwnd)
         cc->cwnd = clamp32(grown);
-    cc->cwnd = (uint32_t)max64(cc->cwnd, min_pipe(cc));
+    cc->cwnd = (uint32_t)max_u64(cc->cwnd, min_pipe(cc));
     bound_cwnd(cc);
 }
 
@@ -589,7 +589,7 @@ static void begin(struct cc *cc, utime now, dur srtt) {
     b->started = true;
     b->min_rtt_stamp = b->probe_rtt_min_stamp = b->extra_acked_start = b->cycle_stamp = now;
     b->min_rtt = b->probe_rtt_min_delay = srtt;
-    uint64_t us = max64(srtt / USEC(1), srtt ? 1 : 1000); /* 1 ms until it is known */
+    uint64_t us = max_u64(srtt / USEC(1), srtt ? 1 : 1000); /* 1 ms until it is known */
     b->pacing_rate = (uint64_t)cc->cwnd * 1000000 / us * STARTUP_PACING_GAIN / 100;
 }
 
@@ -648,9 +648,9 @@ static void bbr_on_undo(struct cc *cc) {
     restore_cwnd(cc);
     b->loss_in_round = false;
     reset_full_bw(b, 0);
-    b->bw_shortterm = max64(b->bw_shortterm, b->undo_bw_shortterm);
-    b->inflight_shortterm = (uint32_t)max64(b->inflight_shortterm, b->undo_inflight_shortterm);
-    b->inflight_longterm = (uint32_t)max64(b->inflight_longterm, b->undo_inflight_longterm);
+    b->bw_shortterm = max_u64(b->bw_shortterm, b->undo_bw_shortterm);
+    b->inflight_shortterm = (uint32_t)max_u64(b->inflight_shortterm, b->undo_inflight_shortterm);
+    b->inflight_longterm = (uint32_t)max_u64(b->inflight_longterm, b->undo_inflight_longterm);
     if (b->state == PROBE_RTT || b->state == b->undo_state)
         return;
     if (b->undo_state == STARTUP) {

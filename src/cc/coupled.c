@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The ring of a connection's subflows, sums over it, and the window's way from a gain. */
 #include "cc/coupled.h"
+#include "base/minmax.h"
 
 enum { RTT_MAX_US = 60 * 1000 * 1000 };
-
-static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
-static uint32_t max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 /* ---- Members ---------------------------------------------------------------------------------------------------- */
 

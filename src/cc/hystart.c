@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Slow start with HyStart++ (RFC 9406 4.2). */
 #include "cc/hystart.h"
+#include "base/minmax.h"
 
 #include <assert.h>
 
@@ -16,9 +17,6 @@ enum {
      * in super-segments anyway and each brings one acknowledgment, so one of those is no burst. */
     L_BYTES = 65536,
 };
-
-static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
-static uint32_t max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 void hystart_init(struct hystart *h) {
     *h = (struct hystart){

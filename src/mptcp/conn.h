@@ -540,7 +540,7 @@ void tx_map_acked(struct subflow *sf, struct ssn una);
 /* All of it: the subflow is going away. */
 void tx_map_clear(struct subflow *sf);
 
-/* pressure.c: bytes out of order, of some connection, are thrown away; false when nobody has any. */
+/* Bytes out of order, of some connection, are thrown away (pressure.c); false when nobody has any. */
 bool pressure_relieve(struct mp *mp);
 
 /* Bytes that cannot be placed yet: unmapped, or of a mapping whose checksum is not complete. 0 or -ENOMEM. */

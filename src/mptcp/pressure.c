@@ -15,19 +15,11 @@ static void forget_data(struct conn *c, struct dsn start, struct dsn end) {
     if (ranges_remove(&c->rcv_ofo, &env->mem, start.v, end.v))
         return;
     /* All between the bytes before and those behind is unwanted now: a chunk may be in it that was not wholly ours. */
-    struct dsn low = c->rcv_nxt, high = end;
-    for (uint32_t i = 0; i < c->rcv_ofo.count; i++) {
-        struct range r = c->rcv_ofo.items[i];
-        if (dsn_lt((struct dsn){r.start}, start)) {
-            low.v = r.end;
-        } else {
-            high.v = r.start;
-            break;
-        }
-    }
-    if (ranges_empty(&c->rcv_ofo) || dsn_le((struct dsn){c->rcv_ofo.items[c->rcv_ofo.count - 1].end}, start))
-        high = dsn_add(end, BYTEBUF_CHUNK); /* nothing comes behind it */
-    bytebuf_forget(&c->rcvbuf, &env->chunks, low.v, high.v);
+    uint64_t low = c->rcv_nxt.v;
+    for (uint32_t i = 0; i < c->rcv_ofo.count && dsn_lt((struct dsn){c->rcv_ofo.items[i].start}, start); i++)
+        low = c->rcv_ofo.items[i].end;
+    const struct range *behind = ranges_next(&c->rcv_ofo, end.v);
+    bytebuf_forget(&c->rcvbuf, &env->chunks, low, behind ? behind->start : end.v + BYTEBUF_CHUNK);
 }
 
 /* Subflow bytes [start, end) have a place in the stream, unless they wait in the hold buffer: there they stay. */

@@ -20,6 +20,7 @@
  *
  * Backup paths take part only when there is no other path at all, not merely when the others are full (RFC 8684 3.3.8).
  */
+#include "base/minmax.h"
 #include "sched/sched.h"
 
 #include <assert.h>
@@ -40,27 +41,24 @@ struct vessel {
 
 enum mood { HOPEFUL, SUSPICIOUS };
 
-static uint64_t min64(uint64_t a, uint64_t b) { return a < b ? a : b; }
-static uint64_t max64(uint64_t a, uint64_t b) { return a > b ? a : b; }
-
 /* What a path without a sample is taken for: no better than the slowest path that is known. */
 static dur guess_srtt(const struct sched_view *view) {
     dur guess = SRTT_GUESS;
     for (uint32_t i = 0; i < view->npaths; i++)
-        guess = max64(guess, view->paths[i].srtt);
+        guess = max_u64(guess, view->paths[i].srtt);
     return guess;
 }
 
 static struct vessel vessel_of(const struct sched_view *view, uint32_t i, dur guess, enum mood mood) {
     const struct sched_path *p = &view->paths[i];
-    uint64_t cwnd = max64(max64(p->cwnd, p->mss), 1);
-    uint64_t srtt = min64(max64((p->srtt ? p->srtt : guess) / 1000, 1), FLOOR_MAX);
-    uint64_t rate = min64(max64(cwnd * 1000000 / srtt, 1), RATE_MAX);
+    uint64_t cwnd = max_u64(max_u64(p->cwnd, p->mss), 1);
+    uint64_t srtt = min_u64(max_u64((p->srtt ? p->srtt : guess) / 1000, 1), FLOOR_MAX);
+    uint64_t rate = min_u64(max_u64(cwnd * 1000000 / srtt, 1), RATE_MAX);
     uint64_t given = (uint64_t)p->queued + p->inflight;
     uint64_t travel = mood == HOPEFUL ? srtt / 2 : srtt + p->rttvar / 1000;
     uint64_t ahead = mood == SUSPICIOUS ? given : given > cwnd ? given - cwnd : 0;
     return (struct vessel){
-        .floor = min64(travel + ahead * 1000000 / rate, FLOOR_MAX),
+        .floor = min_u64(travel + ahead * 1000000 / rate, FLOOR_MAX),
         .rate = rate,
         .srtt = srtt,
         .path = i,
@@ -100,13 +98,13 @@ static uint32_t line_up(const struct sched_view *view, struct vessel v[VESSELS_M
 
 /* Bytes per second of a path whose window doubles each round trip, when all of `bytes` go over it. */
 static uint64_t growing_rate(const struct vessel *v, uint64_t bytes) {
-    uint64_t window = max64(v->rate * v->srtt / 1000000, 1), sent = 0, time = 0;
+    uint64_t window = max_u64(v->rate * v->srtt / 1000000, 1), sent = 0, time = 0;
     for (; bytes - sent > window; window *= 2) {
         sent += window;
         time += v->srtt;
     }
     time += (bytes - sent) * v->srtt / window;
-    return min64(bytes * 1000000 / max64(time, 1), RATE_MAX);
+    return min_u64(bytes * 1000000 / max_u64(time, 1), RATE_MAX);
 }
 
 /* Pours `bytes` into the vessels. */
@@ -125,9 +123,9 @@ static uint64_t level(const struct vessel *v, uint32_t n, uint64_t bytes) {
 
 /* What stands in a vessel, in whole segments, rounded to the nearest. The fastest path is never dry. */
 static uint64_t share(const struct sched_path *p, const struct vessel *v, uint64_t at, bool fastest) {
-    uint64_t mss = max64(p->mss, 1);
-    uint64_t bytes = at > v->floor ? v->rate * min64(at - v->floor, FLOOR_MAX) / 1000000 : 0;
-    return max64((bytes + mss / 2) / mss, fastest) * mss;
+    uint64_t mss = max_u64(p->mss, 1);
+    uint64_t bytes = at > v->floor ? v->rate * min_u64(at - v->floor, FLOOR_MAX) / 1000000 : 0;
+    return max_u64((bytes + mss / 2) / mss, fastest) * mss;
 }
 
 static struct sched_choice pick(void *state, const struct sched_view *view) {
@@ -138,11 +136,11 @@ static struct sched_choice pick(void *state, const struct sched_view *view) {
     if (n == 0)
         return (struct sched_choice){0, 0};
     if (view->paths[v[0].path].slow_start)
-        v[0].rate = max64(v[0].rate, growing_rate(&v[0], view->bytes));
+        v[0].rate = max_u64(v[0].rate, growing_rate(&v[0], view->bytes));
     uint64_t at = level(v, n, view->bytes);
     for (uint32_t i = 0; i < n; i++) {
         const struct sched_path *p = &view->paths[v[i].path];
-        uint64_t bytes = min64(min64(share(p, &v[i], at, i == 0), view->bytes), p->room);
+        uint64_t bytes = min_u64(min_u64(share(p, &v[i], at, i == 0), view->bytes), p->room);
         if (bytes)
             return (struct sched_choice){UINT32_C(1) << v[i].path, (uint32_t)bytes};
     }

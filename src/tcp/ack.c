@@ -3,6 +3,7 @@
  * What an acknowledgment says about the scoreboard: which bytes arrived, when the round trip was one, which arrived
  * twice. What follows from it is decided in rack.c (what is lost) and recovery.c (what to do).
  */
+#include "base/minmax.h"
 #include "tcp/flight.h"
 #include "tcp/internal.h"
 
@@ -13,9 +14,6 @@ enum {
      * two records per segment in flight are ever needed beside some for segments of odd sizes; then splitting ends. */
     RECORDS_SPARE = 256,
 };
-
-static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
-static uint32_t max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 static uint32_t segments(const struct tcb *t, uint32_t bytes) { return (bytes + t->cc.mss - 1) / t->cc.mss; }
 

@@ -24,7 +24,8 @@ void tcb_take_syn(struct tcb *t, const struct seg *seg);
  */
 void tcb_establish(struct tcb *t, const struct seg *seg, struct ssn ack);
 /* What is rare. All zero while there is none; the other one makes it, and returns NULL without memory. */
-const struct tcp_extra *tcb_extra(const struct tcb *t);
+extern const struct tcp_extra tcp_no_extra;
+static inline const struct tcp_extra *tcb_extra(const struct tcb *t) { return t->extra ? t->extra : &tcp_no_extra; }
 struct tcp_extra *tcp_extra(struct tcb *t);
 /* The one place that changes the state. */
 void tcb_set_state(struct tcb *t, enum umptcp_tcp_state state);

@@ -7,6 +7,7 @@
  * silly window avoidance (RFC 9293 3.8.6.2.1) is therefore only about the last piece that window or cwnd cut off: it
  * waits while something is in flight whose acknowledgment will free more.
  */
+#include "base/minmax.h"
 #include "tcp/internal.h"
 
 #include <assert.h>
@@ -19,8 +20,6 @@ struct ssn tcp_snd_edge(const struct tcb *t) {
 static uint64_t queued(const struct tcb *t) {
     return ssn_lt(t->snd_nxt, t->snd_end) ? ssn_sub(t->snd_end, t->snd_nxt) : 0;
 }
-
-static uint64_t min64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 static uint64_t distance(struct ssn from, struct ssn to) { return ssn_lt(from, to) ? ssn_sub(to, from) : 0; }
 
@@ -78,7 +77,7 @@ uint32_t tcp_room(const struct tcb *t, uint64_t want) {
         return full;
     uint64_t budget = tx_budget(t);
     budget = budget > waiting ? budget - waiting : 0;
-    uint64_t room = min64(budget, distance(t->snd_end, tcp_snd_edge(t)));
+    uint64_t room = min_u64(budget, distance(t->snd_end, tcp_snd_edge(t)));
     const uint32_t probe = pmtu_wants(t, waiting + want);
     if (probe && room < probe + full && !nothing_in_flight(t))
         return 0; /* a probe of the path's MTU waits until it, and what shows its loss, may go at once */
@@ -125,7 +124,7 @@ static bool sliver_may_go(const struct tcb *t, uint64_t n) {
 
 static bool plan_new(const struct tcb *t, struct tcp_plan *plan, uint64_t budget) {
     const uint64_t waiting = queued(t), window = distance(t->snd_nxt, tcp_snd_edge(t));
-    uint64_t n = min64(min64(waiting, tcp_super_max(t)), min64(window, budget));
+    uint64_t n = min_u64(min_u64(waiting, tcp_super_max(t)), min_u64(window, budget));
     if (n == 0 || (n < waiting && n < tcp_full_segment(t) && !sliver_may_go(t, n)))
         return false;
     plan_payload(t, plan, t->snd_nxt, n, t->fin_queued);
@@ -136,7 +135,7 @@ static bool plan_new(const struct tcb *t, struct tcp_plan *plan, uint64_t budget
 static bool plan_mtu_probe(const struct tcb *t, struct tcp_plan *plan) {
     const uint64_t waiting = queued(t), window = distance(t->snd_nxt, tcp_snd_edge(t));
     const uint32_t wants = pmtu_wants(t, waiting);
-    if (!wants || min64(window, tx_budget(t)) < wants)
+    if (!wants || min_u64(window, tx_budget(t)) < wants)
         return false;
     plan->mtu_probe = pmtu_probe_size(t);
     plan_payload(t, plan, t->snd_nxt, plan->mtu_probe, false);
@@ -287,7 +286,7 @@ static uint16_t emit_window(const struct tcb *t, struct tcp_plan *plan, uint64_t
         uint64_t up = (promised + ((uint64_t)1 << shift) - 1) >> shift;
         field = plan->window_max && up << shift > plan->window_max ? promised >> shift : up;
     }
-    field = min64(field, UINT16_MAX);
+    field = min_u64(field, UINT16_MAX);
     plan->window = field << shift;
     return (uint16_t)field;
 }
@@ -302,7 +301,7 @@ static void emit_pieces(const struct tcb *t, struct tcp_plan *plan, const struct
         return;
     const uint32_t options = tcp_options_len(seg), piece = t->mss - options;
     if (plan->mtu_probe) {
-        plan->len = (uint32_t)min64(plan->len, plan->mtu_probe - options);
+        plan->len = (uint32_t)min_u64(plan->len, plan->mtu_probe - options);
         plan->mtu_probe = plan->len > piece ? (uint16_t)(plan->len + options) : 0;
     } else if (plan->len > piece) {
         const bool more = ssn_lt(ssn_add(plan->ssn, plan->len), t->snd_end);
@@ -322,7 +321,7 @@ static void emit_urgent(const struct tcp_plan *plan, struct seg *seg) {
     seg->urgent = 0;
     if (plan->kind == TCP_PLAN_RST || plan->kind == TCP_PLAN_SYN || !ssn_lt(plan->ssn, plan->urgent))
         return;
-    seg->urgent = (uint16_t)min64(ssn_sub(plan->urgent, plan->ssn), UINT16_MAX);
+    seg->urgent = (uint16_t)min_u64(ssn_sub(plan->urgent, plan->ssn), UINT16_MAX);
     seg->flags |= TCP_URG;
 }
 

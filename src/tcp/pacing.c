@@ -13,6 +13,7 @@
  * shortest round trip halves what is added for it. No piece is more than half of the window: the peer acknowledges the
  * first half while the other one is under way.
  */
+#include "base/minmax.h"
 #include "tcp/internal.h"
 
 #include <errno.h>
@@ -23,8 +24,6 @@ enum {
 };
 
 /* ---- The rate ---------------------------------------------------------------------------------------------------- */
-
-static uint64_t min64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 static uint64_t window_rate(const struct tcb *t) {
     const struct umptcp_config *cfg = &t->env->cfg;
@@ -42,7 +41,7 @@ uint64_t tcp_pacing_rate(const struct tcb *t) {
     const uint64_t own = t->cc.ops->pacing_rate ? t->cc.ops->pacing_rate(&t->cc) : 0,
                    most = tcb_extra(t)->max_pacing_rate;
     const uint64_t rate = own ? own : window_rate(t);
-    return most ? min64(rate, most) : rate;
+    return most ? min_u64(rate, most) : rate;
 }
 
 /* ---- When -------------------------------------------------------------------------------------------------------- */
@@ -66,7 +65,7 @@ void pacing_sent(struct tcb *t, uint32_t len) {
         return;
     const utime now = t->env->now, from = time_max(now, x->pace_at);
     dur takes = (uint64_t)len * SEC(1) / (rate ? rate : 1);
-    takes -= min64(takes / 2, time_since(from, x->pace_at));
+    takes -= min_u64(takes / 2, time_since(from, x->pace_at));
     x->pace_at = time_add(from, takes);
     tcb_set_due(t, &x->pace_due, x->pace_at);
 }
@@ -85,13 +84,12 @@ uint32_t tcp_super_max(const struct tcb *t) {
     const struct umptcp_config *cfg = &t->env->cfg;
     const uint32_t mss = tcp_full_segment(t), half = tx_window(t) / 2;
     const uint64_t doublings = cfg->tso_rtt_log < 32 ? (uint64_t)t->rtt.min_us >> cfg->tso_rtt_log : 32;
-    uint64_t bytes = tcp_pacing_rate(t) >> MS_SHIFT;
-    bytes = bytes < TCP_SUPER_MAX ? bytes : TCP_SUPER_MAX;
-    bytes += doublings < 32 ? (uint64_t)TCP_SUPER_MAX >> doublings : 0;
+    uint64_t bytes = doublings < 32 ? (uint64_t)TCP_SUPER_MAX >> doublings : 0;
+    if (bytes < TCP_SUPER_MAX) /* else the rate makes no difference, and costs a division */
+        bytes += min_u64(tcp_pacing_rate(t) >> MS_SHIFT, TCP_SUPER_MAX);
     const uint64_t least = (uint64_t)cfg->min_tso_segs * mss;
     bytes = bytes > least ? bytes : least;
     bytes = bytes < half ? bytes : half;
     bytes = bytes < TCP_SUPER_MAX ? bytes : TCP_SUPER_MAX;
-    bytes -= bytes % mss;
-    return bytes > mss ? (uint32_t)bytes : mss;
+    return bytes > mss ? (uint32_t)bytes - (uint32_t)bytes % mss : mss;
 }

@@ -58,8 +58,8 @@ void tcp_forget_ofo(struct tcb *t) {
 }
 
 struct tcb *tcp_spare(const struct env *env) {
-    list_for_each (n,
-                   &env->mem.spare) { /* those that only have a duplicate to report lose it with their next segment */
+    /* Those that only have a duplicate to report lose it with their next segment. */
+    list_for_each (n, &env->mem.spare) {
         const struct tcp_ofo *ofo = container_of(n, struct tcp_ofo, node);
         if (!ranges_empty(&ofo->ranges))
             return ofo->tcb;

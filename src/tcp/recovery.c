@@ -11,15 +11,13 @@
  * 3522), when after a timeout something arrives that was not sent again (F-RTO, RFC 5682), or when everything that was
  * sent again is reported as a duplicate (RFC 2883). Congestion control then goes back (RFC 4015 after a timeout).
  */
+#include "base/minmax.h"
 #include "tcp/flight.h"
 #include "tcp/internal.h"
 
 #include <assert.h>
 
 enum { BACKOFF_MAX = 31 };
-
-static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
-static uint32_t max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 /* ---- Episodes --------------------------------------------------------------------------------------------------- */
 

@@ -40,10 +40,7 @@ uint32_t tcp_ts_now(const struct tcb *t) { return tcp_ts_at(t, t->env->now); }
 
 /* ---- What is rare ------------------------------------------------------------------------------------------------ */
 
-const struct tcp_extra *tcb_extra(const struct tcb *t) {
-    static const struct tcp_extra none;
-    return t->extra ? t->extra : &none;
-}
+const struct tcp_extra tcp_no_extra;
 
 struct tcp_extra *tcp_extra(struct tcb *t) {
     if (!t->extra)
@@ -384,10 +381,8 @@ void tcp_probe(struct tcb *t) {
 
 int tcp_set_keepalive(struct tcb *t, const struct tcp_keepalive *k) {
     struct tcp_extra *x = k->on ? tcp_extra(t) : t->extra;
-    if (k->on && !x)
-        return -ENOMEM;
     if (!x)
-        return 0;
+        return k->on ? -ENOMEM : 0;
     x->keep_idle_ms = k->on ? whole_units(k->idle, MSEC(1)) : 0;
     x->keep_intvl_ms = k->on ? whole_units(k->intvl, MSEC(1)) : 0;
     x->keep_probes = k->probes;
@@ -397,10 +392,8 @@ int tcp_set_keepalive(struct tcb *t, const struct tcp_keepalive *k) {
 
 int tcp_set_user_timeout(struct tcb *t, dur timeout) {
     struct tcp_extra *x = timeout ? tcp_extra(t) : t->extra;
-    if (timeout && !x)
-        return -ENOMEM;
     if (!x)
-        return 0;
+        return timeout ? -ENOMEM : 0;
     x->user_timeout_ms = timeout ? whole_units(timeout, MSEC(1)) : 0;
     life_timer_arm(t);
     return 0;
