@@ -70,12 +70,24 @@ static void connect_one(struct flood *f) {
     (void)err;
 }
 
+/* The server gets this segment, whose ends are those of its flow, the sender's first; `payload`: seg->len bytes. */
+static void hand_in(struct flood *f, const struct seg *seg, const uint8_t *payload) {
+    uint8_t packet[256];
+    const struct ip_hdr ip = {
+        .proto = IP_PROTO_TCP, .ttl = 64, .src = seg->flow.local.addr, .dst = seg->flow.remote.addr};
+    struct writer w = writer_of(packet, sizeof packet);
+    ip_build(&w, &ip, TCP_HDR_LEN + tcp_options_len(seg) + seg->len);
+    tcp_build(&w, seg);
+    put_bytes(&w, payload, seg->len);
+    assert(!w.bad);
+    const struct umptcp_packet in = {.data = packet, .len = (uint32_t)w.len, .csum_valid = true};
+    umptcp_input(f->w.host[SERVER].s, f->w.host[SERVER].netif[0], &in, f->w.now);
+}
+
 /* A SYN from anywhere; `join`: with MP_JOIN, one in four with the token of a connection. */
 static void forge(struct flood *f, bool join) {
-    uint8_t packet[128];
-    struct ip_hdr ip = {.proto = IP_PROTO_TCP, .ttl = 64, .dst = world_addr(&f->w, SERVER, 0, 0).addr};
-    ip.src = addr_v4(0x0b000000u + sim_below(&f->rng, 1 << 24));
-    struct seg syn = {.flow = {{ip.src, (uint16_t)(1 + sim_below(&f->rng, 65535))}, {ip.dst, PORT}},
+    const struct umptcp_addr from = addr_v4(0x0b000000u + sim_below(&f->rng, 1 << 24));
+    struct seg syn = {.flow = {{from, (uint16_t)(1 + sim_below(&f->rng, 65535))}, world_addr(&f->w, SERVER, 0, PORT)},
                       .seq = {(uint32_t)sim_random(&f->rng)},
                       .flags = TCP_SYN,
                       .window = 65535};
@@ -89,12 +101,7 @@ static void forge(struct flood *f, bool join) {
         mp->mpc.version = 1;
         mp->mpc.flags = MPC_HMAC_SHA256;
     }
-    const uint32_t tcp_len = TCP_HDR_LEN + tcp_options_len(&syn);
-    struct writer w = writer_of(packet, sizeof packet);
-    ip_build(&w, &ip, tcp_len);
-    tcp_build(&w, &syn);
-    const struct umptcp_packet in = {.data = packet, .len = (uint32_t)w.len, .csum_valid = true};
-    umptcp_input(f->w.host[SERVER].s, f->w.host[SERVER].netif[0], &in, f->w.now);
+    hand_in(f, &syn, NULL);
 }
 
 /* All of the flood, with as many real clients in it as are asked for. Memory is looked at all the time. */
@@ -230,7 +237,6 @@ static void forge_blind(struct flood *f, const struct subflow *sf, bool bare) {
         TCP_ACK, TCP_ACK | TCP_PSH, TCP_ACK | TCP_FIN, TCP_RST, TCP_RST | TCP_ACK, TCP_SYN, TCP_SYN | TCP_ACK, 0,
         TCP_FIN};
     static const uint8_t payload[64];
-    uint8_t packet[256];
     const struct flow *flow = &sf->flow;
     const uint32_t far = (8u << 20) + sim_below(&f->rng, UINT32_MAX - (16u << 20));
     struct seg seg = {.flow = {flow->remote, flow->local},
@@ -239,20 +245,12 @@ static void forge_blind(struct flood *f, const struct subflow *sf, bool bare) {
                       .flags = flags[sim_below(&f->rng, sizeof flags)],
                       .window = (uint16_t)sim_random(&f->rng),
                       .len = bare || sim_below(&f->rng, 2) ? 0 : sizeof payload};
-    struct ip_hdr ip = {.proto = IP_PROTO_TCP, .ttl = 64, .dst = flow->local.addr, .src = flow->remote.addr};
     if (bare)
         seg.flags &= (uint8_t)~TCP_FIN;
     seg.opt.has_ts = sim_below(&f->rng, 2);
     seg.opt.tsval = (uint32_t)sim_random(&f->rng);
     forge_option(f, &seg);
-    const uint32_t tcp_len = TCP_HDR_LEN + tcp_options_len(&seg) + seg.len;
-    struct writer w = writer_of(packet, sizeof packet);
-    ip_build(&w, &ip, tcp_len);
-    tcp_build(&w, &seg);
-    put_bytes(&w, payload, seg.len);
-    assert(!w.bad);
-    const struct umptcp_packet in = {.data = packet, .len = (uint32_t)w.len, .csum_valid = true};
-    umptcp_input(f->w.host[SERVER].s, f->w.host[SERVER].netif[0], &in, f->w.now);
+    hand_in(f, &seg, payload);
 }
 
 /*
@@ -311,25 +309,16 @@ static void forge_near(struct flood *f, const struct subflow *sf) {
     uint32_t off = 1 + sim_below(&f->rng, wnd); /* within the window, or right behind it */
     if (data)
         off = sim_below(&f->rng, 2) ? wnd + 1 + sim_below(&f->rng, 1000) : 0u - 65 - sim_below(&f->rng, 1000);
-    uint8_t packet[256];
     struct seg seg = {.flow = {flow->remote, flow->local},
                       .seq = {seq_of(t->irs, t->rcv_nxt).v + off},
                       .ack = seq_of(t->isn, t->snd_una),
                       .flags = flag,
                       .window = (uint16_t)(t->snd_wnd >> t->snd_wscale),
                       .len = data ? sizeof payload : 0};
-    struct ip_hdr ip = {.proto = IP_PROTO_TCP, .ttl = 64, .dst = flow->local.addr, .src = flow->remote.addr};
     seg.opt.has_ts = t->ts_ok;
     seg.opt.tsval = t->ts_recent;
     seg.opt.tsecr = (uint32_t)(f->w.now.ns / MS) + t->ts_offset;
-    const uint32_t tcp_len = TCP_HDR_LEN + tcp_options_len(&seg) + seg.len;
-    struct writer w = writer_of(packet, sizeof packet);
-    ip_build(&w, &ip, tcp_len);
-    tcp_build(&w, &seg);
-    put_bytes(&w, payload, seg.len);
-    assert(!w.bad);
-    const struct umptcp_packet in = {.data = packet, .len = (uint32_t)w.len, .csum_valid = true};
-    umptcp_input(f->w.host[SERVER].s, f->w.host[SERVER].netif[0], &in, f->w.now);
+    hand_in(f, &seg, payload);
 }
 
 static const char *flood_of_near(uint64_t seed, bool tcp_only) {

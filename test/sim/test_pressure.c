@@ -146,11 +146,13 @@ static const char *run(uint64_t seed) {
             why = "it stands still";
         why = why ? why : world_check(&p.w);
     }
-    pruned += umptcp_counter_get(p.w.host[SERVER].s, "TcpExtOfoPruned");
-    refused += umptcp_counter_get(p.w.host[SERVER].s, "TcpExtRcvPruned");
-    if (!why && umptcp_counter_get(p.w.host[SERVER].s, "TcpExtPruneCalled") <
-                    umptcp_counter_get(p.w.host[SERVER].s, "TcpExtOfoPruned"))
-        why = "pruned without being asked";
+    const struct umptcp *server = p.w.host[SERVER].s;
+    const uint64_t prunes = umptcp_counter_get(server, "TcpExtOfoPruned");
+    const uint64_t refusals = umptcp_counter_get(server, "TcpExtRcvPruned");
+    if (!why && umptcp_counter_get(server, "TcpExtPruneCalled") != prunes + refusals)
+        why = "a call for room had no answer";
+    pruned += prunes;
+    refused += refusals;
     finished++;
     if (why)
         fprintf(stderr, "after %.1f s\n", (double)(p.w.now.ns - start.ns) / 1e9);
