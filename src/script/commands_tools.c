@@ -2,10 +2,12 @@
 /* All commands but ip: sysctl and echo, helper programs of the public collections, and those without effect here. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "script/commands_parts.h"
 
@@ -277,12 +279,15 @@ static int run_cat(struct command *c) {
 static int run_dd(struct command *c) {
     const char *from = NULL, *to = NULL;
     unsigned long bs = 512, count = 0, moved = 0;
+    bool trunc = true;
     for (int i = 1; i < c->n; i++) {
         const char *word = c->word[i];
         if (strncmp(word, "if=", 3) == 0)
             from = word + 3;
         else if (strncmp(word, "of=", 3) == 0)
             to = word + 3;
+        else if (strcmp(word, "conv=notrunc") == 0)
+            trunc = false;
         else if (strncmp(word, "bs=", 3) == 0      ? !command_number(word + 3, DD_MAX, &bs)
                  : strncmp(word, "count=", 6) == 0 ? !command_number(word + 6, DD_MAX, &count)
                                                    : strncmp(word, "status=", 7) != 0)
@@ -290,7 +295,11 @@ static int run_dd(struct command *c) {
     }
     if (!from || !to || !count || bs * count > DD_MAX)
         return command_fail(c, "dd: if=, of= and count= are needed, and at most %d bytes in all", DD_MAX);
-    FILE *in = fopen(from, "re"), *out = in ? fopen(to, "we") : NULL;
+    FILE *in = fopen(from, "re");
+    const int fd = in ? open(to, O_WRONLY | O_CREAT | O_CLOEXEC | (trunc ? O_TRUNC : 0), 0666) : -1;
+    FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (fd >= 0 && !out)
+        (void)close(fd);
     for (int octet; out && moved < bs * count && (octet = fgetc(in)) != EOF; moved++)
         (void)fputc(octet, out);
     bool good = out && !ferror(in) && !ferror(out);

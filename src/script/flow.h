@@ -64,7 +64,7 @@ struct tcp_flow {
     uint8_t peer_addr_id;
     struct ts_pair *ts; /* [0] is the origin */
     uint32_t nts, ts_cap;
-    bool has_label; /* the first labelled packet ties a label of the script to that of the wire */
+    bool has_label; /* the last labelled packet ties a label of the script to that of the wire */
     uint32_t label_written, label_live;
 };
 

@@ -352,7 +352,7 @@ int match(struct flows *f, const struct tcp_flow *flow, const struct packet *lin
 void match_learn(struct flows *f, struct tcp_flow *flow, const struct packet *line, const struct packet *came) {
     if (line->proto != PACKET_TCP)
         return;
-    if (line->ip.given & GIVEN_FLOW_LABEL && !flow->has_label) {
+    if (line->ip.given & GIVEN_FLOW_LABEL) { /* it may change: each is compared with the one before */
         flow->has_label = true;
         flow->label_written = line->ip.flow_label;
         flow->label_live = came->ip.flow_label;

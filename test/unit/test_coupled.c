@@ -158,6 +158,12 @@ static void test_olia_losses(void **state) {
     /* A loss that was none: as if nothing had been between. */
     const struct cc before = l.cc[0];
     lose(&l, 0, CC_LOSS);
+    cc_undo(&l.cc[0], &before);
+    lose(&l, 0, CC_LOSS); /* what came since the one before is not forgotten */
+    place(&l, 0, 10, MSEC(50));
+    assert_near(gain_of(&l, 0), 0.0611111111, SIX_DIGITS);
+    cc_undo(&l.cc[0], &before);
+    lose(&l, 0, CC_LOSS);
     lose(&l, 0, CC_LOSS); /* two in a row: 0 since, 0 between */
     place(&l, 0, 10, MSEC(50));
     assert_near(gain_of(&l, 0), 0.0111111111, SIX_DIGITS);
@@ -231,6 +237,8 @@ static void test_alone_is_reno(void **state) {
             struct lab l, reno;
             lab_init(&l, all[a], 1 + beside);
             lab_init(&reno, &cc_newreno, 1);
+            if (beside)
+                l.cc[1].cwnd = 1000 * MSS;
             struct lab *both[] = {&l, &reno};
             uint64_t area[2] = {0};
             for (int side = 0; side < 2; side++) {
@@ -326,8 +334,11 @@ static void test_members(void **state) {
     lose(&l, 0, CC_LOSS); /* 5 of ssthresh and, by PRR, just one now */
     l.cc[0].cwnd = MSS;
     assert_near(gain_of(&l, 1), 10.0 / (15 * 15), SIX_DIGITS);
-    cc_undo(&l.cc[0], &(struct cc){.ops = &cc_lia, .cwnd = 10 * MSS, .ssthresh = 10 * MSS});
+    cc_undo(&l.cc[0], &(struct cc){.ops = &cc_lia, .cwnd = 10 * MSS, .ssthresh = 30 * MSS});
     assert_near(gain_of(&l, 1), 10.0 / (20 * 20), SIX_DIGITS);
+    lose(&l, 0, CC_RTO); /* no recovery: cwnd is what may be sent */
+    l.cc[0].cwnd = MSS;
+    assert_near(gain_of(&l, 1), 10.0 / (11 * 11), SIX_DIGITS);
     lab_free(&l);
 }
 
@@ -519,6 +530,20 @@ static void test_wvegas_avoidance(void **state) {
     lab_free(&l);
 }
 
+/* T-CPL-10: two packets at least, however slow the path is beside the other one. */
+static void test_wvegas_least(void **state) {
+    (void)state;
+    struct lab l;
+    lab_init(&l, &cc_wvegas, 2);
+    place(&l, 0, 20, MSEC(100));
+    place(&l, 1, 1000, MSEC(100));
+    vegas_round(&l, 0, MSEC(110)); /* 1.8 packets; its part is a fifth of one */
+    assert_int_equal(l.cc[0].cwnd, 21 * MSS);
+    vegas_round(&l, 0, MSEC(115)); /* 2.7 */
+    assert_int_equal(l.cc[0].cwnd, 20 * MSS);
+    lab_free(&l);
+}
+
 /* T-CPL-10: a queue twice as long as the shortest one is drained. */
 static void test_wvegas_drain(void **state) {
     (void)state;
@@ -555,6 +580,7 @@ int main(void) {
         cmocka_unit_test(test_range_of_shrinking),
         cmocka_unit_test(test_wvegas_slow_start),
         cmocka_unit_test(test_wvegas_avoidance),
+        cmocka_unit_test(test_wvegas_least),
         cmocka_unit_test(test_wvegas_drain),
     };
     return cmocka_run_group_tests_name("coupled", tests, NULL, NULL);

@@ -68,11 +68,15 @@ static void test_not_before_it_is_up(void **state) {
     mlab_path(l, 2, 2);
     mlab_in(l, 2, "S 0(0) mss 1024 mpj id 1");
     assert_non_null(mlab_sf(l, 2));
+    mlab_path(l, 3, 3);
+    mlab_in(l, 3, "S 0(0) mss 1024 mpj id 2");
+    assert_non_null(mlab_sf(l, 3));
     assert_int_equal(members(l, 1), 1);
     mlab_skip(l);
     mlab_in(l, 2, ". 1(0) ack 1 mpj");
     assert_int_equal(mlab_sf(l, 2)->state, SF_ACTIVE);
     assert_int_equal(members(l, 1), 2);
+    assert_int_equal(members(l, 3), 1);
     mlab_free(l);
 }
 

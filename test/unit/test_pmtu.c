@@ -62,6 +62,7 @@ static int search(struct lab *l, uint16_t mss) {
     for (uint16_t size; tcp_mtu_state(lab_tcb(l)) == MTU_SEARCHING; probes++) {
         const uint16_t before = lab_tcb(l)->mss;
         const uint32_t cwnd = lab_tcb(l)->cc.cwnd;
+        assert_true(pmtu(l)->high - before >= THRESHOLD); /* RFC 4821 7.3: it is worth a probe */
         size = probe(l);
         assert_in_range(size, before + 1, pmtu(l)->high);
         assert_int_equal(ssn_sub(pmtu(l)->end, pmtu(l)->start), size); /* one segment, no options */
