@@ -483,7 +483,7 @@ enum umptcp_opt {
     UMPTCP_OPT_FASTOPEN,     /* of a listener: as umptcp_listen.fastopen */
     UMPTCP_OPT_FASTOPEN_NO_COOKIE, /* 0 or 1; of a listener: data of every SYN is taken */
     UMPTCP_OPT_QUICKACK,      /* 1: acknowledgments leave at once, for some segments; 0: they wait for answers or 40 ms,
-                                 until      the connection rests */
+                                 until the connection rests */
     UMPTCP_OPT_NOTSENT_LOWAT, /* bytes that may wait to be given to a subflow; UINT32_MAX: as many as there is buffer.
                                  UMPTCP_EV_WRITABLE comes when less than half of it waits */
     UMPTCP_OPT_OOBINLINE, /* 0 or 1: the last octet of urgent data stays in the stream (RFC 6093 6); it does by default
@@ -492,7 +492,7 @@ enum umptcp_opt {
                                 came; 0: at once. The time is that of a number of SYN/ACKs */
 };
 
-/* Returns 0, or -ENOPROTOOPT, -EINVAL (value out of range), -EBADF. */
+/* Returns 0, or -ENOPROTOOPT, -EINVAL (value out of range), -ENOMEM (some subflows have it not), -EBADF. */
 UMPTCP_API int umptcp_setopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t value,
                              struct umptcp_time now);
 UMPTCP_API int umptcp_getopt(struct umptcp *s, umptcp_sock sock, enum umptcp_opt opt, int64_t *value);
