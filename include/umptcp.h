@@ -468,14 +468,15 @@ UMPTCP_API int umptcp_abort(struct umptcp *s, umptcp_sock sock, struct umptcp_ti
 
 enum umptcp_opt {
     UMPTCP_OPT_NODELAY = 1,  /* 0 or 1: no Nagle */
-    UMPTCP_OPT_CORK,         /* 0 or 1: hold partial segments, at most 200 ms */
+    UMPTCP_OPT_CORK,         /* UMPTCP_CORK_*: hold partial segments, at most 200 ms */
     UMPTCP_OPT_KEEPALIVE,    /* 0 or 1 */
     UMPTCP_OPT_KEEPIDLE,     /* nanoseconds */
     UMPTCP_OPT_KEEPINTVL,    /* nanoseconds */
     UMPTCP_OPT_KEEPCNT,      /* count */
     UMPTCP_OPT_RCVBUF,       /* bytes; setting it ends its auto-tuning */
     UMPTCP_OPT_SNDBUF,       /* bytes; setting it ends its auto-tuning */
-    UMPTCP_OPT_USER_TIMEOUT, /* nanoseconds without progress before the connection ends; 0: the default */
+    UMPTCP_OPT_USER_TIMEOUT, /* nanoseconds without progress before the connection ends, rounded up to milliseconds; 0:
+                                the default */
     UMPTCP_OPT_MAXSEG,       /* bytes: MSS of our SYN and bound of the peer's; before the SYN left, or on a listener */
     UMPTCP_OPT_SYNCNT,       /* how often the SYN is sent again */
     UMPTCP_OPT_TTL,          /* TTL or hop limit of our packets */
@@ -490,6 +491,12 @@ enum umptcp_opt {
                            */
     UMPTCP_OPT_DEFER_ACCEPT, /* nanoseconds, of a listener: so long a connection is not told of before its first data
                                 came; 0: at once. The time is that of a number of SYN/ACKs */
+};
+
+enum umptcp_cork {
+    UMPTCP_CORK_HOLD = 1, /* a partial segment waits until more is written (Linux: TCP_CORK) */
+    UMPTCP_CORK_MORE = 2, /* what is written from now on will be followed by more soon (Linux: MSG_MORE): it has no PSH,
+                             and waits until the next acknowledgment at most */
 };
 
 /* Returns 0, or -ENOPROTOOPT, -EINVAL (value out of range), -ENOMEM (some subflows have it not), -EBADF. */

@@ -195,7 +195,7 @@ int conn_reserve(struct conn *c, size_t len, struct umptcp_slice *slices, int ma
         return -EPIPE;
     uint32_t room = conn_send_room(c);
     if (!room) {
-        c->want_write = true;
+        c->want_write = c->push_end = true; /* what is there is all that it can write for now */
         return -EAGAIN;
     }
     if (mem_tight(&env->mem) && !dsn_eq(c->write_seq, c->snd_una)) { /* the peer makes room for the next bytes */
@@ -227,6 +227,7 @@ int conn_commit(struct conn *c, size_t len) {
     if (len > c->reserved)
         return -EINVAL;
     c->write_seq = dsn_add(c->write_seq, len);
+    c->push_end = !c->more;
     c->reserved = 0;
     if (!len)
         return 0;

@@ -159,6 +159,7 @@ struct subflow {
     bool half_open : 1;     /* counted in mp->half_open: a join of the peer that waits for its third ACK */
     bool unwelcome : 1;     /* the path manager takes no more joins than there are */
     bool rst_transient : 1; /* T flag of the MP_TCPRST to send: the path may work again */
+    bool push : 1;          /* what it was given last ends what the application wrote */
     uint8_t local_id, remote_id;
     uint8_t rst_reason;   /* MP_TCPRST to send with a RST */
     uint8_t peer_reason;  /* that came */
@@ -279,6 +280,8 @@ struct conn {
     bool nodelay : 1;
     bool oob_apart : 1; /* the octet of the urgent mark is not in the stream that is read */
     bool cork : 1;
+    bool more : 1;     /* the application writes on soon (MSG_MORE) */
+    bool push_end : 1; /* what it wrote ends at write_seq, as far as it said */
     bool rcvbuf_fixed : 1;
     bool sndbuf_fixed : 1;
     bool write_shut : 1; /* DATA_FIN stands at write_seq */
@@ -297,7 +300,7 @@ struct conn {
     bool gap_said : 1;     /* a DATA_ACK told less than TCP's beside it: bytes may come again, at other positions */
     bool unchecked : 1;    /* a checksum failed on the only subflow: bytes are taken as they come */
     bool infinite_tx : 1;  /* next new data carries the infinite mapping */
-    bool cork_out : 1;     /* it was held long enough */
+    bool cork_out : 1;     /* what waits for company was held long enough */
     bool syn_without : 1;  /* MP_CAPABLE was dropped from the SYN after it got no answer */
     bool close_told : 1;   /* UMPTCP_PM_CLOSED was said */
     bool key_arrived : 1;  /* a DSS of the peer shows that it has our key, perhaps behind a hole */
@@ -320,7 +323,8 @@ struct conn {
     /* Send */
     struct dsn local_idsn;
     struct dsn snd_una, snd_nxt, write_seq;
-    struct dsn wnd_edge; /* right edge of the peer's window */
+    struct dsn small_end; /* the last small segment that was given out ended here (Nagle) */
+    struct dsn wnd_edge;  /* right edge of the peer's window */
     struct bytebuf sndbuf;
     struct ranges reinject; /* dsn: to be sent on another subflow */
     struct ssn told_una;    /* first subflow: up to here TCP's acknowledgment came together with a DATA_ACK */
@@ -349,10 +353,10 @@ struct conn {
     struct deque *marks;         /* struct conn_mark by position; NULL: none */
     uint16_t syn_sent, syn_rcvd; /* bytes of SYNs, outside of the DSN space; 0 in plain TCP */
     uint8_t sched_state[SCHED_STATE_SIZE];
+    uint32_t user_timeout_ms; /* 0: none */
     struct deque path_events; /* struct conn_path_event */
     struct flow name;         /* of the first subflow */
     struct tcp_keepalive keepalive;
-    dur user_timeout;
     struct timer timer;
     utime due[DUE_COUNT]; /* by enum conn_due */
 
@@ -627,8 +631,7 @@ void conn_answered(struct conn *c, bool bare);
 /* As long as the slowest living path may take for an answer, without backoff. */
 dur conn_longest_rto(const struct conn *c);
 
-/* ---- The application's bytes (buffer.c): as the calls of umptcp.h, with the connection's buffers
- * ---------------------- */
+/* ---- The application's bytes (buffer.c): as the calls of umptcp.h, with its buffers ------------------------------ */
 
 /* Writable slices at write_seq: how many, or -EAGAIN (full; want_write is set), -ENOTCONN, -EPIPE, -ENOMEM, -error. */
 int conn_reserve(struct conn *c, size_t len, struct umptcp_slice *slices, int max);

@@ -147,6 +147,7 @@ void fastopen_synack(struct subflow *sf, const struct seg *seg) {
         c->write_seq.v -= taken;
         c->syn_sent = (uint16_t)taken;
     }
+    c->small_end = c->snd_una;
     c->fast->third = (uint32_t)(taken < carried ? carried - taken : dsn_sub(c->write_seq, c->snd_una));
     if (taken == carried && c->fast->third)
         tcp_dialogue(&sf->tcb); /* the application has more to say */

@@ -16,7 +16,7 @@ enum { MP_VERSION = 1, BLACKHOLE_DOUBLINGS_MAX = 6 };
 /* Positions of the stream start behind the IDSN in both directions (3.1); in plain TCP the IDSN is just 0. */
 static void start_sending(struct conn *c, struct dsn idsn) {
     c->local_idsn = idsn;
-    c->snd_una = c->snd_nxt = c->write_seq = c->wnd_edge = dsn_add(idsn, 1);
+    c->snd_una = c->snd_nxt = c->small_end = c->write_seq = c->wnd_edge = dsn_add(idsn, 1);
     bytebuf_init(&c->sndbuf, c->snd_una.v);
 }
 

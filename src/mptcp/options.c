@@ -457,10 +457,9 @@ void options_sent(struct subflow *sf, const struct tcp_plan *plan, const struct 
         signalled = signalled || mp->opt[i].type == MP_ADD_ADDR || mp->opt[i].type == MP_REMOVE_ADDR ||
                     mp->opt[i].type == MP_PRIO;
     }
-    if (plan->kind == TCP_PLAN_DATA)
-        sf->signal_acks = 0;
-    else if (signalled)
-        sf->signal_acks++; /* two such duplicates in a row are the most that may be sent (RFC 8684 3) */
+    if (signalled && plan->kind != TCP_PLAN_DATA)
+        sf->signal_acks++; /* two such duplicates are the most that may be sent (RFC 8684 3); data does not end the row
+                            */
     if (plan->carrier && waiting == (sf->signals & SIGNALS_ALONE) && !signalled)
         signals_dropped(sf);
 }

@@ -24,6 +24,7 @@ struct share {
     struct dsn dsn;
     uint64_t len; /* all that waits from there on */
     bool again;   /* they were on another subflow, which lost them or is held up */
+    bool ends;    /* with its last byte ends what the application wrote */
 };
 
 static struct sched_path path_snapshot(const struct subflow *sf, const struct share *s) {
@@ -73,24 +74,26 @@ static uint32_t snapshot(const struct conn *c, const struct share *s, struct sch
 }
 
 /*
- * Small segments wait for company (RFC 9293 3.7.4) at the connection, not on a subflow: while anything is
- * unacknowledged, or, when corked, until more comes or 200 ms are over.
+ * A small segment waits for company (RFC 9293 3.7.4) at the connection, not on a subflow: while an earlier one is
+ * unacknowledged (Minshall's variant, RFC 9293 A.3), or, when the application says that more comes, until it does.
  */
-static bool hold_back(struct conn *c, uint64_t waiting, uint32_t mss) {
-    if (waiting >= mss || c->write_shut || conn_urgent_sends(c))
+static bool hold_back(const struct conn *c) {
+    if (c->write_shut || conn_urgent_sends(c))
         return false;
-    if (!c->cork)
-        return !c->nodelay && !dsn_eq(c->snd_una, c->snd_nxt);
-    if (!c->cork_out && time_is_never(c->due[DUE_AGAIN]))
+    return c->cork || c->more ? !c->cork_out : !c->nodelay && dsn_lt(c->snd_una, c->small_end);
+}
+
+/* What is held back waits for an acknowledgment, which brings us here again, or 200 ms. */
+static void await_company(struct conn *c) {
+    if (dsn_eq(c->snd_una, c->snd_nxt) && time_is_never(c->due[DUE_AGAIN]))
         conn_set_due(c, DUE_AGAIN, time_add(c->mp->env->now, CORK_MAX));
-    return !c->cork_out;
 }
 
 static bool lost_share(const struct conn *c, struct share *s) {
     if (ranges_empty(&c->reinject))
         return false;
     struct range r = c->reinject.items[0];
-    *s = (struct share){{r.start}, r.end - r.start, true};
+    *s = (struct share){{r.start}, r.end - r.start, true, r.end == c->write_seq.v && c->push_end};
     return true;
 }
 
@@ -108,22 +111,32 @@ static bool silly(const struct conn *c, const struct subflow *sf, uint64_t windo
 
 /* New bytes that the peer's window takes. */
 static bool new_share(struct conn *c, struct share *s) {
-    uint64_t waiting = dsn_sub(c->write_seq, c->snd_nxt);
+    const uint64_t all = dsn_sub(c->write_seq, c->snd_nxt);
     const struct subflow *sf = conn_first(c);
-    if (!waiting || !sf)
+    if (!all || !sf)
         return false;
     uint32_t mss = tcp_payload_max(&sf->tcb, map_option_bytes(c));
-    uint64_t record = conn_record(c, waiting); /* nothing will be added to it when something stands behind it */
-    if (record == waiting && hold_back(c, waiting, mss))
+    uint64_t record = conn_record(c, all); /* nothing will be added to it when something stands behind it */
+    bool ends = record < all || c->push_end;
+    if (record == all && all % mss && hold_back(c)) {
+        record -= all % mss;
+        ends = false;
+    }
+    if (!record) {
+        await_company(c);
         return false;
+    }
     uint64_t window = dsn_lt(c->snd_nxt, c->wnd_edge) ? dsn_sub(c->wnd_edge, c->snd_nxt) : 0;
-    c->window_limited = window < waiting;
-    waiting = record;
-    if (!window || silly(c, sf, window, waiting, mss)) {
+    c->window_limited = window < all;
+    if (!window || silly(c, sf, window, record, mss)) {
         conn_arm_rtx(c); /* probes the window */
         return false;
     }
-    *s = (struct share){c->snd_nxt, window < waiting ? window : waiting, false};
+    if (window < record) {
+        record = window > mss ? window - window % mss : window;
+        ends = false;
+    }
+    *s = (struct share){c->snd_nxt, record, false, ends};
     return true;
 }
 
@@ -145,11 +158,14 @@ static uint32_t portion(const struct sched_path *p, const struct share *s, uint3
 static int give(struct subflow *sf, const struct share *s, uint32_t n) {
     const struct conn *c = sf->conn;
     bool last = !s->again && conn_is_mptcp(c) && c->write_shut && dsn_eq(dsn_add(s->dsn, n), c->write_seq);
-    return tx_map_add(sf, s->dsn, n, last);
+    int err = tx_map_add(sf, s->dsn, n, last);
+    if (!err)
+        sf->push = s->ends && n == s->len;
+    return err;
 }
 
 /* The bytes given out are no longer waiting. */
-static void account(struct conn *c, const struct share *s, uint32_t n) {
+static void account(struct conn *c, const struct share *s, uint32_t n, bool small) {
     struct env *env = c->mp->env;
     if (s->again) {
         ranges_remove_below(&c->reinject, &env->mem, s->dsn.v + n);
@@ -158,6 +174,8 @@ static void account(struct conn *c, const struct share *s, uint32_t n) {
         mib_inc(&env->mib, MIB_MPTCP_RETRANS);
     } else {
         c->snd_nxt = dsn_add(c->snd_nxt, n);
+        if (small)
+            c->small_end = c->snd_nxt;
         c->cork_out = false;
         conn_marks_given(c);
         if (c->notsent_lowat != UINT32_MAX)
@@ -182,6 +200,7 @@ static bool deal(struct conn *c, const struct share *s) {
         return false;
     struct sched_choice choice = c->mp->sched->pick(c->sched_state, &view);
     uint32_t n = 0;
+    bool small = false;
     for (uint32_t i = 0; i < view.npaths; i++) {
         if (!(choice.paths >> i & 1))
             continue;
@@ -194,10 +213,10 @@ static bool deal(struct conn *c, const struct share *s) {
         if (give(subflows[i], s, part))
             conn_try_again(c);
         else
-            n = part;
+            small = (n = part) % paths[i].mss;
     }
     if (n)
-        account(c, s, n);
+        account(c, s, n, small);
     return n > 0;
 }
 
@@ -314,6 +333,7 @@ bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn ca
     seg.flow = sf->flow;
     options_fill(sf, &plan, &seg.mp);
     plan.urgent = conn_urgent_end(c);
+    plan.push = sf->push;
     if (plan.kind == TCP_PLAN_DATA && !plan.mtu_probe && (plan.urgent.v || !(sf->tcb.v6 ? caps.tso6 : caps.tso4))) {
         /* Also while there is an urgent pointer: it is another one in each segment */
         uint32_t max = tcp_payload_max(&sf->tcb, options_bytes(&seg.mp));
@@ -328,8 +348,6 @@ bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn ca
     plan.want_zero = conn_window_shuts(c);
     const uint32_t lag = options_ack_lag(sf, &plan);
     tcp_emit(&sf->tcb, &plan, conn_window(c) + lag, &seg);
-    if ((plan.tlp || c->cork || plan.urgent.v) && !plan.gso_size && !dsn_eq(c->snd_nxt, c->write_seq))
-        seg.flags &= (uint8_t)~TCP_PSH; /* a probe beyond cwnd, corked, or urgent: more follows, but not now */
     out->gso_size = plan.gso_size;
     write_headers(sf, &seg, plan.len, out);
     attach_payload(sf, &plan, out);
@@ -366,10 +384,12 @@ static void feed_recovery(struct conn *c) {
 /* What the SYN did not bring over goes at once, and the third ACK with it: Nagle has no say in something sent again. */
 static void fill_third(struct conn *c) {
     const uint64_t window = dsn_lt(c->snd_nxt, c->wnd_edge) ? dsn_sub(c->wnd_edge, c->snd_nxt) : 0;
-    const struct share s = {c->snd_nxt, c->fast->third < window ? c->fast->third : window, false};
+    const uint64_t third = c->fast->third < window ? c->fast->third : window;
+    const struct share s = {c->snd_nxt, third, false, true};
     conn_fast_free(c);
     if (s.len)
         (void)deal(c, &s);
+    c->small_end = c->snd_una;
 }
 
 bool conn_output(struct conn *c, struct umptcp_out *out, netif_caps_fn caps, const void *ctx) {

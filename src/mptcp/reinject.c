@@ -38,6 +38,9 @@ void subflow_set_stale(struct subflow *sf, bool stale) {
 static void data_acked(struct conn *c, struct dsn ack) {
     struct env *env = c->mp->env;
     c->snd_una = ack;
+    c->small_end = dsn_max(c->small_end, ack);
+    if (c->more && !c->cork && !dsn_eq(c->snd_nxt, c->write_seq))
+        c->cork_out = true; /* MSG_MORE is about that call, not about what the network brings after it */
     bytebuf_advance(&c->sndbuf, &env->chunks, ack.v, c->write_seq.v + c->reserved);
     ranges_remove_below(&c->reinject, &env->mem, ack.v);
     list_for_each (n, &c->subflows)

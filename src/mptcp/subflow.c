@@ -41,7 +41,7 @@ struct subflow *subflow_new(struct conn *c, const struct path *path) {
         mem_free(&env->mem, sf, sizeof *sf);
         return NULL;
     }
-    if (tcp_set_keepalive(&sf->tcb, &c->keepalive) || tcp_set_user_timeout(&sf->tcb, c->user_timeout)) {
+    if (tcp_set_keepalive(&sf->tcb, &c->keepalive) || tcp_set_user_timeout(&sf->tcb, c->user_timeout_ms)) {
         tcp_destroy(&sf->tcb);
         mem_free(&env->mem, sf, sizeof *sf);
         return NULL;

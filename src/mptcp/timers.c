@@ -74,8 +74,8 @@ void conn_restart_rtx(struct conn *c) {
     const struct env *env = c->mp->env;
     bool needed = c->state != UMPTCP_CLOSED && (waits_for_data_ack(c) || waits_for_window(c));
     utime at = needed ? time_add(env->now, rtx_interval(c)) : UMPTCP_NEVER;
-    if (needed && c->user_timeout)
-        at = time_min(at, time_max(time_add(c->rtx_since, c->user_timeout), time_add(env->now, 1)));
+    if (needed && c->user_timeout_ms)
+        at = time_min(at, time_max(time_add(c->rtx_since, MSEC(c->user_timeout_ms)), time_add(env->now, 1)));
     conn_set_due(c, DUE_RTX, at);
 }
 
@@ -166,7 +166,7 @@ static void data_timeout(struct conn *c) {
  */
 static bool out_of_patience(const struct conn *c) {
     const struct env *env = c->mp->env;
-    if (c->user_timeout && time_since(env->now, c->rtx_since) >= c->user_timeout)
+    if (c->user_timeout_ms && time_since(env->now, c->rtx_since) >= MSEC(c->user_timeout_ms))
         return true;
     if (c->futile > env->cfg.retries2)
         return true;
@@ -197,7 +197,8 @@ void conn_answered(struct conn *c, bool bare) {
 /* What could not be done for want of memory, or was to wait for company. */
 static void again_timeout(struct conn *c) {
     struct subflow *sf = conn_first(c);
-    c->cork_out = c->cork;
+    c->cork_out = c->cork || c->more;
+    c->push_end = c->push_end || c->cork_out;
     conn_offer_room(c);
     if (sf && c->mode == MP_FALLBACK)
         hold_drain_plain(sf);

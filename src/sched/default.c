@@ -141,6 +141,8 @@ static struct sched_choice pick(void *state, const struct sched_view *view) {
     for (uint32_t i = 0; i < n; i++) {
         const struct sched_path *p = &view->paths[v[i].path];
         uint64_t bytes = min_u64(min_u64(share(p, &v[i], at, i == 0), view->bytes), p->room);
+        if (bytes && view->bytes - bytes < p->mss)
+            bytes = min_u64(view->bytes, p->room); /* no small piece by itself */
         if (bytes)
             return (struct sched_choice){UINT32_C(1) << v[i].path, (uint32_t)bytes};
     }

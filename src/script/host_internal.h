@@ -247,6 +247,8 @@ bool sock_option(const struct sock *s, int level, int name);
 int64_t sock_option_value(const struct sock *s, int level, int name);
 /* SO_SNDBUF was set, and so how much goes in is decided here: bytes; 0: the stack decides. */
 uint32_t sock_sndbuf(const struct sock *s);
+/* The stack learns what is held back: by TCP_CORK, and by MSG_MORE of the last send. */
+void sock_corked(struct host *h, struct sock *s);
 /* A congestion control that the stack has. */
 bool host_has_congestion(struct host *h, const char *name);
 /* A short value of SOL_TCP, SOL_SOCKET or SOL_MPTCP that is a structure; -ENOPROTOOPT: it is none. Else its size. */

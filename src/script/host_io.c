@@ -148,7 +148,7 @@ static void set_more(struct host *h, struct sock *s, bool more) {
     if (more == s->more)
         return;
     s->more = more;
-    umptcp_setopt(h->stack, s->sock, UMPTCP_OPT_CORK, more || sock_option(s, IPPROTO_TCP, TCP_CORK), h->now);
+    sock_corked(h, s);
 }
 
 /* A call whose bytes did not all find room: waits, or returns what was done. */

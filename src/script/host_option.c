@@ -108,6 +108,18 @@ static int64_t get_rcvbuf(struct host *h, const struct sock *s) {
     return 2 * v > RCVBUF_MIN ? 2 * v : RCVBUF_MIN;
 }
 
+void sock_corked(struct host *h, struct sock *s) {
+    int64_t v = (sock_option(s, IPPROTO_TCP, TCP_CORK) ? UMPTCP_CORK_HOLD : 0) | (s->more ? UMPTCP_CORK_MORE : 0);
+    if (s->sock.v)
+        umptcp_setopt(h->stack, s->sock, UMPTCP_OPT_CORK, v, h->now);
+}
+
+/* To take the cork out pushes all that there is. */
+static void set_cork(struct host *h, struct sock *s, int64_t v) {
+    s->more = s->more && v;
+    sock_corked(h, s);
+}
+
 static int64_t sndbuf_of(int64_t v) { return 2 * v > SNDBUF_MIN ? 2 * v : SNDBUF_MIN; }
 
 /* What Linux's last segment may be beyond the bound: the stack has room for it. */
@@ -221,7 +233,7 @@ static const struct option_row table[] = {
     {SOL_SOCKET, SO_BUSY_POLL, .class = NUMBER, .min = 0, .max = INT_MAX},
 
     {IPPROTO_TCP, TCP_NODELAY, .class = ON_STACK, .opt = UMPTCP_OPT_NODELAY},
-    {IPPROTO_TCP, TCP_CORK, .class = ON_STACK, .opt = UMPTCP_OPT_CORK},
+    {IPPROTO_TCP, TCP_CORK, .class = SWITCH, .set = set_cork},
     {IPPROTO_TCP, TCP_KEEPIDLE, .min = 1, .max = KEEP_MAX, .initial = 7200, .unit = SEC(1), STACK(KEEPIDLE)},
     {IPPROTO_TCP, TCP_KEEPINTVL, .min = 1, .max = KEEP_MAX, .initial = 75, .unit = SEC(1), STACK(KEEPINTVL)},
     {IPPROTO_TCP, TCP_KEEPCNT, .min = 1, .max = 127, .initial = 9, .unit = 1, STACK(KEEPCNT)},
@@ -306,8 +318,8 @@ static void push_corked(struct host *h, struct sock *s) {
         return;
     umptcp_setopt(h->stack, s->sock, UMPTCP_OPT_CORK, 0, h->now);
     host_settle(h);
-    umptcp_setopt(h->stack, s->sock, UMPTCP_OPT_CORK, sock_option(s, IPPROTO_TCP, TCP_CORK), h->now);
     s->more = false;
+    sock_corked(h, s);
 }
 
 static void to_stack(struct host *h, struct sock *s, const struct option_row *row) {

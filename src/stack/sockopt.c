@@ -5,8 +5,9 @@
 #include "stack/stack.h"
 
 enum { BUFFER_MIN = 2304, BUFFER_MAX = 1 << 30, KEEPCNT_MAX = 127, TOS_DSCP_SHIFT = 2 };
-#define KEEP_TIME_MIN MSEC(1)
-#define KEEP_TIME_MAX SEC(32767)
+#define KEEP_TIME_MIN    MSEC(1)
+#define KEEP_TIME_MAX    SEC(32767)
+#define USER_TIMEOUT_MAX (UINT32_MAX * (int64_t)MSEC(1))
 
 /* ---- What they do ------------------------------------------------------------------------------------------------ */
 
@@ -17,9 +18,12 @@ static int nodelay_set(struct conn *c, int64_t v) {
     return 0;
 }
 
-static int64_t cork_get(const struct conn *c) { return c->cork; }
+static int64_t cork_get(const struct conn *c) {
+    return (c->cork ? UMPTCP_CORK_HOLD : 0) | (c->more ? UMPTCP_CORK_MORE : 0);
+}
 static int cork_set(struct conn *c, int64_t v) {
-    c->cork = v;
+    c->cork = v & UMPTCP_CORK_HOLD;
+    c->more = v & UMPTCP_CORK_MORE;
     conn_ready(c);
     return 0;
 }
@@ -92,11 +96,11 @@ static int quickack_set(struct conn *c, int64_t v) {
     return 0;
 }
 
-static int64_t user_timeout_get(const struct conn *c) { return (int64_t)c->user_timeout; }
+static int64_t user_timeout_get(const struct conn *c) { return (int64_t)MSEC(c->user_timeout_ms); }
 static int user_timeout_set(struct conn *c, int64_t v) {
-    c->user_timeout = (dur)v;
+    c->user_timeout_ms = (uint32_t)((v + MSEC(1) - 1) / MSEC(1));
     list_for_each (n, &c->subflows)
-        if (tcp_set_user_timeout(&subflow_of(n)->tcb, (dur)v))
+        if (tcp_set_user_timeout(&subflow_of(n)->tcb, c->user_timeout_ms))
             return -ENOMEM;
     if (!time_is_never(c->due[DUE_RTX]))
         conn_restart_rtx(c);
@@ -149,14 +153,14 @@ static const struct sockopt {
     int (*set)(struct conn *c, int64_t v); /* 0 or -ENOMEM: not all subflows have it */
 } options[OPT_COUNT] = {
     [UMPTCP_OPT_NODELAY] = {0, 1, nodelay_get, nodelay_set},
-    [UMPTCP_OPT_CORK] = {0, 1, cork_get, cork_set},
+    [UMPTCP_OPT_CORK] = {0, UMPTCP_CORK_HOLD | UMPTCP_CORK_MORE, cork_get, cork_set},
     [UMPTCP_OPT_KEEPALIVE] = {0, 1, keepalive_get, keepalive_set},
     [UMPTCP_OPT_KEEPIDLE] = {KEEP_TIME_MIN, KEEP_TIME_MAX, keepidle_get, keepidle_set},
     [UMPTCP_OPT_KEEPINTVL] = {KEEP_TIME_MIN, KEEP_TIME_MAX, keepintvl_get, keepintvl_set},
     [UMPTCP_OPT_KEEPCNT] = {1, KEEPCNT_MAX, keepcnt_get, keepcnt_set},
     [UMPTCP_OPT_RCVBUF] = {BUFFER_MIN, BUFFER_MAX, rcvbuf_get, rcvbuf_set},
     [UMPTCP_OPT_SNDBUF] = {BUFFER_MIN, BUFFER_MAX, sndbuf_get, sndbuf_set},
-    [UMPTCP_OPT_USER_TIMEOUT] = {0, INT64_MAX, user_timeout_get, user_timeout_set},
+    [UMPTCP_OPT_USER_TIMEOUT] = {0, USER_TIMEOUT_MAX, user_timeout_get, user_timeout_set},
     [UMPTCP_OPT_MAXSEG] = {TCP_MSS_MIN, INT16_MAX, maxseg_get, maxseg_set},
     [UMPTCP_OPT_SYNCNT] = {1, KEEPCNT_MAX, syncnt_get, syncnt_set},
     [UMPTCP_OPT_TTL] = {1, UINT8_MAX, ttl_get, ttl_set},

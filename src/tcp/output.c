@@ -325,6 +325,18 @@ static void emit_urgent(const struct tcp_plan *plan, struct seg *seg) {
     seg->flags |= TCP_URG;
 }
 
+/*
+ * The application wrote no more: the peer should not wait for it (RFC 9293 3.9.1.2). Nor should its buffer fill up
+ * while it does, so each half of the largest window has a PSH; nor a device that merges segments, behind a
+ * super-segment.
+ */
+static bool emit_push(const struct tcb *t, struct tcp_plan *plan) {
+    const struct ssn end = ssn_add(plan->ssn, plan->len);
+    const uint64_t half = max_u64(t->max_snd_wnd / 2, 1);
+    plan->push = plan->again ? tx_pushes(t, plan->ssn, end) : plan->push && ssn_eq(end, t->snd_end);
+    return plan->push || plan->gso_size || (plan->ssn.v - 1) / half != (end.v - 1) / half;
+}
+
 void tcp_emit(const struct tcb *t, struct tcp_plan *plan, uint64_t window, struct seg *seg) {
     plan->nsack = 0;
     emit_options(t, plan, seg);
@@ -334,11 +346,7 @@ void tcp_emit(const struct tcb *t, struct tcp_plan *plan, uint64_t window, struc
     seg->flags = plan->flags;
     if (plan->fin)
         seg->flags |= TCP_FIN;
-    /* Nothing more is queued: the peer should not wait (RFC 9293 3.9.1.2). Nor should a device of the peer that merges
-     * segments wait behind a super-segment for more. */
-    const struct ssn end = ssn_add(plan->ssn, plan->len);
-    const bool last = ssn_eq(end, t->snd_end) || (plan->again && tx_pushes(t, plan->ssn, end));
-    if (plan->kind == TCP_PLAN_DATA && (plan->gso_size || last))
+    if (plan->kind == TCP_PLAN_DATA && emit_push(t, plan))
         seg->flags |= TCP_PSH;
     seg->window = plan->kind == TCP_PLAN_RST ? 0 : emit_window(t, plan, window);
     emit_urgent(plan, seg);
@@ -392,6 +400,8 @@ static int sent_payload(struct tcb *t, const struct tcp_plan *plan) {
         mib_add(&t->env->mib, MIB_TCP_RETRANS_FAIL, plan->again);
         return -ENOMEM;
     }
+    if (plan->push && !plan->again)
+        tx_pushed(t);
     if (plan->mtu_probe)
         pmtu_probe_sent(t, plan);
     pacing_sent(t, plan->len);

@@ -390,11 +390,11 @@ int tcp_set_keepalive(struct tcb *t, const struct tcp_keepalive *k) {
     return 0;
 }
 
-int tcp_set_user_timeout(struct tcb *t, dur timeout) {
-    struct tcp_extra *x = timeout ? tcp_extra(t) : t->extra;
+int tcp_set_user_timeout(struct tcb *t, uint32_t timeout_ms) {
+    struct tcp_extra *x = timeout_ms ? tcp_extra(t) : t->extra;
     if (!x)
-        return timeout ? -ENOMEM : 0;
-    x->user_timeout_ms = timeout ? whole_units(timeout, MSEC(1)) : 0;
+        return timeout_ms ? -ENOMEM : 0;
+    x->user_timeout_ms = timeout_ms;
     life_timer_arm(t);
     return 0;
 }

@@ -283,7 +283,7 @@ void tcp_probe(struct tcb *t);
 int tcp_set_keepalive(struct tcb *t, const struct tcp_keepalive *k);
 /* How long sent or queued bytes may wait without progress (RFC 9293 3.8.3, RFC 5482); 0: as the retries allow. Returns
  * 0, or -ENOMEM: nothing has changed. */
-int tcp_set_user_timeout(struct tcb *t, dur timeout);
+int tcp_set_user_timeout(struct tcb *t, uint32_t timeout_ms);
 /* Another congestion control takes over, with the window as it is. Returns 0, or -ENOMEM: the present one stays. */
 int tcp_set_congestion(struct tcb *t, const struct cc_ops *ops);
 /* Segments carry at most `mss` bytes of payload and options, in both directions; for an end that is still opening. */
@@ -411,6 +411,7 @@ struct tcp_plan {
     bool carrier;        /* set by the owner: it made this ACK for what it has to say in options */
     bool ack_later;      /* set by the owner: its own acknowledgment is not in it, so one that is delayed stays due */
     bool no_ts;          /* leave the timestamps out: the owner's options need the room (a bare ACK only) */
+    bool push;           /* set by the owner: what is queued last ends what the application wrote */
     struct ssn urgent;   /* set by the owner: urgent data goes up to here, the byte behind its last octet; 0: none */
     uint64_t window_max; /* set by the owner: no window is rounded up beyond it; 0: any may be */
     bool want_zero;      /* set by the owner: the window would be none if it could be taken back */

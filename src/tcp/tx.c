@@ -226,6 +226,11 @@ struct tx_counts tx_count(const struct tcb *t) {
     return n;
 }
 
+void tx_pushed(struct tcb *t) {
+    struct tx_rec *back = deque_back(&t->tx->recs);
+    back->flags |= TX_PUSH;
+}
+
 bool tx_pushes(const struct tcb *t, struct ssn start, struct ssn end) {
     const struct tx *x = tx_of(t);
     uint32_t i = tx_find(x, start);
@@ -291,8 +296,6 @@ static int send_new(struct tcb *t, struct ssn start, struct ssn end, bool fin) {
     }
     *r = (struct tx_rec){
         .start = start, .sent = t->env->now, .len = (uint32_t)ssn_sub(end, start), .flags = fin ? TX_FIN : 0};
-    if (ssn_le(t->snd_end, end))
-        r->flags |= TX_PUSH;
     if (first)
         x->rto_from = t->env->now;
     t->cc.cwnd = window;

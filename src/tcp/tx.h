@@ -27,7 +27,7 @@ enum tx_flag {
     TX_RETRANS = 4,      /* was sent again at least once */
     TX_FIN = 8,          /* the last number is the FIN */
     TX_REPAIR = 16,      /* was sent again because it was judged lost; a loss probe is not */
-    TX_PUSH = 32,        /* nothing was queued behind it when it was sent first */
+    TX_PUSH = 32,        /* ends what the application wrote */
     TX_APP_LIMITED = 64, /* when it was sent, the application had not given all that might have gone */
 };
 
@@ -130,7 +130,8 @@ void tx_ack(struct tcb *t, const struct seg *seg, struct ssn ack, struct tcp_rx 
  * peer's window; of one record. May be sent in part.
  */
 bool tx_next_lost(const struct tcb *t, struct ssn *start, struct ssn *end);
-/* What is sent again up to `end` was the last that there was when it was sent first: it has its PSH again. */
+/* What was sent last ends what the application wrote: it goes with PSH, and so does each copy of its end. */
+void tx_pushed(struct tcb *t);
 bool tx_pushes(const struct tcb *t, struct ssn start, struct ssn end);
 /* A loss probe or F-RTO would rather send new payload than something again. */
 bool tx_wants_new(const struct tcb *t);

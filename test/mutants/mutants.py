@@ -314,7 +314,11 @@ MUTANTS = (
     Mutant("echo-without-progress", "the round trip is measured by an echo without progress", "src/tcp/ack.c",
            "!n->seg->opt.has_ts || n->acked == 0)", "!n->seg->opt.has_ts)", rows=("T-TSP-06",)),
     Mutant("nagle-of-subflows", "a small segment goes while another subflow waits", "src/mptcp/output.c",
-           "return !c->nodelay && !dsn_eq(c->snd_una, c->snd_nxt);", "return false;", rows=("T-X6",)),
+           ": !c->nodelay && dsn_lt(c->snd_una, c->small_end);", ": false;", rows=("T-X6",)),
+    Mutant("nagle-behind-full-segments", "a small segment waits behind full ones", "src/mptcp/output.c",
+           "dsn_lt(c->snd_una, c->small_end);", "!dsn_eq(c->snd_una, c->snd_nxt);", rows=("T-WND-16",)),
+    Mutant("no-push-at-the-end", "the end of a write that waited has no PSH", "src/mptcp/output.c",
+           "sf->push = s->ends && n == s->len;", "sf->push = s->ends && dsn_eq(s->dsn, c->snd_una);", rows=("T-WND-18",)),
     Mutant("no-window-update", "room that reading made is not told", "src/mptcp/buffer.c",
            "        if (sf->state == SF_ACTIVE && !sf->stale)\n"
            "            tcp_ack_now(&sf->tcb);",
@@ -378,8 +382,8 @@ MUTANTS = (
            "c->snd_una.v, c->snd_una.v + len); /* else",
            "c->snd_una.v, c->snd_una.v); /* else", rows=("M-RTX-05",)),
     Mutant("sends-from-idsn", "the first byte has the number of the SYN", "src/mptcp/handshake.c",
-           "c->snd_una = c->snd_nxt = c->write_seq = c->wnd_edge = dsn_add(idsn, 1);",
-           "c->snd_una = c->snd_nxt = c->write_seq = c->wnd_edge = idsn;", rows=("M-KEY-10",)),
+           "c->snd_una = c->snd_nxt = c->small_end = c->write_seq = c->wnd_edge = dsn_add(idsn, 1);",
+           "c->snd_una = c->snd_nxt = c->small_end = c->write_seq = c->wnd_edge = idsn;", rows=("M-KEY-10",)),
     Mutant("name-of-last-subflow", "the connection has the addresses of its newest subflow", "src/mptcp/subflow.c",
            "    if (sf->number == 1)\n"
            "        c->name = path->flow;",

@@ -503,6 +503,7 @@ void mlab_renumber(struct mlab *l, uint64_t idsn, uint64_t peer_idsn) {
     c->local_idsn.v += by;
     c->snd_una.v += by;
     c->snd_nxt.v += by;
+    c->small_end.v += by;
     c->write_seq.v += by;
     c->wnd_edge.v += by;
     c->remote_idsn.v += peer_by;

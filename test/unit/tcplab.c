@@ -220,6 +220,7 @@ static void owner_output(struct lab *l, int which) {
             struct mpopt *dss = mpopts_add(&seg.mp, MP_DSS);
             dss->dss.has_ack = dss->dss.has_map = dss->dss.dsn64 = true; /* 4 + 4 + 14: 22, padded to 24 */
         }
+        plan.push = true;
         tcp_emit(&e->tcb, &plan, owner_window(e), &seg);
         if (plan.len)
             seg.data = e->out + (plan.ssn.v - 1);

@@ -404,7 +404,7 @@ static void test_options(void **state) {
         int64_t initial, good, too_small, too_large;
     } cases[] = {
         {UMPTCP_OPT_NODELAY, 0, 1, -1, 2},
-        {UMPTCP_OPT_CORK, 0, 1, -1, 2},
+        {UMPTCP_OPT_CORK, 0, UMPTCP_CORK_MORE, -1, 4},
         {UMPTCP_OPT_KEEPALIVE, 0, 1, -1, 2},
         {UMPTCP_OPT_KEEPIDLE, (int64_t)SEC(7200), (int64_t)SEC(5), 0, INT64_MAX},
         {UMPTCP_OPT_KEEPINTVL, (int64_t)SEC(75), (int64_t)SEC(1), 0, INT64_MAX},

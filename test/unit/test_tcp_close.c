@@ -257,7 +257,7 @@ static void test_orphan(void **state) { /* T-TMW-08: nobody waits for a FIN that
     lab_close(l, LAB_A);
     lab_in(l, ". 1(0) ack 2");
     tcp_orphan(lab_tcb(l));
-    tcp_set_user_timeout(lab_tcb(l), SEC(5));
+    tcp_set_user_timeout(lab_tcb(l), 5000);
     lab_wait(l, SEC(59));
     assert_int_equal(state_of(l), UMPTCP_FIN_WAIT_2);
     lab_wait(l, SEC(2));

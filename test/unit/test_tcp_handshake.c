@@ -465,7 +465,7 @@ static void test_close_while_opening(void **state) { /* T-CLO-05 */
 static void test_user_timeout_opening(void **state) { /* T-RTO-14, T-KAL-10: while the SYN is unanswered */
     struct lab *l = lab_new(NULL);
     (void)state;
-    tcp_set_user_timeout(lab_tcb(l), SEC(5));
+    tcp_set_user_timeout(lab_tcb(l), 5000);
     lab_connect(l);
     lab_wait(l, SEC(5) - 1);
     assert_int_equal(lab_tcb(l)->state, UMPTCP_SYN_SENT);

@@ -227,7 +227,7 @@ static void test_due_at_once(void **state) { /* one timer: all that is due is lo
     struct lab *l = plain("mss 1000");
     struct tcb *t = lab_tcb(l);
     (void)state;
-    tcp_set_user_timeout(t, SEC(3));
+    tcp_set_user_timeout(t, 3000);
     lab_write(l, LAB_A, 1000);
     lab_skip(l);
     t->quickacks = 0;
@@ -251,7 +251,7 @@ static void test_due_at_once(void **state) { /* one timer: all that is due is lo
 static void test_user_timeout(void **state) { /* T-RTO-14, T-KAL-10, T-KAL-11 */
     struct lab *l = plain("mss 1000");
     (void)state;
-    tcp_set_user_timeout(lab_tcb(l), SEC(10));
+    tcp_set_user_timeout(lab_tcb(l), 10000);
     lab_wait(l, SEC(100)); /* nothing waits: no limit */
     lab_write(l, LAB_A, 1000);
     lab_wait(l, SEC(9));
@@ -266,7 +266,7 @@ static void test_user_timeout(void **state) { /* T-RTO-14, T-KAL-10, T-KAL-11 */
 
     l = plain("mss 1000"); /* longer than the retries would last */
     lab_tcb(l)->env->cfg.retries2 = 3;
-    tcp_set_user_timeout(lab_tcb(l), SEC(1000));
+    tcp_set_user_timeout(lab_tcb(l), 1000000);
     lab_wait(l, SEC(30));
     lab_close(l, LAB_A);
     lab_wait(l, SEC(1000) - 1);
@@ -348,7 +348,7 @@ static void test_keepalive_user_timeout(void **state) { /* T-KAL-11: instead of 
     struct lab *l = plain("mss 1000");
     (void)state;
     tcp_set_keepalive(lab_tcb(l), &(struct tcp_keepalive){.on = true, .probes = 2, .idle = SEC(10), .intvl = SEC(10)});
-    tcp_set_user_timeout(lab_tcb(l), SEC(55));
+    tcp_set_user_timeout(lab_tcb(l), 55000);
     for (int i = 0; i < 5; i++) {
         assert_int_equal(lab_wait_sent(l, SEC(11)), SEC(10));
         lab_want(l, ". 0(0) ack 1");
