@@ -85,6 +85,7 @@ src_pm = \
 src_mptcp = \
 	src/mptcp/address.c \
 	src/mptcp/buffer.c \
+	src/mptcp/chrono.c \
 	src/mptcp/check.c \
 	src/mptcp/close.c \
 	src/mptcp/conn.c \

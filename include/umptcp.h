@@ -675,12 +675,16 @@ struct umptcp_info {
     bool fin_queued, fin_acked, fin_received; /* the end of our direction, and the peer's behind all its data */
     uint64_t bytes_sent, bytes_acked, bytes_received;
     uint64_t bytes_reinjected; /* sent again on another subflow */
-    uint32_t subflows;         /* now */
-    uint32_t subflows_total;   /* ever */
-    uint32_t addrs_announced;  /* to the peer, ever */
-    uint32_t addrs_known;      /* that the peer announced and did not withdraw */
-    uint32_t addrs_used;       /* endpoints that the path manager opened subflows from, or tried to; "kernel" only */
-    uint32_t addrs_accepted;   /* that the peer announced, and subflows were opened to; "kernel" only */
+    /* Nanoseconds, in whole milliseconds: something waited to be sent or acknowledged; and of those, the peer's window
+     * was what it waited for, or the application had more to send than its buffer took */
+    uint64_t busy, rwnd_limited, sndbuf_limited;
+    bool syn_data;            /* data of the SYN was acknowledged, on a first subflow that is gone */
+    uint32_t subflows;        /* now */
+    uint32_t subflows_total;  /* ever */
+    uint32_t addrs_announced; /* to the peer, ever */
+    uint32_t addrs_known;     /* that the peer announced and did not withdraw */
+    uint32_t addrs_used;      /* endpoints that the path manager opened subflows from, or tried to; "kernel" only */
+    uint32_t addrs_accepted;  /* that the peer announced, and subflows were opened to; "kernel" only */
     uint32_t sndbuf, rcvbuf;
     uint32_t unsent;                  /* bytes not yet given to a subflow */
     uint32_t rcv_space;               /* what the application reads in a round trip, by which the buffer grows */
@@ -723,7 +727,7 @@ struct umptcp_subflow_info {
     uint16_t snd_mss; /* payload of a full segment beside the usual options */
     uint16_t rcv_mss; /* payload of the largest segment that came */
     enum umptcp_ca_state ca_state;
-    bool reordering_seen;
+    uint16_t reordering, reord_seen;   /* segments that one was overtaken by, at most; acknowledgments that showed it */
     uint8_t timeouts, probes, backoff; /* without an answer; doublings of the RTO */
     uint32_t segs_unacked;             /* in flight, in segments: */
     uint32_t segs_sacked, segs_lost;   /* thereof SACKed; lost, also when sent again */

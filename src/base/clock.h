@@ -20,4 +20,10 @@ static inline utime time_add(utime t, dur d) { return t.ns > UINT64_MAX - d ? UM
 /* How long after `since` `now` is; 0 when it is not. */
 static inline dur time_since(utime now, utime since) { return now.ns > since.ns ? now.ns - since.ns : 0; }
 
+/* In milliseconds, rounded up; what does not fit is the most that does. */
+static inline uint32_t dur_ms(dur d) {
+    const dur ms = d / MSEC(1) + (d % MSEC(1) != 0);
+    return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
 #endif

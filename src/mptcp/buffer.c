@@ -7,7 +7,7 @@
 
 #include "mptcp/conn.h"
 
-enum { SNDBUF_CWNDS = 3 };
+enum { SNDBUF_CWNDS = 3, WINDOW_LITTLE = 32768 };
 
 static uint32_t conn_mss(const struct conn *c) {
     const struct subflow *sf = conn_first(c);
@@ -76,11 +76,11 @@ static uint64_t window_expressible(const struct conn *c) {
     return most;
 }
 
-/* A window update is worth a segment when little was left and now there is much more. */
+/* A window update is worth a segment when little was left and now there is much more: else what comes is answered. */
 static void update_window(struct conn *c) {
     const uint64_t old = promised(c), most = window_expressible(c);
     const uint64_t now = conn_window(c) < most ? conn_window(c) : most;
-    if (now <= old || now < 2 * old || old > c->rcvbuf_size / 4)
+    if (now <= old || now < 2 * old || old > c->rcvbuf_size / 4 || old > WINDOW_LITTLE)
         return;
     list_for_each (n, &c->subflows) {
         struct subflow *sf = subflow_of(n);

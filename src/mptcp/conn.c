@@ -46,8 +46,10 @@ struct conn *conn_new(struct mp *mp) {
     c->sndbuf_size = env->cfg.wmem_default;
     c->notsent_lowat = UINT32_MAX;
     c->rcvbuf_size = env->cfg.rmem_default;
-    c->keepalive =
-        (struct tcp_keepalive){false, env->cfg.keepalive_probes, env->cfg.keepalive_time, env->cfg.keepalive_intvl};
+    c->keepalive = (struct tcp_keepalive){.probes = env->cfg.keepalive_probes,
+                                          .idle_ms = dur_ms(env->cfg.keepalive_time),
+                                          .intvl_ms = dur_ms(env->cfg.keepalive_intvl)};
+    c->chrono.now = CHRONO_COUNT;
     c->last_progress = env->now;
     list_init(&c->ready);
     list_init(&c->work);

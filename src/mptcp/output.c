@@ -409,5 +409,6 @@ bool conn_output(struct conn *c, struct umptcp_out *out, netif_caps_fn caps, con
             return true;
     list_for_each (n, &c->subflows)
         tcp_ran_dry(&subflow_of(n)->tcb);
+    conn_chrono(c);
     return false;
 }

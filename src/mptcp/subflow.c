@@ -208,6 +208,7 @@ void subflow_gone(struct subflow *sf, int error) {
     hold_free(sf);
     sf->join_at = UMPTCP_NEVER;
     sf->state = SF_DEAD;
+    c->syn_data = c->syn_data || sf->tcb.syn_data;
     subflow_couple(sf);
     subflow_half_open(sf, false);
     if (!sf->tcb.rst_pending) /* else segments are still ours, lest a RST without our reason answers them first */

@@ -197,7 +197,7 @@ void conn_answered(struct conn *c, bool bare) {
 /* What could not be done for want of memory, or was to wait for company. */
 static void again_timeout(struct conn *c) {
     struct subflow *sf = conn_first(c);
-    c->cork_out = c->cork || c->more;
+    c->cork_out = (c->cork || c->more) && dsn_eq(c->snd_una, c->snd_nxt);
     c->push_end = c->push_end || c->cork_out;
     conn_offer_room(c);
     if (sf && c->mode == MP_FALLBACK)

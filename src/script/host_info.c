@@ -89,7 +89,7 @@ static void tcp_counters(const struct umptcp_subflow_info *sf, struct abi_tcp_in
     t->bytes_retrans = sf->bytes_retrans;
     t->total_retrans = sf->segs_retrans;
     t->dsack_dups = sf->dsack_dups;
-    t->reord_seen = sf->reordering_seen;
+    t->reord_seen = sf->reord_seen;
     t->rcv_ooopack = sf->segs_out_of_order;
     t->total_rto = (uint16_t)sf->rto_count;
 }
@@ -111,7 +111,7 @@ static void tcp_flight(const struct umptcp_subflow_info *sf, struct abi_tcp_info
     t->min_rtt = sf->min_rtt ? us(sf->min_rtt) : UINT32_MAX;
     t->snd_ssthresh = sf->ssthresh == UINT32_MAX ? SSTHRESH_INFINITE : sf->ssthresh / mss;
     t->snd_cwnd = sf->cwnd / mss;
-    t->reordering = REORDERING;
+    t->reordering = sf->reordering > REORDERING ? sf->reordering : REORDERING;
     t->snd_wnd = sf->snd_wnd;
 }
 
@@ -136,6 +136,7 @@ static int tcp_info(struct host *h, const struct sock *s, struct abi_tcp_info *t
     if (umptcp_subflows(h->stack, s->sock, &sf, 1) < 1 || (info.is_mptcp && sf.id != 1)) {
         if (s->mptcp && info.is_mptcp) /* the first subflow answers, and it is gone */
             t->state = UMPTCP_CLOSED;
+        t->options = info.syn_data ? OPT_SYN_DATA : 0;
         return 0;
     }
     t->state = (uint8_t)(s->mptcp && info.is_mptcp ? sf.state : info.state);
@@ -158,6 +159,9 @@ static int tcp_info(struct host *h, const struct sock *s, struct abi_tcp_info *t
     t->rcv_ssthresh = info.rcvbuf;
     t->rcv_wnd = info.is_mptcp ? info.rcv_wnd : sf.rcv_wnd;
     t->notsent_bytes = info.unsent + sf.notsent;
+    t->busy_time = info.busy / USEC(1);
+    t->rwnd_limited = info.rwnd_limited / USEC(1);
+    t->sndbuf_limited = info.sndbuf_limited / USEC(1);
     if (info.state == UMPTCP_SYN_SENT) /* the peer's MSS is not known */
         sf.snd_mss = MSS_UNKNOWN - (h->config.timestamps ? TIMESTAMPS : 0);
     tcp_flight(&sf, t);

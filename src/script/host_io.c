@@ -57,23 +57,33 @@ static int send_obstacle(struct host *h, struct sock *s) {
 /*
  * How many of `want` bytes go in before the bounds are looked at again. Linux fills one large segment after the other,
  * up to half the peer's window each, and looks at the bounds - SO_SNDBUF, TCP_NOTSENT_LOWAT - only when it begins one:
- * so it goes beyond them by a part of the last. Without such a bound the stack alone decides.
+ * so it goes beyond them by a part of the last. Without such a bound the stack alone decides. `ahead` bytes are in
+ * already.
  */
-static size_t admitted(struct host *h, struct sock *s, size_t want) {
+static size_t admitted(struct host *h, struct sock *s, size_t want, size_t ahead) {
     struct umptcp_info info;
     struct umptcp_subflow_info path;
-    uint32_t bound = sock_sndbuf(s);
+    const uint32_t bound = sock_sndbuf(s);
     if (s->mptcp || (!bound && s->notsent_lowat == UINT32_MAX) || !sock_info(h, s, &info) ||
         umptcp_subflows(h->stack, s->sock, &path, 1) < 1 || !path.snd_mss)
         return want;
+    const uint64_t held = info.write_seq - info.snd_una + ahead, unsent = info.unsent + ahead;
     uint32_t most = path.snd_wnd / 2 < SEGMENT_MAX ? path.snd_wnd / 2 : SEGMENT_MAX;
     uint32_t segment = most < path.snd_mss ? path.snd_mss : most / path.snd_mss * path.snd_mss;
-    uint32_t begun = info.unsent % segment;
-    uint64_t held = info.write_seq - info.snd_una, buffers = (held + segment - 1) / segment;
+    uint32_t begun = unsent % segment;
+    uint64_t buffers = (held + segment - 1) / segment;
     bool full = bound && held + buffers * BUFFER_OVERHEAD >= bound;
-    if (!begun && (full || info.unsent >= s->notsent_lowat))
+    if (!begun && (full || unsent >= s->notsent_lowat))
         return 0;
     return want < segment - begun ? want : segment - begun;
+}
+
+/* MSG_MORE holds back the last partial segment until a send without it. */
+static void set_more(struct host *h, struct sock *s, bool more) {
+    if (more == s->more)
+        return;
+    s->more = more;
+    sock_corked(h, s);
 }
 
 /* Moves what fits of one buffer. */
@@ -81,7 +91,9 @@ static ptrdiff_t move_buffer(struct host *h, struct sock *s, const uint8_t *from
     const bool urgent = flags & MSG_OOB && !s->mptcp; /* MPTCP does not look at it */
     size_t done = 0;
     while (done < len) {
-        size_t part = admitted(h, s, len - done);
+        size_t part = admitted(h, s, len - done, 0);
+        if (!urgent)
+            set_more(h, s, flags & MSG_MORE || (part && admitted(h, s, len - done - part, part))); /* no PSH yet */
         s->nospace = s->nospace || !part;
         ptrdiff_t put = !part    ? -EAGAIN
                         : urgent ? umptcp_send_urgent(h->stack, s->sock, from + done, part, h->now)
@@ -141,14 +153,6 @@ size_t sock_fill(struct host *h, struct sock *s, const struct sending *send, siz
         done += (size_t)put;
     }
     return done;
-}
-
-/* MSG_MORE holds back the last partial segment until a send without it. */
-static void set_more(struct host *h, struct sock *s, bool more) {
-    if (more == s->more)
-        return;
-    s->more = more;
-    sock_corked(h, s);
 }
 
 /* A call whose bytes did not all find room: waits, or returns what was done. */

@@ -34,6 +34,11 @@ int umptcp_info(struct umptcp *s, umptcp_sock sock, struct umptcp_info *info) {
         .bytes_acked = conn_bytes_acked(c),
         .bytes_received = conn_bytes_received(c),
         .bytes_reinjected = c->bytes_reinjected,
+        .syn_data = c->syn_data,
+        .busy =
+            conn_chrono_read(c, CHRONO_BUSY) + conn_chrono_read(c, CHRONO_RWND) + conn_chrono_read(c, CHRONO_SNDBUF),
+        .rwnd_limited = conn_chrono_read(c, CHRONO_RWND),
+        .sndbuf_limited = conn_chrono_read(c, CHRONO_SNDBUF),
         .subflows = living(c),
         .subflows_total = c->subflow_counter,
         .addrs_announced = c->paths ? c->paths->nannounced : 0,
@@ -75,7 +80,8 @@ static void add_details(const struct subflow *sf, struct umptcp_subflow_info *in
     info->snd_mss = tcp_payload_max(t, 0);
     info->rcv_mss = t->rcv_mss;
     info->ca_state = ca_state(t);
-    info->reordering_seen = t->rack.reordering_seen;
+    info->reordering = t->reordering;
+    info->reord_seen = t->reord_seen;
     info->timeouts = opening ? (uint8_t)(t->syn_sends - 1) : t->rto_series;
     info->probes = t->keep_sent;
     info->backoff = t->persist_shift ? t->persist_shift : t->rtt.backoff;

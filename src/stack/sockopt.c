@@ -41,15 +41,15 @@ static int keepalive_set(struct conn *c, int64_t v) {
     return apply_keepalive(c);
 }
 
-static int64_t keepidle_get(const struct conn *c) { return (int64_t)c->keepalive.idle; }
+static int64_t keepidle_get(const struct conn *c) { return (int64_t)MSEC(c->keepalive.idle_ms); }
 static int keepidle_set(struct conn *c, int64_t v) {
-    c->keepalive.idle = (dur)v;
+    c->keepalive.idle_ms = dur_ms((dur)v);
     return apply_keepalive(c);
 }
 
-static int64_t keepintvl_get(const struct conn *c) { return (int64_t)c->keepalive.intvl; }
+static int64_t keepintvl_get(const struct conn *c) { return (int64_t)MSEC(c->keepalive.intvl_ms); }
 static int keepintvl_set(struct conn *c, int64_t v) {
-    c->keepalive.intvl = (dur)v;
+    c->keepalive.intvl_ms = dur_ms((dur)v);
     return apply_keepalive(c);
 }
 
@@ -98,7 +98,7 @@ static int quickack_set(struct conn *c, int64_t v) {
 
 static int64_t user_timeout_get(const struct conn *c) { return (int64_t)MSEC(c->user_timeout_ms); }
 static int user_timeout_set(struct conn *c, int64_t v) {
-    c->user_timeout_ms = (uint32_t)((v + MSEC(1) - 1) / MSEC(1));
+    c->user_timeout_ms = dur_ms((dur)v);
     list_for_each (n, &c->subflows)
         if (tcp_set_user_timeout(&subflow_of(n)->tcb, c->user_timeout_ms))
             return -ENOMEM;

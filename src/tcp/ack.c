@@ -9,6 +9,8 @@
 
 #include <assert.h>
 
+enum { REORDERING_MAX = 300 }; /* segments, as Linux bounds it */
+
 enum {
     /* Hostile SACK blocks may cut records into crumbs. An honest receiver reports edges of segments, so no more than
      * two records per segment in flight are ever needed beside some for segments of odd sizes; then splitting ends. */
@@ -238,6 +240,14 @@ static void ack_rtt(struct tcb *t, struct tx_news *n) {
     t->rack.rtt_since_tlp = true;
 }
 
+/* How far what arrived late was behind, for who looks at the connection; RACK goes by time. */
+static void reordering_seen(struct tcb *t, const struct tx_news *n) {
+    const uint64_t behind = ssn_sub(t->tx->fack, n->reorder_low), segments = (behind + t->cc.mss - 1) / t->cc.mss;
+    t->reordering = (uint16_t)max_u64(t->reordering, min_u64(segments, REORDERING_MAX));
+    t->reord_seen += t->reord_seen < UINT16_MAX;
+    mib_inc(&t->env->mib, MIB_TCP_SACK_REORDER);
+}
+
 void tx_ack(struct tcb *t, const struct seg *seg, struct ssn ack, struct tcp_rx *rx) {
     const struct tx *x = tx_of(t);
     struct tx_news n = {.seg = seg,
@@ -259,7 +269,8 @@ void tx_ack(struct tcb *t, const struct seg *seg, struct ssn ack, struct tcp_rx 
     else
         ack_reno(t, &n);
     mib_add(&t->env->mib, MIB_TCP_DELIVERED, (uint64_t)((int64_t)t->delivered - delivered));
-    mib_add(&t->env->mib, MIB_TCP_SACK_REORDER, n.reordered);
+    if (n.reordered)
+        reordering_seen(t, &n);
     n.echoed = ecn_echoed(t, seg, t->delivered - delivered);
     ack_rtt(t, &n);
     if (n.acked)

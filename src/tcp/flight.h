@@ -32,6 +32,7 @@ struct tx_news {
     bool original;           /* something sent before the timeout, and only once, has arrived */
     bool dupack;             /* RFC 5681 2 */
     bool reordered;          /* something sent once arrived behind what was sent after it */
+    struct ssn reorder_low;  /* reordered: where the first of that begins */
     bool echoed;             /* the peer says that the network marked what we sent (ECN) */
 };
 

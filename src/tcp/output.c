@@ -334,7 +334,8 @@ static bool emit_push(const struct tcb *t, struct tcp_plan *plan) {
     const struct ssn end = ssn_add(plan->ssn, plan->len);
     const uint64_t half = max_u64(t->max_snd_wnd / 2, 1);
     plan->push = plan->again ? tx_pushes(t, plan->ssn, end) : plan->push && ssn_eq(end, t->snd_end);
-    return plan->push || plan->gso_size || (plan->ssn.v - 1) / half != (end.v - 1) / half;
+    const bool halves = !plan->urgent.v && (plan->ssn.v - 1) / half != (end.v - 1) / half;
+    return plan->push || plan->gso_size || halves;
 }
 
 void tcp_emit(const struct tcb *t, struct tcp_plan *plan, uint64_t window, struct seg *seg) {

@@ -90,6 +90,7 @@ uint32_t tcp_super_max(const struct tcb *t) {
     const uint64_t least = (uint64_t)cfg->min_tso_segs * mss;
     bytes = bytes > least ? bytes : least;
     bytes = bytes < half ? bytes : half;
+    bytes = bytes < t->max_snd_wnd / 2 ? bytes : t->max_snd_wnd / 2; /* the rest of the window is for what follows */
     bytes = bytes < TCP_SUPER_MAX ? bytes : TCP_SUPER_MAX;
     return bytes > mss ? (uint32_t)bytes - (uint32_t)bytes % mss : mss;
 }

@@ -30,8 +30,10 @@ void rack_delivered(struct tcb *t, const struct tx_rec *r, struct ssn end, bool 
 
     if (ssn_lt(x->fack, end))
         x->fack = end;
-    else if (ssn_lt(end, n->fack) && !(r->flags & TX_RETRANS))
+    else if (ssn_lt(end, n->fack) && !(r->flags & TX_RETRANS)) {
+        n->reorder_low = n->reordered ? ssn_min(n->reorder_low, r->start) : r->start;
         t->rack.reordering_seen = n->reordered = true;
+    }
     if (r->flags & TX_RETRANS) {
         /* Perhaps an earlier transmission arrived. The echo tells, but of data that is in order only. */
         if (rtt < rtt_min(&t->rtt) || (!by_sack && tx_echo_before(t, n->seg, tcp_ts_at(t, r->sent))))

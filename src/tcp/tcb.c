@@ -258,6 +258,8 @@ void tcb_establish(struct tcb *t, const struct seg *seg, struct ssn ack) {
     assert(ssn_le((struct ssn){1}, ack) && ssn_le(ack, t->snd_nxt));
     if (!t->fast) /* what the SYN carried and did not bring over goes again as if it never had */
         t->snd_una = t->snd_nxt = ack;
+    if (t->passive) /* the window of a SYN is no measure of those that scale */
+        t->max_snd_wnd = 0;
     t->delivered = 1;
     t->syn_data = t->syn_data || (!t->fast && ack.v > 1);
     t->syn_pending = false;
@@ -383,8 +385,8 @@ int tcp_set_keepalive(struct tcb *t, const struct tcp_keepalive *k) {
     struct tcp_extra *x = k->on ? tcp_extra(t) : t->extra;
     if (!x)
         return k->on ? -ENOMEM : 0;
-    x->keep_idle_ms = k->on ? whole_units(k->idle, MSEC(1)) : 0;
-    x->keep_intvl_ms = k->on ? whole_units(k->intvl, MSEC(1)) : 0;
+    x->keep_idle_ms = k->on ? k->idle_ms : 0;
+    x->keep_intvl_ms = k->on ? k->intvl_ms : 0;
     x->keep_probes = k->probes;
     life_timer_arm(t);
     return 0;

@@ -67,7 +67,7 @@ enum tcp_ack_need { TCP_ACK_NONE, TCP_ACK_DELAYED, TCP_ACK_NOW };
 struct tcp_keepalive {
     bool on;
     uint8_t probes;
-    dur idle, intvl;
+    uint32_t idle_ms, intvl_ms;
 };
 
 /* What came beyond rcv_nxt, or twice. Exists while there is some of it to remember or to report. */
@@ -213,6 +213,8 @@ struct tcb {
     uint32_t delivered;                   /* segments of ours that arrived, the SYN among them */
     uint32_t dsack_dups;                  /* segments that the peer says came twice */
     uint32_t ofo_segs;                    /* that came beyond rcv_nxt */
+    uint16_t reordering;                  /* segments that one was overtaken by, at most; 0: none ever was */
+    uint16_t reord_seen;                  /* acknowledgments that showed it */
     uint64_t bytes_retrans;
 };
 

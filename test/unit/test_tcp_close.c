@@ -127,9 +127,11 @@ static void test_close_with_queue(void **state) { /* T-CLO-01: the FIN waits for
     lab_close(l, LAB_A);
     assert_int_equal(state_of(l), UMPTCP_FIN_WAIT_1);
     assert_false(tcp_can_send(lab_tcb(l)));
-    lab_want(l, ". 1(2000) ack 1");
+    lab_want(l, ". 1(1000) ack 1");
+    lab_want(l, ". 1001(1000) ack 1");
     lab_in(l, ". 1(0) ack 2001 win 2000");
-    lab_want(l, ". 2001(2000) ack 1");
+    lab_want(l, ". 2001(1000) ack 1");
+    lab_want(l, ". 3001(1000) ack 1");
     lab_in(l, "F. 1(0) ack 4001 win 2000"); /* the peer's end does not stop ours */
     assert_int_equal(state_of(l), UMPTCP_CLOSING);
     lab_want(l, "PF. 4001(1000) ack 2");
@@ -253,7 +255,7 @@ static void test_orphan(void **state) { /* T-TMW-08: nobody waits for a FIN that
 
     l = plain(); /* orphaned in FIN-WAIT-2 already; keepalive does not interfere */
     tcp_set_keepalive(lab_tcb(l),
-                      &(struct tcp_keepalive){.on = true, .probes = 9, .idle = SEC(7200), .intvl = SEC(75)});
+                      &(struct tcp_keepalive){.on = true, .probes = 9, .idle_ms = 7200000, .intvl_ms = 75000});
     lab_close(l, LAB_A);
     lab_in(l, ". 1(0) ack 2");
     tcp_orphan(lab_tcb(l));
