@@ -359,10 +359,39 @@ static void test_ways_out(void **state) {
     }
 }
 
+/* How long there was something to send, and what held it up: here a buffer that is smaller than the path takes. */
+static void test_what_limits_sending(void **state) { /* T-SYS-07 */
+    (void)state;
+    struct test_world w;
+    umptcp_sock pair[HOSTS];
+    static const uint8_t octets[20000];
+    test_world_init(&w, 1, NULL, NULL);
+    test_pair(&w, pair);
+    assert_int_equal(test_info(&w, CLIENT, pair[CLIENT]).busy, 0);
+    assert_int_equal(umptcp_setopt(w.host[CLIENT], pair[CLIENT], UMPTCP_OPT_SNDBUF, 5000, w.now), 0);
+    assert_int_equal(umptcp_send(w.host[CLIENT], pair[CLIENT], octets, sizeof octets, w.now), 5000);
+    test_run(&w, SEC(1)); /* 5 ms there, 5 ms back */
+    const struct umptcp_info small = test_info(&w, CLIENT, pair[CLIENT]);
+    assert_int_equal(small.busy, MSEC(10));
+    assert_int_equal(small.sndbuf_limited, MSEC(10));
+    assert_int_equal(small.rwnd_limited, 0);
+    assert_int_equal(umptcp_send(w.host[CLIENT], pair[CLIENT], octets, 1000, w.now), 1000);
+    test_run(&w, SEC(1));
+    const struct umptcp_info enough = test_info(&w, CLIENT, pair[CLIENT]);
+    assert_int_equal(enough.busy, MSEC(20));
+    assert_int_equal(enough.sndbuf_limited, MSEC(10));
+    test_world_free(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_headers),   cmocka_unit_test(test_addresses), cmocka_unit_test(test_segments),
-        cmocka_unit_test(test_fragments), cmocka_unit_test(test_icmp),      cmocka_unit_test(test_echo),
+        cmocka_unit_test(test_what_limits_sending),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_fragments),
+        cmocka_unit_test(test_icmp),
+        cmocka_unit_test(test_echo),
         cmocka_unit_test(test_ways_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
