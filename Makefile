@@ -411,6 +411,11 @@ check-linux: deps-build ## the packet scripts against the running kernel, in rea
 	$(call build,check-linux,$B/umptcp-pkt)
 	@PATH="$(CURDIR)/test/interop:$$PATH" $B/umptcp-pkt -t linux -j 8 -q test/script
 
+collection: deps-build ## the public packetdrill scripts in DIR on the engine; what fails, and why, is in docs/DIFFERENCES.md
+	$(call build,collection,$B/umptcp-pkt)
+	@test -d "$(DIR)" || { echo "collection: say where the scripts are: make collection DIR=.../gtests/net/tcp" >&2; exit 2; }
+	@cd "$(DIR)" && $(abspath $B)/umptcp-pkt -q -a -j $(JOBS) . || [ $$? -eq 1 ]
+
 mutants: deps-build ## breaks the engine in many places, and sees that a packet script notices each
 	@B=$B MAKE='$(MAKE)' test/mutants/run
 
@@ -564,6 +569,6 @@ $(eval $(call variant,fuzz,$$(CLANG)))
 FORCE:
 .PRECIOUS: $B/san/%.o
 .DELETE_ON_ERROR:
-.PHONY: all check check-core check-linux mutants fuzz deps deps-build demo bench throughput throughput-linux lint matrix format install uninstall clean help FORCE lint-sources lint-layers \
+.PHONY: all check check-core check-linux collection mutants fuzz deps deps-build demo bench throughput throughput-linux lint matrix format install uninstall clean help FORCE lint-sources lint-layers \
 	lint-headers lint-symbols lint-selftest lint-style lint-docs lint-matrix lint-format lint-man lint-shell lint-install \
 	lint-cppcheck lint-tidy

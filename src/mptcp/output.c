@@ -334,6 +334,7 @@ bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn ca
     options_fill(sf, &plan, &seg.mp);
     plan.urgent = conn_urgent_end(c);
     plan.push = sf->push;
+    plan.redo = sf->redo && plan.kind == TCP_PLAN_DATA && !plan.again;
     if (plan.kind == TCP_PLAN_DATA && !plan.mtu_probe && (plan.urgent.v || !(sf->tcb.v6 ? caps.tso6 : caps.tso4))) {
         /* Also while there is an urgent pointer: it is another one in each segment */
         uint32_t max = tcp_payload_max(&sf->tcb, options_bytes(&seg.mp));
@@ -359,6 +360,8 @@ bool subflow_output(struct subflow *sf, struct umptcp_out *out, netif_caps_fn ca
         conn_try_again(c);
         return false;
     }
+    if (plan.redo)
+        sf->redo = !ssn_eq(sf->tcb.snd_nxt, sf->tcb.snd_end);
     if (c->marks && plan.len)
         conn_marks_sent(c, payload_dsn(sf, &plan), plan.len);
     options_sent(sf, &plan, &seg.mp);
@@ -387,8 +390,8 @@ static void fill_third(struct conn *c) {
     const uint64_t third = c->fast->third < window ? c->fast->third : window;
     const struct share s = {c->snd_nxt, third, false, true};
     conn_fast_free(c);
-    if (s.len)
-        (void)deal(c, &s);
+    if (s.len && deal(c, &s))
+        conn_first(c)->redo = true;
     c->small_end = c->snd_una;
 }
 

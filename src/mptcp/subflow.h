@@ -92,6 +92,7 @@ struct subflow {
     bool unwelcome : 1;     /* the path manager takes no more joins than there are */
     bool rst_transient : 1; /* T flag of the MP_TCPRST to send: the path may work again */
     bool push : 1;          /* what it was given last ends what the application wrote */
+    bool redo : 1;          /* what is queued was on the SYN, which did not bring it over */
     uint8_t local_id, remote_id;
     uint8_t rst_reason;   /* MP_TCPRST to send with a RST */
     uint8_t peer_reason;  /* that came */

@@ -335,6 +335,13 @@ static ssize_t splice_out(struct host *h, struct file *in, struct file *out, siz
     return sent;
 }
 
+/* Nothing but the octet of urgent data is there, which no splice takes: Linux does not wait behind it. */
+static bool stands_at_mark(struct host *h, const struct file *f) {
+    struct umptcp_urgent urgent = {0};
+    return f->kind == FILE_SOCKET && !f->sock->listening && !umptcp_urgent(h->stack, f->sock->sock, &urgent) &&
+           urgent.at_mark && urgent.unread == 1 && !sock_option(f->sock, SOL_SOCKET, SO_OOBINLINE);
+}
+
 static ssize_t splice_in(struct host *h, struct file *in, loff_t *off_in, struct file *out, size_t len, bool wait) {
     struct pipe *p = out->pipe;
     uint8_t buf[MOVE_MAX];
@@ -349,6 +356,8 @@ static ssize_t splice_in(struct host *h, struct file *in, loff_t *off_in, struct
         return fail(EAGAIN);
     }
     len = len < room ? len : room;
+    if (stands_at_mark(h, in))
+        return 0;
     ssize_t n = pull(h, in, off_in, buf, len < sizeof buf ? len : sizeof buf, wait);
     if (n > 0) {
         pipe_put(p, buf, (size_t)n);

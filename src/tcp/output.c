@@ -402,7 +402,9 @@ static int sent_payload(struct tcb *t, const struct tcp_plan *plan) {
         return -ENOMEM;
     }
     if (plan->push && !plan->again)
-        tx_pushed(t);
+        tx_note(t, TX_PUSH);
+    if (plan->redo)
+        tx_note(t, TX_RETRANS);
     if (plan->mtu_probe)
         pmtu_probe_sent(t, plan);
     pacing_sent(t, plan->len);
@@ -413,6 +415,9 @@ static int sent_payload(struct tcb *t, const struct tcp_plan *plan) {
         t->bytes_retrans += plan->len;
         t->retrans_segs += pieces(plan);
         count_again(t, plan);
+    } else if (plan->redo) { /* TcpExtTCPOrigDataSent counted the SYN */
+        t->retrans_segs += pieces(plan);
+        mib_add(&t->env->mib, MIB_TCP_RETRANS_SEGS, pieces(plan));
     } else {
         mib_add(&t->env->mib, MIB_TCP_ORIG_DATA_SENT, pieces(plan));
     }
@@ -484,7 +489,7 @@ int tcp_sent(struct tcb *t, const struct tcp_plan *plan) {
     case TCP_PLAN_FIN:
         if (sent_payload(t, plan) < 0)
             return -ENOMEM;
-        counted = plan->again ? 0 : counted;
+        counted = plan->again || plan->redo ? 0 : counted;
         break;
     case TCP_PLAN_PROBE:
         t->probe_pending = false;

@@ -256,12 +256,13 @@ void tcb_establish(struct tcb *t, const struct seg *seg, struct ssn ack) {
     const uint16_t mss = tcp_smss(t);
 
     assert(ssn_le((struct ssn){1}, ack) && ssn_le(ack, t->snd_nxt));
+    const bool syn_data = !t->fast && ack.v > 1 && ssn_eq(ack, t->snd_nxt);
     if (!t->fast) /* what the SYN carried and did not bring over goes again as if it never had */
         t->snd_una = t->snd_nxt = ack;
     if (t->passive) /* the window of a SYN is no measure of those that scale */
         t->max_snd_wnd = 0;
     t->delivered = 1;
-    t->syn_data = t->syn_data || (!t->fast && ack.v > 1);
+    t->syn_data = t->syn_data || syn_data;
     t->syn_pending = false;
     t->progress = env->now;
     tcb_set_due(t, &t->due.rtx, UMPTCP_NEVER);

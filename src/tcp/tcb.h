@@ -135,7 +135,7 @@ struct tcb {
     /* Negotiated */
     uint8_t snd_wscale : 4, rcv_wscale : 4; /* rcv_wscale: what we offer, 0 when the peer does not scale */
     bool fast : 1;                          /* passive by Fast Open: payload moves before its SYN is acknowledged */
-    bool syn_data : 1;                      /* data on a SYN was acknowledged, ours or the peer's */
+    bool syn_data : 1;                      /* all data on a SYN was acknowledged, ours or the peer's */
     bool no_ts : 1;                         /* timestamps are neither offered nor agreed to: others need their room */
     bool zero_window : 1;                   /* the last one that was advertised is none */
     uint8_t ecn : 2;                        /* enum tcp_ecn: agreed; while opening what our last SYN asked for */
@@ -408,6 +408,7 @@ struct tcp_plan {
     const struct fastopen_cookie *cookie; /* of a SYN or SYN/ACK, set by the owner; NULL: no such option */
     bool again;                           /* retransmission: stays within one record of the scoreboard */
     bool tlp;                             /* loss probe */
+    bool redo;                            /* set by the owner: new to the scoreboard, but it was on the SYN */
     uint16_t mtu_probe;                   /* probe of the path's MTU: payload and options are so much; 0: no probe */
     bool fin;
     bool carrier;        /* set by the owner: it made this ACK for what it has to say in options */

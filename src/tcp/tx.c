@@ -226,9 +226,9 @@ struct tx_counts tx_count(const struct tcb *t) {
     return n;
 }
 
-void tx_pushed(struct tcb *t) {
+void tx_note(struct tcb *t, enum tx_flag flag) {
     struct tx_rec *back = deque_back(&t->tx->recs);
-    back->flags |= TX_PUSH;
+    back->flags |= (uint8_t)flag;
 }
 
 bool tx_pushes(const struct tcb *t, struct ssn start, struct ssn end) {
