@@ -85,8 +85,8 @@ src_pm = \
 src_mptcp = \
 	src/mptcp/address.c \
 	src/mptcp/buffer.c \
-	src/mptcp/chrono.c \
 	src/mptcp/check.c \
+	src/mptcp/chrono.c \
 	src/mptcp/close.c \
 	src/mptcp/conn.c \
 	src/mptcp/fallback.c \
