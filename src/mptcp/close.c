@@ -143,6 +143,7 @@ void conn_shutdown(struct conn *c) {
     if (c->write_shut || c->state == UMPTCP_CLOSED)
         return;
     c->write_shut = true;
+    c->push_end = true; /* a FIN pushes (RFC 9293 3.10.7.4), so what stands before it may as well */
     c->reserved = 0;
     if (c->state == UMPTCP_ESTABLISHED)
         set_state(c, UMPTCP_FIN_WAIT_1);
