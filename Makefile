@@ -263,6 +263,8 @@ BENCH = $(filter-out $(PARTS),$(wildcard bench/*.c))
 DEMO = $(wildcard demo/*.c)
 UNIT = $(wildcard test/unit/test_*.c)
 SIM = $(wildcard test/sim/test_*.c)
+# Those that measure minutes of traffic: a build without sanitizers.
+MEASURED = test/sim/test_coupled_goals.c
 INTEROP = $(wildcard test/interop/test_*.c)
 FUZZ = $(wildcard test/fuzz/fuzz_*.c)
 unit_help = $(filter-out $(UNIT),$(wildcard test/unit/*.c))
@@ -355,7 +357,8 @@ $(adapter): $(call lib,$(ADAPTER) $(src_script)) $(libs)
 # ---- Tests -----------------------------------------------------------------------------------------------------------
 
 unit = $(UNIT:%.c=$B/san/%)
-sim = $(SIM:%.c=$B/san/%)
+sim = $(patsubst %.c,$B/san/%,$(filter-out $(MEASURED),$(SIM)))
+measured = $(MEASURED:%.c=$B/lib/%)
 interop = $(INTEROP:%.c=$B/san/%) $(INTEROP_ENGINE:%.c=$B/san/%) $(EXAMPLES:examples/%.c=$B/san/%)
 tools = $B/san/umptcp-pkt $B/san/umptcp-sim
 tools_bench = $B/bench/engine $B/umptcp-sim # what is measured is a build without sanitizers
@@ -379,6 +382,10 @@ $(unit) $(sim) $(interop) $(tools): $B/san/all.a
 	$(call say,LD,$@)
 	$Q$(CC) $(SAN) -o $@ $(filter %.o,$^) $(filter %_help.a,$^) $B/san/all.a -lcmocka $(LIBS)
 
+$(measured): $B/lib/%: $B/lib/%.o $(call lib,$(sim_help) $(SRC))
+	$(call say,LD,$@)
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
 $(fuzzers): $B/fuzz/%: $B/fuzz/%.o $(call fuz,$(fuzz_help)) $B/fuzz/all.a
 	$(call say,LD,$@)
 	$Q$(CLANG) $(SAN) -fsanitize=fuzzer -o $@ $^ $(LIBS)
@@ -386,11 +393,11 @@ $(fuzzers): $B/fuzz/%: $B/fuzz/%.o $(call fuz,$(fuzz_help)) $B/fuzz/all.a
 run = B=$B JOBS=$(JOBS) MAKE='$(MAKE)' test/run
 
 check: deps ## everything: build with sanitizers, tests, fuzzing, lint, interop with the kernel (root)
-	$(call build,check,all $B/diff-fuzz $(unit) $(sim) $(tools) $(interop) $(fuzzers))
+	$(call build,check,all $B/diff-fuzz $(unit) $(sim) $(measured) $(tools) $(interop) $(fuzzers))
 	+@$(run) --title check unit sim script tools fuzz layers lint interop matrix
 
 check-core: ## the tests that need neither root nor network nor lint tools
-	$(call build,check-core,$(unit) $(sim) $(tools) $(tools_bench) $(adapter) $(fuzzers))
+	$(call build,check-core,$(unit) $(sim) $(measured) $(tools) $(tools_bench) $(adapter) $(fuzzers))
 	+@$(run) --title check-core unit sim script tools replay
 
 fuzz: ## each fuzz target for T=60 seconds; what it learns stays in $B/corpus
@@ -448,7 +455,7 @@ lint: ## layers, symbols, style, formatting, documents, cppcheck, clang-tidy
 
 matrix: deps-build ## writes docs/RFC8684.md and docs/TCP.md, and sees that the tests which they name ran and passed
 	@test/lint/matrix
-	$(call build,matrix,all $(unit) $(sim) $(tools) $(interop))
+	$(call build,matrix,all $(unit) $(sim) $(measured) $(tools) $(interop))
 	+@$(run) --title matrix --missing unit sim script tools interop matrix
 
 format: ## formats the C sources
