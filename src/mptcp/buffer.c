@@ -7,7 +7,11 @@
 
 #include "mptcp/conn.h"
 
-enum { SNDBUF_CWNDS = 3, WINDOW_LITTLE = 32768 };
+enum {
+    SNDBUF_CWNDS = 3,
+    WINDOW_LITTLE =
+        32768, /* a sender that has more than this goes on, and hears of the rest with its acknowledgments */
+};
 
 static uint32_t conn_mss(const struct conn *c) {
     const struct subflow *sf = conn_first(c);
@@ -195,7 +199,7 @@ int conn_reserve(struct conn *c, size_t len, struct umptcp_slice *slices, int ma
         return -EPIPE;
     uint32_t room = conn_send_room(c);
     if (!room) {
-        c->want_write = c->push_end = true; /* what is there is all that it can write for now */
+        c->want_write = c->push_end = true; /* no more can be written before there is room */
         return -EAGAIN;
     }
     if (mem_tight(&env->mem) && !dsn_eq(c->write_seq, c->snd_una)) { /* the peer makes room for the next bytes */

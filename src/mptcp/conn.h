@@ -474,8 +474,7 @@ bool subflow_usable(const struct subflow *sf);
 /* The data sequence number of the first byte that TCP has not acknowledged. */
 struct dsn tx_una_dsn(const struct subflow *sf);
 
-/* ---- Chronometer (chrono.c) ---------------------------------------------------------------------------------------
- */
+/* ---- Chronometer (chrono.c) -------------------------------------------------------------------------------------- */
 
 /* All that can be sent was: notes what the rest waits for. */
 void conn_chrono(struct conn *c);

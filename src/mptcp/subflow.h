@@ -116,8 +116,7 @@ struct hold {             /* bytes of a subflow that cannot be placed yet */
     utime unmapped_at;    /* when patience with bytes without a mapping ends */
 };
 
-/* ---- Mappings (mapping.c) -------------------------------------------------------------------------------------------
- */
+/* ---- Mappings (mapping.c) ---------------------------------------------------------------------------------------- */
 
 /* Installs a mapping that came. DROP_NONE (also for a repetition), or DROP_MP_MAP_*. */
 enum drop rx_map_add(struct subflow *sf, const struct rx_map *map);
@@ -147,8 +146,7 @@ void tx_map_acked(struct subflow *sf, struct ssn una);
 /* All of it: the subflow is going away. */
 void tx_map_clear(struct subflow *sf);
 
-/* ---- Bytes without a mapping (hold.c) -------------------------------------------------------------------------------
- */
+/* ---- Bytes without a mapping (hold.c) ---------------------------------------------------------------------------- */
 
 /* Bytes that cannot be placed yet: unmapped, or of a mapping whose checksum is not complete. 0 or -ENOMEM. */
 int hold_store(struct subflow *sf, struct ssn ssn, const uint8_t *data, uint32_t len);

@@ -167,9 +167,9 @@ bool tcb_waits_for_peer(const struct tcb *t) {
     return ssn_lt(t->snd_una, t->snd_end) || (t->fin_queued && ssn_eq(t->snd_una, t->snd_end));
 }
 
-/* A time in whole units, but not 0, which says "none". */
-static uint32_t whole_units(dur d, dur unit) {
-    dur n = d / unit;
+/* A time in whole microseconds, but not 0, which says "none". */
+static uint32_t whole_us(dur d) {
+    dur n = d / USEC(1);
     return n == 0 ? 1 : n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
@@ -247,7 +247,7 @@ static void sample_handshake(struct tcb *t, const struct seg *seg) {
     if (rtt == 0 || rtt > t->env->cfg.rto_max)
         return;
     rtt_sample(&t->rtt, t->env->now, rtt, 1);
-    t->rcv_rtt_us = whole_units(rtt, USEC(1));
+    t->rcv_rtt_us = whole_us(rtt);
 }
 
 void tcb_establish(struct tcb *t, const struct seg *seg, struct ssn ack) {

@@ -130,8 +130,9 @@ void tx_ack(struct tcb *t, const struct seg *seg, struct ssn ack, struct tcp_rx 
  * peer's window; of one record. May be sent in part.
  */
 bool tx_next_lost(const struct tcb *t, struct ssn *start, struct ssn *end);
-/* What was sent last has more to it: TX_PUSH, so each copy of its end goes with PSH, too; TX_RETRANS. */
+/* What was sent last is marked: TX_PUSH, or TX_RETRANS when its bytes were on the SYN. */
 void tx_note(struct tcb *t, enum tx_flag flag);
+/* [start, end), which is to be sent again, has the end of a record with TX_PUSH: it goes with PSH again. */
 bool tx_pushes(const struct tcb *t, struct ssn start, struct ssn end);
 /* A loss probe or F-RTO would rather send new payload than something again. */
 bool tx_wants_new(const struct tcb *t);

@@ -319,6 +319,12 @@ MUTANTS = (
            "dsn_lt(c->snd_una, c->small_end);", "!dsn_eq(c->snd_una, c->snd_nxt);", rows=("T-WND-16",)),
     Mutant("no-push-at-the-end", "the end of a write that waited has no PSH", "src/mptcp/output.c",
            "sf->push = s->ends && n == s->len;", "sf->push = s->ends && dsn_eq(s->dsn, c->snd_una);", rows=("T-WND-18",)),
+    Mutant("needless-window-update", "a read tells of room while much is left", "src/mptcp/buffer.c",
+           " || old > WINDOW_LITTLE)", ")", rows=("T-WND-13",)),
+    Mutant("syn-data-is-new", "what a SYN did not bring over is not counted as sent again", "src/mptcp/output.c",
+           "conn_first(c)->redo = true;", "conn_first(c)->redo = false;", rows=("T-TFO-11",)),
+    Mutant("part-of-syn-data-is-all", "a SYN/ACK for a part of the data says that it was taken", "src/tcp/tcb.c",
+           "ack.v > 1 && ssn_eq(ack, t->snd_nxt);", "ack.v > 1;", rows=("T-TFO-11",)),
     Mutant("no-window-update", "room that reading made is not told", "src/mptcp/buffer.c",
            "        if (sf->state == SF_ACTIVE && !sf->stale)\n"
            "            tcp_ack_now(&sf->tcb);",

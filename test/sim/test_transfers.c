@@ -14,7 +14,7 @@
 
 #include "transfer.h"
 
-enum { RUNS = 2000, PPM_PERCENT = 10000, HOSTILE_PPM = 1000 };
+enum { RUNS = 2200, PPM_PERCENT = 10000, HOSTILE_PPM = 1000 };
 #define MS       1000000ull
 #define S        1000000000ull
 #define PATIENCE (7200 * S) /* of virtual time, for one transfer */
@@ -180,7 +180,7 @@ static struct {
     {"MPTcpExtMPCapableACKRX", 700, 0}, {"MPTcpExtMPJoinSynAckRx", 400, 0},
     {"MPTcpExtMPJoinAckRx", 400, 0},    {"MPTcpExtMPJoinSynBackupRx", 30, 0},
     {"MPTcpExtAddAddr", 100, 0},        {"MPTcpExtEchoAdd", 100, 0},
-    {"MPTcpExtRmAddr", 15, 0},          {"MPTcpExtOFOQueue", 4000, 0},
+    {"MPTcpExtRmAddr", 15, 0},          {"MPTcpExtOFOQueue", 5000, 0},
     {"MPTcpExtMPTCPRetrans", 300, 0},   {"MPTcpExtDuplicateData", 300, 0},
     {"MPTcpExtSubflowStale", 5, 0},     {"MPTcpExtMPRstRx", 20, 0},
     {"UmptcpPathProbes", 50, 0},        {"UmptcpRejoins", 15, 0},
